@@ -97,12 +97,9 @@ pub fn start() -> String {
     }
 }
 
-/// The same for what stands between backticks; where no configuration is known, both ways.
-pub fn start_in_general() -> String {
-    match SERVICE.get() {
-        Some(_) => start(),
-        None => format!("{}` / `{}", start(), unit("start")),
-    }
+/// Where no configuration is known, it may be started by the unit as well.
+pub fn is_start_known() -> bool {
+    SERVICE.get().is_some()
 }
 
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the

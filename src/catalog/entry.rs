@@ -11,7 +11,10 @@ use super::{
     moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
+use crate::base::{
+    Fault, Kind, Lang, Owner, Protocol,
+    invocation::{self, gatepost},
+};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -77,6 +80,8 @@ pub(super) struct Said {
     pub next: &'static str,
     /// In its place where a person opens their own mailbox, in Exchange.
     pub next_own: Option<&'static str>,
+    /// In its place where the `[[client]]` is known.
+    pub next_client: Option<&'static str>,
     /// In its place where an app acts by itself.
     pub next_app_only: Option<&'static str>,
     /// In its place at a provider that is not Microsoft.
@@ -87,6 +92,9 @@ pub(super) struct Said {
 impl Said {
     /// For whoever it is; where that is not known, for all.
     fn next(&self, known: &Known, lang: Lang) -> Cow<'static, str> {
+        if let Some(next) = self.next_client.filter(|_| known.client.is_some()) {
+            return next.into();
+        }
         match (known.is_app_only, self.next_app_only, self.next_own, self.next_elsewhere) {
             (Some(true), Some(next), ..) => capital(next).into(),
             (.., Some(next)) if !known.may_be_exchange() => capital(next).into(),
@@ -224,6 +232,8 @@ fn stand_ins(next: &str, known: &Known, lang: Lang) -> String {
 const OF_ANOTHER: (char, char) = ('⟨', '⟩');
 /// About ports besides that of the web, behind a proxy that may have to allow none.
 const OF_OTHER_PORTS: (char, char) = ('⟦', '⟧');
+/// Another way to start the daemon, where nobody knows which one it is.
+const OF_ANOTHER_START: (char, char) = ('⦅', '⦆');
 
 /// About a secret that can be put in its place from here.
 const OF_OWN_SECRETS: (char, char) = ('⟪', '⟫');
@@ -299,6 +309,7 @@ impl Entry {
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
         let told = without(&told, OF_OWN_SECRETS, known.is_secret_lent());
+        let told = without(&told, OF_ANOTHER_START, invocation::is_start_known());
         next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));
         if let Some(page) = next.find("/adminconsent?") {
             let blank = if lang == Lang::En { " " } else { "" };

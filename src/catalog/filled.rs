@@ -47,11 +47,11 @@ pub struct Filled {
 /// What `step`, as it was told of this fault, has in the place of names.
 pub fn filled(entry: &Entry, step: &str) -> Filled {
     let said = &entry.en;
-    let list = |steps: [Option<&'static str>; 3]| -> Vec<String> {
-        steps.into_iter().flatten().chain([ANYWHERE]).flat_map(commands).collect()
+    let list = |steps: &[Option<&'static str>]| -> Vec<String> {
+        steps.iter().copied().flatten().chain([ANYWHERE]).flat_map(commands).collect()
     };
-    let of_all = list([Some(said.next), said.next_own, said.next_elsewhere]);
-    let of_apps = list([said.next_app_only, None, None]);
+    let of_all = list(&[Some(said.next), said.next_own, said.next_client, said.next_elsewhere]);
+    let of_apps = list(&[said.next_app_only]);
     let (mut filled, mut is_of_apps, mut is_of_people) = (Filled::default(), false, false);
     for span in spans(step).map(without_file) {
         let [all, apps] = [&of_all, &of_apps].map(|of| of.iter().find_map(|command| values(command, &span)));

@@ -15,12 +15,13 @@ use crate::base::{
 };
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 50] = [
+pub(super) const NAMES: [&str; 51] = [
     "account",
     "address",
     "admin-consent-page",
     "ask-again",
     "app",
+    "client",
     "client-id",
     "client-secret-at",
     "client-secret-line",
@@ -116,6 +117,8 @@ pub struct Known {
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
     pub send_as: Option<Vec<String>>,
+    /// Name of the `[[client]]` whose login or message it was, where it has a rule.
+    pub client: Option<String>,
     /// Name of the app in the configuration.
     pub app: Option<String>,
     /// Preset of its provider.
@@ -225,6 +228,7 @@ impl Known {
             "admin-consent-page" => self.admin_consent_page(),
             "ask-again" => Some(self.ask_again()),
             "app" => word(&self.app),
+            "client" => self.client.as_deref().map(table_of_client),
             "client-id" => word(&self.client_id),
             "client-secret-at" => Some(self.client_secret_at()),
             "client-secret-line" => Some(self.client_secret_line()),
@@ -252,8 +256,8 @@ impl Known {
             "port" => self.port.map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
-            // Which of the two is meant, the way tells.
-            "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
+            // Which key is meant, the way tells: else the table of both.
+            "proxy-key" => Some(self.proxy.as_ref().map_or("[network]", |via| via.key).to_owned()),
             "proxy-at" => Some(self.proxy_at()),
             "proxy-file-line" => Some(self.proxy_file_line()),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
@@ -266,7 +270,7 @@ impl Known {
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
-            "start" => Some(invocation::start_in_general()),
+            "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             // systemd hands it over at a start, and never again.
             "take-secret" if self.is_secret_lent() => Some(Daemon::Unit.restart()),
@@ -302,7 +306,8 @@ impl Known {
 
     fn proxy_at(&self) -> String {
         let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
-        place.map_or_else(|| self.value("proxy-key"), str::to_owned)
+        let key = self.proxy.as_ref().map_or_else(|| self.proxy_name(), |via| via.key);
+        place.unwrap_or(key).to_owned()
     }
 
     fn account(&self) -> Option<&str> {
@@ -459,6 +464,17 @@ impl Known {
         let through = self.harmless_login_proxy().map(|via| format!("-x {} ", as_curl_has_it(via))).unwrap_or_default();
         format!("curl -v {through}{at}/")
     }
+}
+
+/// As it is found in the configuration: with its name as TOML has it, and nothing in it that would end what it stands in.
+fn table_of_client(name: &str) -> String {
+    let told = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        '`' => format!("\\u{:04X}", u32::from(c)),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("`[[client]] name = \"{}\"`", name.chars().map(told).collect::<String>())
 }
 
 fn harmless(via: &Option<Via>) -> Option<&Via> {

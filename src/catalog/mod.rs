@@ -215,8 +215,9 @@ mod tests {
         for lang in Lang::ALL {
             let words = token::CONDITIONAL_ACCESS.told(lang, &known);
             let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
-            assert_eq!(words.commands(), ["sudo systemctl reload gatepost", setup], "{}", words.next);
-            assert!(words.next.contains("app-only.md") && words.next.contains("`[app.contoso]`"), "{}", words.next);
+            let script = "gatepost setup --address ann@contoso.com --grant client-credentials --print-script -";
+            assert_eq!(words.commands(), ["sudo systemctl reload gatepost", script, setup], "{}", words.next);
+            assert!(words.next.contains("`[app.contoso]`"), "{}", words.next);
         }
     }
 

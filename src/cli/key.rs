@@ -26,7 +26,10 @@ pub fn run(named: Option<&Path>, command: &KeyCommand) -> Outcome {
             }
         };
         terminal::say(&text).map_err(|error| {
-            Failure::new(format!("the key was changed, and stdout takes no word of it: {error}"), "see docs/backup.md")
+            Failure::new(
+                format!("the key was changed, and stdout takes no word of it: {error}"),
+                "it is in the key file; copy it to where the old one is kept",
+            )
         })
     })
 }

@@ -43,6 +43,8 @@ pub(super) struct Who {
     /// Permissions that are not in the token.
     pub lacking: Vec<String>,
     pub sender: Option<String>,
+    /// See [`Known::client`].
+    pub client: Option<String>,
     /// See [`Known::device_address`].
     pub device_address: Option<String>,
     /// See [`Known::send_as`].
@@ -88,6 +90,7 @@ impl Who {
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
             sender: self.sender.clone(),
+            client: self.client.clone(),
             device_address: self.device_address.clone(),
             send_as: self.send_as.clone(),
             app: self.app.clone(),

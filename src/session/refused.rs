@@ -133,6 +133,7 @@ impl Relay<'_> {
             protocol: Some(Protocol::Smtp),
             stage,
             sender,
+            client: self.admitted.rule(),
             sign_in: sign_in.as_ref(),
             ..Occasion::default()
         };

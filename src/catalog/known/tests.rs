@@ -41,6 +41,7 @@ fn every_name_has_a_value_of_its_own() {
         who_signs_on: Some("who-signs-on".into()),
         sender: Some("sender@domain".into()),
         send_as: None,
+        client: Some("client".into()),
         app: Some("app".into()),
         provider: None,
         is_app_only: Some(false),
@@ -82,6 +83,7 @@ fn every_name_has_a_value_of_its_own() {
     for name in NAMES {
         let value = match name {
             "account" => "*@domain",
+            "client" => "`[[client]] name = \"client\"`",
             "address" => "address@domain",
             "ask-again" => "gatepost login address@domain",
             "port" => "1",
@@ -113,7 +115,7 @@ fn every_name_has_a_value_of_its_own() {
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",
             "sender-domain" => "domain",
-            "start" => "gatepost run` / `sudo systemctl start gatepost",
+            "start" => "gatepost run",
             "stop" => "kill <pid>",
             "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
             name => name,
@@ -212,5 +214,16 @@ fn a_secret_that_systemd_lends_is_renewed_at_its_source_and_by_a_restart_alone()
         assert!(unknown.contains("`LoadCredential=client-secret:<file>`"), "{unknown}");
         let own = entry.told(lang, &known("/etc/gatepost/client-secret")).next;
         assert!(own.contains("gatepost setup") && own.contains("reload") && !own.contains("restart"), "{own}");
+    }
+}
+
+/// Between backticks it would be typed as it stands.
+#[test]
+fn no_placeholder_hides_two_ways_in_one() {
+    for known in [Known::default(), Known { is_in_general: true, ..Known::default() }] {
+        for name in NAMES {
+            let value = known.value(name);
+            assert!(!value.contains(" / ") && !value.contains('`'), "{name}: {value}");
+        }
     }
 }

@@ -27,7 +27,6 @@ struct Around {
     yes: &'static str,
     no: &'static str,
     source: &'static str,
-    page: &'static str,
 }
 
 const EN: Around = Around {
@@ -44,7 +43,6 @@ const EN: Around = Around {
     yes: "yes",
     no: "no",
     source: "Source",
-    page: "Page",
 };
 
 const JA: Around = Around {
@@ -61,7 +59,6 @@ const JA: Around = Around {
     yes: "はい",
     no: "いいえ",
     source: "出典",
-    page: "ページ",
 };
 
 const fn around(lang: Lang) -> &'static Around {
@@ -71,7 +68,7 @@ const fn around(lang: Lang) -> &'static Around {
     }
 }
 
-/// The page of the docs.
+/// The page of the docs, for programs: what it tells stands here as well, and whoever has the program alone has no docs.
 fn page_of(id: &str, lang: Lang) -> String {
     match lang {
         Lang::En => format!("docs/faults/{id}.md"),
@@ -113,7 +110,6 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, fills_in: Opt
     }
     add(words.passes, prose(passes));
     add(words.source, prose(catalog::source(entry, lang)));
-    add(words.page, prose(&page_of(entry.id, lang)));
     page + "\n"
 }
 

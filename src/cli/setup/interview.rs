@@ -135,7 +135,6 @@ impl Interview<'_, '_> {
             return self.nothing_idle(&choice).map(|()| choice);
         }
         let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
-        note(&Step::Provider { domain: domain.clone() }.text(self.lang));
         let (preset, tenant, servers) = self.provider(&domain)?;
         let grant = self.grant(preset)?;
         let outbound = self.outbound(preset)?;

@@ -8,6 +8,7 @@ use crate::{
     },
     catalog::moment,
     net::ListenerTls,
+    queue::MOST_MESSAGES,
 };
 
 pub(super) const FRAME: Frame = Frame {
@@ -118,8 +119,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
-            let ending = if *messages == 1 { "" } else { "s" };
-            format!("writable; {messages} message{ending}, {} of {} used", gigabytes(*used), gigabytes(*most))
+            format!(
+                "writable; {messages} of {MOST_MESSAGES} messages, {} of {} used",
+                gigabytes(*used),
+                gigabytes(*most)
+            )
         }
         Said::EndUnknown { app } => {
             format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = <YYYY-MM-DD>`")

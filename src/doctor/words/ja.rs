@@ -7,6 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::moment,
+    queue::MOST_MESSAGES,
 };
 
 pub(super) const FRAME: Frame = Frame {
@@ -118,7 +119,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OpensWith { key } => format!("開けます（{}）", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
-            format!("書き込めます。{messages}通、{} のうち {} を使用", gigabytes(*most), gigabytes(*used))
+            format!(
+                "書き込めます。{MOST_MESSAGES}通のうち{messages}通、{} のうち {} を使用",
+                gigabytes(*most),
+                gigabytes(*used)
+            )
         }
         Said::EndUnknown { app } => {
             format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = <YYYY-MM-DD>` の形で書いてください")

@@ -232,6 +232,28 @@ async fn a_wrong_password_is_named_with_its_account_in_place_of_all_is_well_unti
     staged.is_well().await;
 }
 
+/// No `password --reset` makes it another one: that is for an account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_of_a_client_is_told_with_the_hash_that_its_rule_wants_and_no_account() {
+    let rule = format!(
+        "[[client]]\nname = \"3F copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n",
+        cheap_hash("right")
+    );
+    let (staged, program) = beside_a_daemon(Plan { more: rule, ..Plan::default() }).await;
+    let mut smtp = crate::world::Talk::connect(own_address(), program.address(Protocol::Smtp)).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain("copier", "wrong")), "535 5.7.8 ").await;
+    let noted = is_noted(&staged, "wrong-password", "bad-credentials").await;
+    assert_eq!(noted["fault"]["commands"][0], staged.gatepost("password").as_str(), "{noted}");
+    for lang in ["en", "ja"] {
+        let status = crate::process::run(&["status", "--lang", lang], &staged.file).1;
+        let doctor = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        for said in [status, doctor] {
+            assert!(said.contains(r#"`[[client]] name = "3F copier"`"#) && !said.contains("--reset"), "{said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_password_by_two_protocols_is_advised_on_once() {
     let (staged, program) = beside_a_daemon(Plan::default()).await;

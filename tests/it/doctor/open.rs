@@ -367,3 +367,32 @@ async fn what_a_rule_of_a_client_refuses_is_proved_mended_by_no_test_message() {
     assert!(told.code == 0 && told.out.contains("[recipient-not-allowed]"), "{}", told.out);
     assert!(!told.out.contains("All is well") && !told.out.contains(&staged.gatepost("doctor")), "{}", told.out);
 }
+
+/// The log says which one it was, and whoever reads anything else would have to look for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_that_its_rule_refused_is_named_wherever_the_step_is_told() {
+    let source = own_address();
+    let rule = format!(
+        "[[client]]\nname = \"3F copier\"\naccount = \"{ANN}\"\nfrom = [\"{source}\"]\nmax-bytes = 2000\n\
+         recipients = [\"*@fabrikam.example\"]\n"
+    );
+    let (staged, program) = beside_a_daemon(Plan { more: rule, ..Plan::default() }).await;
+    let mut smtp = crate::world::Talk::connect(source, program.address(Protocol::Smtp)).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=2001"), "552 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "550 ").await;
+    let named = r#"`[[client]] name = "3F copier"`"#;
+    for (lang, unnamed) in [("en", "that the log names"), ("ja", "ログに名前がある")] {
+        let status = unwrapped(&run(&["status", "--lang", lang], &staged.file).1);
+        let doctor = unwrapped(&staged.doctor(&[ANN, "--lang", lang]).await.out);
+        for said in [status, doctor] {
+            assert!(said.contains(named) && !said.contains(unnamed), "{lang}: {said}");
+        }
+    }
+    let told: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+    for fault in told["faults"].as_array().unwrap() {
+        assert_eq!(fault["client"], "3F copier", "{fault}");
+        assert!(fault["next-step"].as_str().unwrap().contains(named), "{fault}");
+    }
+}

@@ -27,6 +27,10 @@ pub fn step(step: &Step) -> String {
             format!("{domain} のプロバイダー: Microsoft とそのドメインに問い合わせています ...")
         }
         Step::ProviderKnown { provider } => format!("プロバイダー: {provider}（設定のとおり）"),
+        Step::ProviderNamed { provider, tenant: None } => format!("プロバイダー: {provider}（--provider のとおり）"),
+        Step::ProviderNamed { provider, tenant: Some(tenant) } => format!(
+            "プロバイダー: {provider}（--provider のとおり）。テナント {tenant} について Microsoft に問い合わせています ..."
+        ),
         Step::RegistrationKnown { app } => format!("アプリの登録: 設定の [app.{app}]"),
         Step::Registration => "アプリの登録: プロバイダー側で一度だけ必要な作業".to_owned(),
         Step::Configuration { file } => format!("設定ファイル: {file}"),
@@ -194,7 +198,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotAnAddress { typed } => (
             format!("\"{typed}\" はメールアドレスではありません"),
-            "例: ann@contoso.com。\"*@contoso.com\" については docs/ja/whole-domain.md".into(),
+            "例: ann@contoso.com。\"*@contoso.com\" は、[[account]] の address として設定に直接書いてください".into(),
         ),
         Trouble::NotAChoice { typed, of } => {
             (format!("\"{typed}\" は選択肢にありません"), format!("1 から {of} の番号か、その右の名前を入力してください"))
@@ -300,7 +304,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::NoScript { provider, grant } => (
             format!("{provider} の {grant} 用のスクリプトはありません"),
-            "--print-script なしの gatepost setup が手順を表示します。ほかの方法は docs/ja/unattended.md".into(),
+            "--print-script なしの gatepost setup が手順を表示します".into(),
         ),
         Trouble::NoSecret => (
             "アプリ専用のグラントには、アプリを証明するものが必要です".into(),

@@ -30,6 +30,11 @@ pub enum Step {
     ProviderKnown {
         provider: String,
     },
+    /// By `--provider`; the tenant that Microsoft is asked for, if it is.
+    ProviderNamed {
+        provider: &'static str,
+        tenant: Option<String>,
+    },
     Registration,
     RegistrationKnown {
         app: String,
@@ -49,7 +54,7 @@ impl Step {
 
     fn number(&self) -> usize {
         match self {
-            Step::Provider { .. } | Step::ProviderKnown { .. } => 1,
+            Step::Provider { .. } | Step::ProviderKnown { .. } | Step::ProviderNamed { .. } => 1,
             Step::Registration | Step::RegistrationKnown { .. } => 2,
             Step::Configuration { .. } => 3,
             Step::SignIn { .. } => 4,
