@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 51] = [
     "account",
     "address",
     "admin-consent-page",
@@ -37,6 +37,7 @@ const NAMES: [&str; 49] = [
     "mailbox",
     "needed",
     "object-id",
+    "open-port-says",
     "outbound",
     "permissions",
     "port",
@@ -58,6 +59,7 @@ const NAMES: [&str; 49] = [
     "smtp-user",
     "start",
     "stop",
+    "take-secret",
     "tenant",
     "tenant-id",
     "tenant-page",
@@ -75,6 +77,8 @@ const NEEDED: [&str; 5] = [
     "outlook.office365.com:995",
     "graph.microsoft.com:443",
 ];
+/// Where a secret stands that has no other place than the table of its app.
+const IN_THE_TABLE: &str = "client-secret";
 /// The port of the web.
 const WEB: &str = ":443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
@@ -256,6 +260,7 @@ impl Known {
             "mailbox" => word(&self.mailbox),
             "needed" => Some(self.needed().join(", ")),
             "object-id" => word(&self.object_id),
+            "open-port-says" => Some(if self.harmless_proxy().is_some() { "200" } else { "Connected to" }.to_owned()),
             // Where nothing is known of the account, that which needs no more than Graph.
             "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
@@ -268,7 +273,7 @@ impl Known {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
-            "proxy-file-line" => Some(self.proxy_file_line()),
+            "proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.proxy_name())),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
             "proxy-with-login" => Some(self.proxy_with_login()),
             "reload" => Some(invocation::reload()),
@@ -281,6 +286,7 @@ impl Known {
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start_in_general()),
             "stop" => Some(invocation::stop_the_other()),
+            "take-secret" => Some(self.take_secret()),
             "tenant" => word(&self.tenant),
             "tenant-id" => word(&self.tenant_id),
             "tenant-page" => self.tenant_page(),
@@ -384,10 +390,19 @@ impl Known {
     /// What of the table of the app says where its secret is.
     fn client_secret_line(&self) -> String {
         match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
-            Some("client-secret") => "client-secret = \"<value>\"".to_owned(),
-            Some(variable) if !variable.contains('/') => format!("client-secret-env = \"{variable}\""),
-            Some(file) => format!("client-secret-file = \"{file}\""),
+            Some(IN_THE_TABLE) => "client-secret = \"<value>\"".to_owned(),
+            Some(file) if is_file(file) => format!("client-secret-file = \"{file}\""),
+            Some(variable) => format!("client-secret-env = \"{variable}\""),
             None => "client-secret-file = \"<file>\"".to_owned(),
+        }
+    }
+
+    /// A process that runs gets no other environment.
+    fn take_secret(&self) -> String {
+        let is_variable = |at: &str| at != IN_THE_TABLE && !is_file(at);
+        match self.client_secret_at.as_deref().is_some_and(is_variable) {
+            true => invocation::restart(),
+            false => invocation::reload(),
         }
     }
 
@@ -402,12 +417,6 @@ impl Known {
             .map(|via| via.key)
             .filter(|key| key.starts_with("mail-"))
             .map_or("http-proxy", |_| "mail-proxy")
-    }
-
-    /// Where the URL stands in a file of its own, which may be so already.
-    fn proxy_file_line(&self) -> String {
-        let of_file = self.proxy.as_ref().filter(|via| via.key.ends_with("-file") && is_harmless_path(&via.place));
-        format!("{}-file = \"{}\"", self.proxy_name(), of_file.map_or("<file>", |via| &via.place))
     }
 
     fn harmless_proxy(&self) -> Option<&Via> {
@@ -427,6 +436,11 @@ impl Known {
 
 fn harmless(via: &Option<Via>) -> Option<&Via> {
     via.as_ref().filter(|via| is_harmless_path(&via.url))
+}
+
+/// Of where a secret stands: a path is whole, and no variable of the environment has what divides one.
+pub(super) fn is_file(at: &str) -> bool {
+    at.contains(['/', '\\'])
 }
 
 /// In the form that it has in the configuration, if it is there: `mail-proxy-file`.
