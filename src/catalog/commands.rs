@@ -233,7 +233,7 @@ pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<St
         }
         (true, true, Lang::Ja) => format!(
             "{JA}{exchange_online} で接続してから実行します（モジュール ExchangeOnlineManagement）。名前に `Mg` を含むものは、\
-             {microsoft_graph} で接続してから実行します（モジュール Microsoft.Graph）。"
+             モジュール Microsoft.Graph を使って、{microsoft_graph} で接続してから実行します。"
         ),
     })
 }
@@ -300,5 +300,26 @@ mod tests {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert_eq!(shell("run `gatepost login x`", None, Lang::En), None);
+    }
+
+    #[test]
+    fn the_remark_still_says_what_is_typed_where_when_what_begins_each_shell_stands_elsewhere() {
+        let text = "`Set-CASMailbox -Identity x -ImapEnabled $true` `Get-MgServicePrincipal -Filter x`";
+        for (lang, left) in [
+            (
+                Lang::En,
+                "An administrator types the cmdlets in PowerShell (module ExchangeOnlineManagement), those with `Mg` in \
+                 their name (module Microsoft.Graph).",
+            ),
+            (
+                Lang::Ja,
+                "コマンドレットは、管理者が PowerShell で実行します（モジュール ExchangeOnlineManagement）。\
+                 名前に `Mg` を含むものは、モジュール Microsoft.Graph を使って実行します。",
+            ),
+        ] {
+            let whole = shell(text, None, lang).unwrap();
+            let said = connecting(&whole).fold(whole.clone(), |said, begins| without_connecting(&said, begins));
+            assert_eq!(said.replace(char::is_whitespace, ""), left.replace(char::is_whitespace, ""), "{whole}");
+        }
     }
 }

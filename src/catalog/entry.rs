@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Known,
+    cases::fitting,
     commands::{commands_in, shell},
     known::stand_in,
     moment::moment,
@@ -228,26 +229,6 @@ fn stand_ins(next: &str, known: &Known, lang: Lang) -> String {
     known.fill(&told.collect::<String>())
 }
 
-/// A clause about a mailbox that another one opens: nobody is given a right on their own.
-const OF_ANOTHER: (char, char) = ('⟨', '⟩');
-/// About ports besides that of the web, behind a proxy that may have to allow none.
-const OF_OTHER_PORTS: (char, char) = ('⟦', '⟧');
-/// Another way to start the daemon, where nobody knows which one it is.
-const OF_ANOTHER_START: (char, char) = ('⦅', '⦆');
-
-/// About a secret that can be put in its place from here.
-const OF_OWN_SECRETS: (char, char) = ('⟪', '⟫');
-
-/// With what stands in these brackets, or without it.
-fn without(text: &str, (opens, closes): (char, char), is_left_out: bool) -> String {
-    let mut parts = text.split(opens);
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |told, part| {
-        let (clause, rest) = part.split_once(closes).unwrap_or((part, ""));
-        told + if is_left_out { "" } else { clause } + rest
-    })
-}
-
 /// What stands behind a colon elsewhere begins a sentence here.
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
@@ -305,12 +286,9 @@ impl Entry {
             Lang::Ja => &self.ja,
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
-        let mut cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
+        let mut cause = known.fill(&fitting(said.cause, known));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
-        let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
-        let told = without(&told, OF_OWN_SECRETS, known.is_secret_lent());
-        let told = without(&told, OF_ANOTHER_START, invocation::is_start_known());
-        next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));
+        next.push_str(&known.fill(&fitting(&said.next(known, lang), known)));
         if let Some(page) = next.find("/adminconsent?") {
             let blank = if lang == Lang::En { " " } else { "" };
             // At once: what comes next is of no use to whoever does not get through there.

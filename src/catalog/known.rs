@@ -15,7 +15,7 @@ use crate::base::{
 };
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 51] = [
+pub(super) const NAMES: [&str; 52] = [
     "account",
     "address",
     "admin-consent-page",
@@ -41,6 +41,7 @@ pub(super) const NAMES: [&str; 51] = [
     "mailbox",
     "needed",
     "object-id",
+    "open-port-says",
     "outbound",
     "permissions",
     "port",
@@ -80,6 +81,8 @@ const NEEDED: [&str; 5] = [
     "outlook.office365.com:995",
     "graph.microsoft.com:443",
 ];
+/// Where a secret stands that has no other place than the table of its app.
+const IN_THE_TABLE: &str = "client-secret";
 /// The port of the web.
 const WEB: &str = ":443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
@@ -250,6 +253,7 @@ impl Known {
             "mailbox" => word(&self.mailbox),
             "needed" => Some(self.needed().join(", ")),
             "object-id" => word(&self.object_id),
+            "open-port-says" => Some(if self.harmless_proxy().is_some() { "200" } else { "Connected to" }.to_owned()),
             // Where nothing is known of the account, that which needs no more than Graph.
             "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
@@ -259,7 +263,7 @@ impl Known {
             // Which key is meant, the way tells: else the table of both.
             "proxy-key" => Some(self.proxy.as_ref().map_or("[network]", |via| via.key).to_owned()),
             "proxy-at" => Some(self.proxy_at()),
-            "proxy-file-line" => Some(self.proxy_file_line()),
+            "proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.proxy_name())),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
             "proxy-with-login" => Some(self.proxy_with_login()),
             "reload" => Some(invocation::reload()),
@@ -272,9 +276,7 @@ impl Known {
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
-            // systemd hands it over at a start, and never again.
-            "take-secret" if self.is_secret_lent() => Some(Daemon::Unit.restart()),
-            "take-secret" => Some(invocation::reload()),
+            "take-secret" => Some(self.take_secret()),
             "tenant" => word(&self.tenant),
             "tenant-id" => word(&self.tenant_id),
             "tenant-page" => self.tenant_page(),
@@ -425,10 +427,21 @@ impl Known {
             return format!("client-secret-file = \"$CREDENTIALS_DIRECTORY/{name}\"");
         }
         match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
-            Some("client-secret") => "client-secret = \"<value>\"".to_owned(),
-            Some(variable) if !variable.contains('/') => format!("client-secret-env = \"{variable}\""),
-            Some(file) => format!("client-secret-file = \"{file}\""),
+            Some(IN_THE_TABLE) => "client-secret = \"<value>\"".to_owned(),
+            Some(file) if is_file(file) => format!("client-secret-file = \"{file}\""),
+            Some(variable) => format!("client-secret-env = \"{variable}\""),
             None => "client-secret-file = \"<file>\"".to_owned(),
+        }
+    }
+
+    /// A process that runs gets no other environment.
+    fn take_secret(&self) -> String {
+        let is_variable = |at: &str| at != IN_THE_TABLE && !is_file(at);
+        match self.client_secret_at.as_deref() {
+            // systemd hands it over at a start, and never again.
+            Some(_) if self.is_secret_lent() => Daemon::Unit.restart(),
+            Some(at) if is_variable(at) => invocation::restart(),
+            _ => invocation::reload(),
         }
     }
 
@@ -443,12 +456,6 @@ impl Known {
             .map(|via| via.key)
             .filter(|key| key.starts_with("mail-"))
             .map_or("http-proxy", |_| "mail-proxy")
-    }
-
-    /// Where the URL stands in a file of its own, which may be so already.
-    fn proxy_file_line(&self) -> String {
-        let of_file = self.proxy.as_ref().filter(|via| via.key.ends_with("-file") && is_harmless_path(&via.place));
-        format!("{}-file = \"{}\"", self.proxy_name(), of_file.map_or("<file>", |via| &via.place))
     }
 
     fn harmless_proxy(&self) -> Option<&Via> {
@@ -479,6 +486,11 @@ fn table_of_client(name: &str) -> String {
 
 fn harmless(via: &Option<Via>) -> Option<&Via> {
     via.as_ref().filter(|via| is_harmless_path(&via.url))
+}
+
+/// Of where a secret stands: a path is whole, and no variable of the environment has what divides one.
+pub(super) fn is_file(at: &str) -> bool {
+    at.contains(['/', '\\'])
 }
 
 /// In the form that it has in the configuration, if it is there: `mail-proxy-file`.

@@ -4,6 +4,7 @@
 //! say is translated here and nowhere else, so that the reply on the wire, the log, the metrics and the docs carry the
 //! same id. It refuses guesses: a text that no row knows gets the general fault.
 
+mod cases;
 mod codes;
 mod commands;
 mod entry;
@@ -83,7 +84,7 @@ mod tests {
             for said in [&entry.en, &entry.ja] {
                 for text in [Some(said.next), said.next_app_only].into_iter().flatten() {
                     let mut spans = text.split('`').skip(1).step_by(2);
-                    let counts = ["`{reload}`", "`{restart}`", "`{start}`", "`gatepost run`"]
+                    let counts = ["`{reload}`", "`{restart}`", "`{start}`", "`{take-secret}`", "`gatepost run`"]
                         .iter()
                         .any(|command| text.contains(command));
                     assert!(counts || spans.find(is_setting).is_none(), "{}: {text}", entry.id);

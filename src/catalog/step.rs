@@ -19,8 +19,12 @@ const EITHER: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方�
 const ONE_BY_ONE: [&str; 12] =
     ["(1) ", "(2) ", "(3) ", "(4) ", "(5) ", "Then: ", "（1）", "（2）", "（3）", "（4）", "（5）", "その後："];
 /// What is done in which case, within a way or ahead of what comes behind all.
-const WHERE: [&str; 4] =
-    ["Where the group is there already: ", "Where it is not: ", "グループがすでにある場合：", "まだない場合："];
+const WHERE: [&str; 4] = [
+    "Where the group is there already: ",
+    "Where there is no such group: ",
+    "グループがすでにある場合：",
+    "グループがまだない場合：",
+];
 /// Columns by which a command stands further in than the words around it.
 const IN: usize = 4;
 

@@ -325,7 +325,8 @@ impl Login<'_> {
         // Last of all: what is said before it reads as if all were well.
         if kept.is_somebody_else {
             let (address, expected) = (&self.account.address, &sign_in.identity);
-            let why = Said::SomebodyElse { address, as_whom, expected }.text(lang);
+            let is_of_domain = self.account.domain.is_some();
+            let why = Said::SomebodyElse { address, as_whom, expected, is_of_domain }.text(lang);
             self.ui.step(&Said::Warning { why: &why });
         }
         Ok(())

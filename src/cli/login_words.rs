@@ -15,25 +15,70 @@ use crate::base::{
 };
 
 pub(super) enum Said<'a> {
-    Open { url: &'a Url, is_opened: bool },
+    Open {
+        url: &'a Url,
+        is_opened: bool,
+    },
     PasteElsewhere,
-    Paste { url: &'a Url },
-    Code { url: &'a Url, code: &'a str },
-    Waiting { minutes: u64 },
-    AsksForCode { provider: &'a str },
+    Paste {
+        url: &'a Url,
+    },
+    Code {
+        url: &'a Url,
+        code: &'a str,
+    },
+    Waiting {
+        minutes: u64,
+    },
+    AsksForCode {
+        provider: &'a str,
+    },
     OneMoreCode,
     BrowserIsDone,
     OtherState,
     NoCode,
-    Warning { why: &'a str },
-    NeedsNobody { address: &'a str, grant: &'a str, app: &'a str, minutes: u64 },
-    SignedIn { address: &'a str, as_whom: &'a str, used: Used },
-    OtherDaemon { address: &'a str, running: &'a str, own: &'a str, store: &'a str },
-    SomebodyElse { address: &'a str, as_whom: &'a str, expected: &'a str },
-    AlsoCarries { others: &'a str },
-    Armed { address: &'a str, minutes: u64 },
-    Made { address: &'a str, password: &'a str },
-    NoPassword { address: &'a str, file: &'a str },
+    Warning {
+        why: &'a str,
+    },
+    NeedsNobody {
+        address: &'a str,
+        grant: &'a str,
+        app: &'a str,
+        minutes: u64,
+    },
+    SignedIn {
+        address: &'a str,
+        as_whom: &'a str,
+        used: Used,
+    },
+    OtherDaemon {
+        address: &'a str,
+        running: &'a str,
+        own: &'a str,
+        store: &'a str,
+    },
+    /// `is_of_domain`: the account is one of a whole domain, whose table takes no `sign-in-as`.
+    SomebodyElse {
+        address: &'a str,
+        as_whom: &'a str,
+        expected: &'a str,
+        is_of_domain: bool,
+    },
+    AlsoCarries {
+        others: &'a str,
+    },
+    Armed {
+        address: &'a str,
+        minutes: u64,
+    },
+    Made {
+        address: &'a str,
+        password: &'a str,
+    },
+    NoPassword {
+        address: &'a str,
+        file: &'a str,
+    },
 }
 
 /// From when on a sign-in is of use.
@@ -104,13 +149,21 @@ impl Said<'_> {
                 with_config(Path::new(running)),
                 shell(address)
             ),
-            Said::SomebodyElse { address, as_whom, expected } => as_called(&format!(
+            Said::SomebodyElse { address, as_whom, expected, is_of_domain } => as_called(&format!(
                 "{as_whom} signed in, and {address} wants {expected}: the mail server lets nobody else in.\nTo sign in as \
                  {expected}, run this again, and open the page in a private window of the browser:\n  {again}\nWhere \
-                 {as_whom} is meant, as a delegate or by another name of the same person, write under its [[account]], \
-                 then `{reload}`, and sign in again:\n  sign-in-as = {as_whom:?}",
+                 {as_whom} is meant, {meant}",
                 again = login_again(address),
-                reload = reload(),
+                meant = match is_of_domain {
+                    true => format!(
+                        "{address} needs an [[account]] of its own: in that of a whole domain, each mailbox is itself."
+                    ),
+                    false => format!(
+                        "as a delegate or by another name of the same person, write under its [[account]], then `{}`, and \
+                         sign in again:\n  sign-in-as = {as_whom:?}",
+                        reload()
+                    ),
+                },
             )),
             Said::AlsoCarries { others } => format!("The same sign-in also carries {others}.\n"),
             Said::Armed { address, minutes } => format!(
@@ -184,12 +237,20 @@ impl Said<'_> {
                 with_config(Path::new(running)),
                 shell(address)
             ),
-            Said::SomebodyElse { address, as_whom, expected } => as_called(&format!(
+            Said::SomebodyElse { address, as_whom, expected, is_of_domain } => as_called(&format!(
                 "{as_whom} がサインインしましたが、{address} に必要なのは {expected} です。メールサーバーは、ほかの人を受け入れません。\n\
                  {expected} としてサインインするには、次をもう一度実行し、ページをブラウザーのプライベートウィンドウで開いてください:\n  {again}\n\
-                 {as_whom} が正しい場合（代理の人や、同じ人の別名）は、このアカウントの [[account]] に次の行を書き、`{reload}` のあと、もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
+                 {as_whom} が正しい場合（代理の人や、同じ人の別名）は、{meant}",
                 again = login_again(address),
-                reload = reload(),
+                meant = match is_of_domain {
+                    true => format!(
+                        "{address} に専用の [[account]] が必要です（ドメイン全体のアカウントでは、各メールボックスの本人だけがサインインします）。"
+                    ),
+                    false => format!(
+                        "このアカウントの [[account]] に次の行を書き、`{}` のあと、もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
+                        reload()
+                    ),
+                },
             )),
             Said::AlsoCarries { others } => format!("同じサインインを {others} も使います。\n"),
             Said::Armed { address, minutes } => format!(
@@ -248,6 +309,20 @@ mod tests {
     use super::*;
     use crate::base::latin_sentence;
 
+    /// `config check` refuses it there.
+    #[test]
+    fn whoever_is_of_a_whole_domain_is_not_told_to_write_sign_in_as() {
+        for lang in Lang::ALL {
+            let [of_domain, alone] = [true, false].map(|is_of_domain| {
+                let (address, as_whom, expected) = ("ann@contoso.com", "bob@contoso.com", "ann@contoso.com");
+                Said::SomebodyElse { address, as_whom, expected, is_of_domain }.text(lang)
+            });
+            assert!(alone.contains("sign-in-as = \"bob@contoso.com\""), "{alone}");
+            assert!(!of_domain.contains("sign-in-as") && of_domain.contains("[[account]]"), "{of_domain}");
+            assert!(of_domain.contains("gatepost login ann@contoso.com"), "{of_domain}");
+        }
+    }
+
     #[test]
     fn no_english_stands_in_what_a_sign_in_says_in_japanese() {
         let url = Url::parse("http://localhost/").unwrap();
@@ -269,7 +344,8 @@ mod tests {
             Said::SignedIn { address: one, as_whom: one, used: Used::AtOnce },
             Said::SignedIn { address: one, as_whom: one, used: Used::OnceOneRuns },
             Said::OtherDaemon { address: one, running: one, own: one, store: one },
-            Said::SomebodyElse { address: one, as_whom: one, expected: one },
+            Said::SomebodyElse { address: one, as_whom: one, expected: one, is_of_domain: false },
+            Said::SomebodyElse { address: one, as_whom: one, expected: one, is_of_domain: true },
             Said::AlsoCarries { others: one },
             Said::Armed { address: one, minutes: 1 },
             Said::Made { address: one, password: one },

@@ -346,7 +346,7 @@ mod tests {
             assert_eq!(block.get(1..5), Some(&two.map(str::to_owned)[..]));
             let third = block.get(5..).unwrap_or_default().join("\n");
             for line in
-                ["url = \"sqlite:///", "listen = \"127.0.0.1:<other-port>\"", "listen = [\"127.0.0.1:<other-port>\"]"]
+                ["url = \"sqlite:///", "listen = \"<address>:<other-port>\"", "listen = [\"<address>:<other-port>\"]"]
             {
                 assert!(third.contains(line), "{third}");
             }

@@ -92,8 +92,12 @@ struct Shared {
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("src/catalog/faults");
     println!("cargo:rerun-if-changed={}", folder.display());
-    let known = placeholders(&fs::read_to_string(folder.with_file_name("known.rs"))?);
-    println!("cargo:rerun-if-changed={}", folder.with_file_name("known.rs").display());
+    let listed = |file: &str, list: &str| -> Result<BTreeSet<String>, Box<dyn Error>> {
+        let file = folder.with_file_name(file);
+        println!("cargo:rerun-if-changed={}", file.display());
+        Ok(strings_of(&fs::read_to_string(file)?, list))
+    };
+    let known = [listed("known.rs", "NAMES")?, listed("cases.rs", "CASES")?];
     let shared: BTreeMap<String, Shared> = toml::from_str(&fs::read_to_string(folder.join("shared.toml"))?)?;
     let (mut consts, mut statics, mut count) = (String::new(), String::new(), 0_usize);
     let mut taken = HashSet::new();
@@ -123,9 +127,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The names in the list of `known.rs`, which is where they are filled in.
-fn placeholders(source: &str) -> BTreeSet<String> {
-    let list = source.split_once("NAMES").and_then(|(_, rest)| rest.split_once("];")).map_or("", |(list, _)| list);
+/// What stands in a list of the source that reads the data.
+fn strings_of(source: &str, list: &str) -> BTreeSet<String> {
+    let list = source
+        .split_once(&format!("const {list}"))
+        .and_then(|(_, rest)| rest.split_once("];"))
+        .map_or("", |(list, _)| list);
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
@@ -142,7 +149,7 @@ fn put_in(said: &mut Said, shared: &BTreeMap<String, Shared>, of: fn(&Shared) ->
 }
 
 /// What is wrong with the fault, if anything is. `taken`: what was seen before and may stand once.
-fn flaws(fault: &Fault, known: &BTreeSet<String>, taken: &mut HashSet<String>) -> Option<String> {
+fn flaws(fault: &Fault, known: &[BTreeSet<String>; 2], taken: &mut HashSet<String>) -> Option<String> {
     let spelled = |id: &str| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let mut once = |what: &str, value: &str| {
         (!taken.insert(format!("{what} {}", value.to_lowercase()))).then(|| format!("{what} {value} stands twice"))
@@ -177,7 +184,7 @@ fn flaws(fault: &Fault, known: &BTreeSet<String>, taken: &mut HashSet<String>) -
 }
 
 /// Both languages say as much, with the same commands, and name nothing that cannot be filled in.
-fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
+fn words(en: &Said, ja: &Said, [names, cases]: &[BTreeSet<String>; 2]) -> Option<String> {
     let marked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
     let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
     let own = |said: &Said| said.next_own.clone().unwrap_or_default();
@@ -204,12 +211,34 @@ fn words(en: &Said, ja: &Said, known: &BTreeSet<String>) -> Option<String> {
         }
         for name in [&en, &ja].iter().flat_map(|text| text.split('{').skip(1)).filter_map(|rest| rest.split_once('}')) {
             let is_name = name.0.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'>');
-            if is_name && !known.contains(name.0) {
+            if is_name && !names.contains(name.0) {
                 return Some(format!("{what} wants {{{}}}, which nobody fills in", name.0));
             }
         }
+        if cases_of(&en) != cases_of(&ja) {
+            return Some(format!(
+                "{what} is for {:?} in English and for {:?} in Japanese",
+                cases_of(&en),
+                cases_of(&ja)
+            ));
+        }
+        if let Some(case) = cases_of(&en).into_iter().find(|case| !cases.contains(case.trim_start_matches("not "))) {
+            return Some(format!("{what} has a clause for {case:?}, which is none of {cases:?}"));
+        }
     }
     None
+}
+
+/// For which cases a text has clauses, in their order; of one that is left open, all of it.
+fn cases_of(text: &str) -> Vec<&str> {
+    let clauses = text.split('⟨').skip(1);
+    clauses
+        .map(|clause| {
+            clause
+                .split_once('⟩')
+                .map_or(clause, |(clause, _)| clause.split_once("? ").map_or("of-another", |(case, _)| case))
+        })
+        .collect()
 }
 
 /// The fault as a row of the array.

@@ -99,6 +99,7 @@ fn every_name_has_a_value_of_its_own() {
             "look-at-login" => "curl -v -x http://web:3128 https://login-host/",
             "look-up" => "getent hosts host",
             "needed" => "needed:1, needed:2",
+            "open-port-says" => "200",
             "outbound" => "outbound = \"smtp-then-graph\"",
             "set-clock" => "timedatectl set-ntp true",
             "proxy" => "http://proxy:3128",
@@ -106,7 +107,7 @@ fn every_name_has_a_value_of_its_own() {
             "protocol-switch" => "-Identity mailbox -PopEnabled $true",
             "proxy-key" | "mail-proxy-key" => "mail-proxy-file",
             "http-proxy-key" => "http-proxy-env",
-            "proxy-file-line" => "mail-proxy-file = \"/proxy-at\"",
+            "proxy-file-line" => "mail-proxy-file = \"<file>\"",
             "proxy-line" => "mail-proxy = \"http://<user>:<password>@proxy:3128\"",
             "proxy-with-login" => "http://<user>:<password>@proxy:3128",
             "reload" | "take-secret" => "sudo systemctl reload gatepost",
@@ -203,7 +204,7 @@ fn a_secret_that_systemd_lends_is_renewed_at_its_source_and_by_a_restart_alone()
             "`/etc/gatepost/client-secret`",
             "`client-secret-file = \"$CREDENTIALS_DIRECTORY/client-secret\"`",
             "`sudo systemctl restart gatepost`",
-            "`secret-expires = 2027-11-29`",
+            "`secret-expires = <YYYY-MM-DD>`",
         ] {
             assert!(next.contains(part), "{part}: {next}");
         }

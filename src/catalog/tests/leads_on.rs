@@ -46,8 +46,9 @@ fn a_line_that_makes_the_difference_is_written_ahead_of_the_command_that_loads_i
         (token::CLIENT_SECRET_WRONG, "client-secret-file = \"<file>\""),
         (own::PROXY_LOGIN_REFUSED, "http-proxy = \"http://<user>:<password>@<host>:<port>\""),
         (own::PROXY_LOGIN_REFUSED, "http-proxy-file = \"<file>\""),
+        (token::CLIENT_SECRET_EXPIRED, "secret-expires = <YYYY-MM-DD>"),
         (own::PROXY_SCHEME_UNKNOWN, "mail-proxy = \"http://127.0.0.1:3128\""),
-        (doctor::PORT_TAKEN, "listen = [\"127.0.0.1:<other-port>\"]"),
+        (doctor::PORT_TAKEN, "listen = [\"<address>:<other-port>\"]"),
         (doctor::SOMEBODY_ELSE_SIGNED_IN, "sign-in-as = \"<other-address>\""),
         (message::SENDER_NOT_ALLOWED, "send-as = [\"ann@contoso.com\", \"<sender>\"]"),
     ] {
@@ -71,46 +72,145 @@ fn a_tenant_whose_id_the_provider_told_is_written_with_it() {
     }
 }
 
+fn secret_at(at: &str) -> Known {
+    Known { client_secret_at: Some(at.into()), ..ann(true) }
+}
+
 #[test]
-fn a_secret_is_proved_before_it_takes_the_place_of_another_and_its_end_is_a_date_that_toml_reads() {
-    for (entry, lang) in [token::CLIENT_SECRET_EXPIRED, token::CLIENT_SECRET_WRONG]
-        .into_iter()
-        .flat_map(|entry| Lang::ALL.map(|lang| (entry, lang)))
-    {
-        let told = entry.told(lang, &ann(true));
-        let setup = "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes";
-        assert_eq!(told.commands().first().map(String::as_str), Some(setup), "{}", entry.id);
-        let step = told.step();
-        let lines: Vec<&str> =
-            step.deeds().into_iter().filter(|deed| deed.command().is_none()).map(Deed::text).collect();
-        let end = lines.iter().find(|line| line.starts_with("secret-expires")).unwrap();
-        let read: toml::Table = end.parse().unwrap();
-        assert!(read["secret-expires"].is_datetime(), "{end}");
+fn a_secret_is_proved_before_it_takes_the_place_of_another_where_setup_can_put_it_there() {
+    let setup = "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes";
+    for (known, first, line) in [
+        (secret_at("/etc/gatepost/secret"), setup, "client-secret-file = \"/etc/gatepost/secret\""),
+        (ann(true), setup, "client-secret-file = \"<file>\""),
+        (secret_at("client-secret"), "sudo systemctl reload gatepost", "client-secret = \"<value>\""),
+        // Of a variable no reload takes another value.
+        (secret_at("SECRET"), "sudo systemctl restart gatepost", "client-secret-env = \"SECRET\""),
+    ] {
+        for (entry, lang) in [token::CLIENT_SECRET_EXPIRED, token::CLIENT_SECRET_WRONG]
+            .into_iter()
+            .flat_map(|entry| Lang::ALL.map(|lang| (entry, lang)))
+        {
+            let told = entry.told(lang, &known);
+            assert_eq!(told.commands().first().map(String::as_str), Some(first), "{}: {}", entry.id, told.next);
+            let step = told.step();
+            let labels: Vec<_> = step.ways.iter().filter_map(|way| way.label).collect();
+            assert_eq!(labels.len(), if first == setup { 3 } else { 0 }, "one way is none: {labels:?}");
+            let lines: Vec<&str> =
+                step.deeds().into_iter().filter(|deed| deed.command().is_none()).map(Deed::text).collect();
+            assert_eq!(lines, [line, "secret-expires = <YYYY-MM-DD>"], "no day is made up: {}", told.next);
+        }
     }
 }
 
 #[test]
-fn a_mailbox_that_comes_later_is_put_into_the_group_that_is_there() {
+fn in_an_account_for_a_whole_domain_nobody_is_told_to_write_whom_else_to_sign_in_as() {
+    for (account, is_written) in [("*@contoso.com", false), ("ann@contoso.com", true)] {
+        for lang in Lang::ALL {
+            let known = Known { account: Some(account.into()), ..ann(false) };
+            let told = doctor::SOMEBODY_ELSE_SIGNED_IN.told(lang, &known);
+            let is_login = |command: &String| command == "gatepost login ann@contoso.com";
+            assert!(told.commands().first().is_some_and(is_login), "{}", told.next);
+            assert_eq!(told.next.contains("sign-in-as"), is_written, "{}", told.next);
+            assert_eq!(told.step().ways.is_empty(), !is_written, "{}", told.next);
+            assert!(told.next.contains("`[[account]]`"), "the way that is left: {}", told.next);
+        }
+    }
+}
+
+#[test]
+fn a_listener_that_gets_another_port_keeps_its_address() {
+    for (entry, _, words) in all_told() {
+        let lines = words.step();
+        let listens: Vec<_> =
+            lines.deeds().into_iter().map(Deed::text).filter(|one| one.starts_with("listen = ")).collect();
+        assert!(listens.iter().all(|line| line.contains("<address>:<other-port>")), "{}: {listens:?}", entry.id);
+    }
+}
+
+fn behind(key: &'static str, place: &str) -> Known {
+    let proxy = Via { url: "http://proxy:3128".into(), key, place: place.into(), user: None, carries: Vec::new() };
+    Known { proxy: Some(proxy), host: Some("smtp.office365.com".into()), port: Some(587), ..ann(false) }
+}
+
+#[test]
+fn the_url_of_a_proxy_that_stands_in_a_file_is_written_into_that_and_into_no_table() {
+    for lang in Lang::ALL {
+        let next = own::PROXY_LOGIN_REFUSED.told(lang, &behind("mail-proxy-file", "/etc/gatepost/proxy.url")).next;
+        assert!(next.contains("`/etc/gatepost/proxy.url`") && !next.contains("mail-proxy = "), "{next}");
+        assert!(!next.contains("-file = ") && next.contains("http://<user>:<password>@proxy:3128"), "{next}");
+        for key in ["mail-proxy", "mail-proxy-env"] {
+            let next = own::PROXY_LOGIN_REFUSED.told(lang, &behind(key, "PROXY")).next;
+            let replaced = next.contains(&format!("(`{key}`)")) || next.contains(&format!("（`{key}`）"));
+            assert!(replaced && next.contains("`mail-proxy = "), "the key of the line that goes: {next}");
+        }
+    }
+}
+
+#[test]
+fn whoever_writes_a_small_proxy_of_their_own_into_the_configuration_replaces_what_is_there() {
+    for (lang, replaces) in [(Lang::En, "in the place of what stands there now"), (Lang::Ja, "置き換え")] {
+        let next = own::PROXY_SCHEME_UNKNOWN.told(lang, &behind("http-proxy-file", "/etc/gatepost/proxy.url")).next;
+        assert!(next.contains(replaces) && next.contains("`http-proxy-file`"), "{next}");
+    }
+}
+
+/// curl is connected to a proxy that hangs as well.
+#[test]
+fn through_a_proxy_an_open_way_says_200_alone() {
+    for lang in Lang::ALL {
+        let through = own::CLIENT_LEFT_WAITING.told(lang, &behind("mail-proxy", "mail-proxy")).next;
+        assert!(through.contains("200") && !through.contains("Connected to"), "{through}");
+        let direct = own::CLIENT_LEFT_WAITING.told(lang, &ann(false)).next;
+        assert!(direct.contains("Connected to") && !direct.contains("200"), "{direct}");
+    }
+}
+
+/// What a step says to whoever is in the first or the second of the two cases of the group, in the order in which it is done.
+fn gone_through(step: &Step, is_there: bool) -> Vec<String> {
+    let other = if is_there {
+        ["Where there is no such group:", "グループがまだない場合："]
+    } else {
+        ["Where the group is there already:", "グループがすでにある場合："]
+    };
+    if step.label.is_some_and(|label| other.contains(&label)) {
+        return Vec::new();
+    }
+    let own = step.lines.iter().filter_map(|line| match line {
+        Line::Deed(deed) => Some(deed.text().to_owned()),
+        Line::Words(_) => None,
+    });
+    own.chain(step.ways.iter().flat_map(|way| gone_through(way, is_there))).collect()
+}
+
+/// `gatepost setup` makes them with the role of SMTP alone.
+#[test]
+fn an_app_whose_group_and_scope_are_there_gets_the_role_of_graph_as_one_that_has_none() {
     let mut told = 0;
     for (entry, lang) in all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
-        let commands = entry.told(lang, &ann(true)).commands();
-        let at = |begin: &str| commands.iter().position(|one| one.starts_with(begin));
-        let Some(made) = at("New-DistributionGroup") else { continue };
-        told += 1;
-        let added = at("Add-DistributionGroupMember -Identity gatepost-senders -Member ann@contoso.com");
-        assert!(added.is_some_and(|added| added < made), "{}: {commands:?}", entry.id);
-        // The group may have been made for SMTP: then the role for Graph is not there.
-        let role = at("New-ManagementRoleAssignment").unwrap();
-        assert!(added.is_some_and(|added| added + 1 == role), "{}: {commands:?}", entry.id);
-        for command in commands.iter().filter(|one| one.contains("ResourceScope") || one.contains("-ManagementScope")) {
-            assert!(command.ends_with("Scope Gatepost") || command.contains("-Name Gatepost "), "{command}");
-        }
-        fn labels(step: &Step) -> Vec<&str> {
-            step.label.into_iter().chain(step.ways.iter().flat_map(labels)).collect()
-        }
         let step = entry.told(lang, &ann(true)).step();
-        let of = |label: &&str| label.contains("group is there already") || label.contains("グループがすでに");
-        assert!(labels(&step).iter().any(of), "{}: {step:?}", entry.id);
+        if !step.deeds().iter().any(|deed| deed.text().starts_with("New-DistributionGroup")) {
+            continue;
+        }
+        told += 1;
+        for (is_there, in_the_group) in [
+            (true, "Add-DistributionGroupMember -Identity gatepost-senders -Member ann@contoso.com"),
+            (false, "New-DistributionGroup -Name gatepost-senders -Type Security -Members ann@contoso.com"),
+        ] {
+            let done = gone_through(&step, is_there);
+            let at = |begin: &str| done.iter().position(|one| one.starts_with(begin));
+            let in_order = [
+                at("New-ServicePrincipal -AppId c-1 -ObjectId o-1"),
+                at(in_the_group),
+                at("Get-ManagementRoleAssignment -Role \"Application Mail.Send\""),
+                at(
+                    "New-ManagementRoleAssignment -App c-1 -Role \"Application Mail.Send\" -CustomResourceScope Gatepost",
+                ),
+                at("sudo systemctl reload gatepost"),
+            ];
+            assert!(in_order.iter().all(Option::is_some) && in_order.is_sorted(), "{}: {done:?}", entry.id);
+            let scope = at("New-ManagementScope -Name Gatepost -RecipientRestrictionFilter");
+            assert_eq!(scope.is_some(), !is_there, "{}: {done:?}", entry.id);
+        }
     }
     assert!(told >= 14, "{told}");
 }
@@ -193,19 +293,27 @@ fn an_assertion_outside_of_its_time_sends_to_the_clock_first_and_then_to_the_cer
 }
 
 #[test]
-fn what_exchange_has_of_an_app_is_taken_out_only_where_it_is_another() {
-    for (entry, lang) in [doctor::SERVICE_PRINCIPAL_MISSING, sign_on::TOKEN_REFUSED]
-        .into_iter()
-        .flat_map(|entry| Lang::ALL.map(|lang| (entry, lang)))
-    {
-        let told = entry.told(lang, &Known { is_doctors: true, ..ann(true) });
-        let removes = |way: &&Step| {
-            way.lines.iter().any(|line| matches!(line, Line::Deed(deed) if deed.text().starts_with("Remove-")))
-        };
-        let step = told.step();
-        let way = step.ways.iter().find(removes).unwrap_or_else(|| panic!("{}: {step:?}", entry.id));
-        assert!(way.label.is_some() && matches!(way.lines.first(), Some(Line::Words(_))), "{way:?}");
-        assert_eq!(told.commands().last().map(String::as_str), Some("sudo systemctl reload gatepost"), "{}", entry.id);
+fn what_exchange_has_of_an_app_is_taken_out_only_where_it_is_another_and_that_is_told_in_the_same_words_everywhere() {
+    for lang in Lang::ALL {
+        let told = [
+            doctor::SERVICE_PRINCIPAL_MISSING,
+            sign_on::TOKEN_REFUSED,
+            sign_on::MAILBOX_NOT_CONNECTED,
+            token::FRESH_TOKEN_REFUSED,
+        ]
+        .map(|entry| entry.told(lang, &Known { is_doctors: true, ..ann(true) }));
+        let steps = told.each_ref().map(Words::step);
+        for step in &steps {
+            let [_, taken_out, put_in, _, ..] = step.ways.as_slice() else { panic!("{step:?}") };
+            assert_eq!(taken_out.deeds().len(), 1, "{taken_out:?}");
+            assert!(taken_out.deeds()[0].text().starts_with("Remove-ServicePrincipal "), "{taken_out:?}");
+            assert!(matches!(taken_out.lines.first(), Some(Line::Words(_))), "{taken_out:?}");
+            assert!(put_in.deeds()[0].text().starts_with("New-ServicePrincipal "), "{put_in:?}");
+            assert_eq!(step.ways[..4], steps[0].ways[..4]);
+        }
+        for words in told {
+            assert_eq!(words.commands().last().map(String::as_str), Some("sudo systemctl reload gatepost"));
+        }
     }
 }
 

@@ -195,7 +195,7 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
         if used {
             let _ = write!(
                 page,
-                "if (-not (Get-ManagementRoleAssignment -Role '{role}' -ErrorAction SilentlyContinue | Where-Object CustomResourceScope -eq 'Gatepost')) {{\n  \
+                "if (-not (Get-ManagementRoleAssignment -Role '{role}' -ErrorAction SilentlyContinue | Where-Object CustomResourceScope -eq 'Gatepost' | Where-Object RoleAssigneeName -eq $enterprise.Id)) {{\n  \
                    $null = New-ManagementRoleAssignment -App $app.AppId -Role '{role}' -CustomResourceScope 'Gatepost'\n}}\n"
             );
         }
@@ -344,6 +344,19 @@ mod tests {
             "-OAuth2PermissionGrantId $grant.Id -Scope (($scopes + $missing) -join ' ')",
         ] {
             assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    /// One that was registered anew finds the role of the one before.
+    #[test]
+    fn the_role_of_another_app_in_the_same_scope_is_none_of_this_one() {
+        for outbound in [SetupOutbound::Smtp, SetupOutbound::Graph, SetupOutbound::SmtpThenGraph] {
+            let text = script(&registration(Grant::ClientCredentials, outbound, &[]), Lang::En);
+            let looks: Vec<_> = text.lines().filter(|line| line.contains("Get-ManagementRoleAssignment")).collect();
+            assert!(!looks.is_empty(), "{text}");
+            for look in looks {
+                assert!(look.contains("| Where-Object RoleAssigneeName -eq $enterprise.Id)"), "{look}");
+            }
         }
     }
 

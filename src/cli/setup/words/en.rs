@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     ByProxy, Say, ScriptWords, Step, Trouble, beside, idle,
-    pasteable::{listed, proofs, to_print_script, with_flag},
+    pasteable::{into_the_group, listed, proofs, to_print_script, with_flag},
 };
 use crate::{
     base::{Lang, invocation::Daemon},
@@ -110,7 +110,9 @@ pub fn say(say: &Say) -> String {
         Say::Renewed { app, file, configuration, ended } => {
             let remark = match ended {
                 Some(day) => format!("secret-expires = {day} is of the old one; write the day of the new one"),
-                None => "Write down when it ends, and you are told in advance: secret-expires = 2027-05-01".to_owned(),
+                None => {
+                    "Write down when it ends, and you are told in advance: secret-expires = <YYYY-MM-DD>".to_owned()
+                }
             };
             format!("  The new secret of [app.{app}] is in {file}.\n  {remark} (under [app.{app}] in {configuration}).")
         }
@@ -360,11 +362,11 @@ fn entra(of: &Registration, page: &mut String) {
         }
         let _ = writeln!(
             page,
-            "       # where the group is there already, for another mailbox: Add-DistributionGroupMember -Identity gatepost-senders -Member {first}\n       \
+            "       # where the group is there already, for another mailbox, in the place of making it and its scope:\n{members}       \
              New-DistributionGroup -Name gatepost-senders -Type Security -Members {all}\n       \
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
-            first = powershell(of.address),
+            members = into_the_group(of),
             all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {

@@ -6,7 +6,7 @@ use super::{
     ByProxy, Say, ScriptWords, Step, Trouble, beside,
     en::behind,
     idle,
-    pasteable::{listed, proofs, to_print_script, with_flag},
+    pasteable::{into_the_group, listed, proofs, to_print_script, with_flag},
 };
 use crate::{
     base::{Lang, invocation::Daemon},
@@ -116,7 +116,7 @@ pub fn say(say: &Say) -> String {
         Say::Renewed { app, file, configuration, ended } => {
             let remark = match ended {
                 Some(day) => format!("secret-expires = {day} は古いシークレットのものです。新しい期限を書いてください"),
-                None => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
+                None => "期限を書いておくと事前に知らせます: secret-expires = <YYYY-MM-DD>".to_owned(),
             };
             format!(
                 "  [app.{app}] の新しいシークレットを {file} に書きました。\n  {remark}（{configuration} の [app.{app}] の下）。"
@@ -414,11 +414,11 @@ fn entra(of: &Registration, page: &mut String) {
         }
         let _ = writeln!(
             page,
-            "       # 別のメールボックスのためにグループがすでにある場合: Add-DistributionGroupMember -Identity gatepost-senders -Member {first}\n       \
+            "       # 別のメールボックスのためにグループがすでにある場合は、グループとスコープを作成する代わりに:\n{members}       \
              New-DistributionGroup -Name gatepost-senders -Type Security -Members {all}\n       \
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
-            first = powershell(of.address),
+            members = into_the_group(of),
             all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {

@@ -557,6 +557,11 @@ mod tests {
             assert!(page.contains("Add-MailboxPermission 'a|reboot&@contoso.com' -User"), "{page}");
             // As the script does: SMTP AUTH counts for an app that acts by itself as well.
             assert!(page.contains("Set-CASMailbox 'a|reboot&@contoso.com' -Smtp"), "{page}");
+            // Each of them: who is not in the group that is there may not send.
+            for member in ["'o''brien@contoso.com'", "'a|reboot&@contoso.com'"] {
+                let line = format!("# Add-DistributionGroupMember -Identity gatepost-senders -Member {member}\n");
+                assert!(page.contains(&line), "{line}: {page}");
+            }
             let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
             let text = Say::OfTheService { address: others[0].clone(), has_secret: false }.text(lang);

@@ -59,6 +59,14 @@ fn head(block: &str) -> Vec<String> {
     }
 }
 
+/// Each mailbox into the group that is there, as remarks beside the commands that make one.
+pub fn into_the_group(of: &Registration) -> String {
+    let one = |one: &str| {
+        format!("       # Add-DistributionGroupMember -Identity gatepost-senders -Member {}\n", pasted::powershell(one))
+    };
+    of.all().map(one).collect()
+}
+
 /// This command, with the flag that answers a question.
 pub fn with_flag(flag: &str) -> String {
     let value = VALUES.iter().find(|(name, _)| *name == flag).map(|(_, value)| format!(" {value}")).unwrap_or_default();

@@ -24,7 +24,7 @@ pub fn en(remark: &Remark) -> String {
         },
         Remark::Tenant { name } => format!("the tenant of {name}"),
         Remark::SecretExpires => {
-            "Write down when it ends, and you are told in advance: secret-expires = 2027-05-01".to_owned()
+            "Write down when it ends, and you are told in advance: secret-expires = <YYYY-MM-DD>".to_owned()
         }
         Remark::Certificate => "Proves the app; the end of the certificate is told in advance.".to_owned(),
         Remark::LivesOnSignInOf { delegate } => {
@@ -59,7 +59,7 @@ pub fn ja(remark: &Remark) -> String {
             (false, false) => format!("{provider} のアプリの登録。"),
         },
         Remark::Tenant { name } => format!("{name} のテナント"),
-        Remark::SecretExpires => "期限を書いておくと事前に知らせます: secret-expires = 2027-05-01".to_owned(),
+        Remark::SecretExpires => "期限を書いておくと事前に知らせます: secret-expires = <YYYY-MM-DD>".to_owned(),
         Remark::Certificate => "アプリを証明します。証明書の期限は事前に知らせます。".to_owned(),
         Remark::LivesOnSignInOf { delegate } => {
             format!(

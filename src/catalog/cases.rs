@@ -1,0 +1,60 @@
+//! Clauses of a text that are for some cases alone, `⟨case? clause⟩`, and which case is at hand.
+//!
+//! A step is told as one text; whoever it is told to reads what is of use to them and nothing else. It refuses to guess: where
+//! nothing is known, as in the docs, it is the usual case.
+
+use super::{Known, known::is_file};
+use crate::base::invocation;
+
+/// As they stand in the data; `not ` before one is any other case.
+const CASES: [&str; 6] = ["of-another", "other-ports", "proxy-file", "secret-file", "start-unknown", "whole-domain"];
+
+/// The text with those of its clauses that are for the case at hand.
+pub(super) fn fitting(text: &str, known: &Known) -> String {
+    let mut parts = text.split('⟨');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, part| {
+        let (clause, rest) = part.split_once('⟩').unwrap_or((part, ""));
+        // The most frequent one goes without its name: nobody is given a right on their own mailbox.
+        let (case, clause) = clause.split_once("? ").unwrap_or(("of-another", clause));
+        told + if is_at_hand(case, known) { clause } else { "" } + rest
+    })
+}
+
+fn is_at_hand(case: &str, known: &Known) -> bool {
+    match case {
+        "of-another" => !known.concerns_its_own(),
+        "other-ports" => known.needs_other_ports(),
+        "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
+        // What systemd lends to the service is not written here.
+        "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
+        "start-unknown" => !invocation::is_start_known(),
+        "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),
+        other => other.strip_prefix("not ").is_some_and(|case| CASES.contains(&case) && !is_at_hand(case, known)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_is_for_its_case_alone_and_where_nothing_is_known_for_the_usual_one() {
+        let told = |text: &str, known: &Known| fitting(text, known);
+        let text = "⟨secret-file? A.⟩⟨not secret-file? B.⟩⟨ C.⟩";
+        assert_eq!(told(text, &Known::default()), "A. C.");
+        let variable = Known { client_secret_at: Some("SECRET".into()), ..Known::default() };
+        assert_eq!(told(text, &variable), "B. C.");
+        let of_a_domain = Known { account: Some("*@contoso.com".into()), ..Known::default() };
+        let text = "⟨not whole-domain? Or: A.⟩⟨whole-domain? B.⟩";
+        assert_eq!([told(text, &of_a_domain), told(text, &Known::default())], ["B.", "Or: A."]);
+    }
+
+    #[test]
+    fn every_case_of_the_list_can_be_told_from_its_contrary() {
+        for case in CASES {
+            let known = Known::default();
+            assert_ne!(is_at_hand(case, &known), is_at_hand(&format!("not {case}"), &known), "{case}");
+        }
+    }
+}
