@@ -60,7 +60,8 @@ impl Door<'_> {
             }
         }
         let (session, owner) = (self.entry.id(), fault.owner.as_str());
-        warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
+        let client = whose.filter(|one| one.client.is_some()).map(Admitted::client_name);
+        warn!(session, %protocol, peer = %self.peer.address, account, client, owner, next, "refused: {fault}");
     }
 
     pub(super) fn let_in(&self, client: &Stream, admitted: &Admitted, asked: Asked) {
