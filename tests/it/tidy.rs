@@ -87,16 +87,13 @@ const EXPOSE: &[&str] = &[
 /// SQLite may open the database (`store/sqlite.rs` says why).
 const OPEN: &[&str] = &[
     "src/config/check/domain.rs", // a file of passwords
-    "src/config/check/place.rs",  // whether a file that is named can be read
-    "src/config/check/secret.rs", // a secret in a file
     "src/config/fingerprint.rs",  // roots, which are of the configuration
     "src/config/mod.rs",          // the configuration
     "src/config/model.rs",        // the console's token, beside the key
     "src/config/surroundings.rs", // the rights of the configuration
     "src/store/backup.rs",        // a copy
-    "src/store/key.rs",           // the key
     "src/store/lock.rs",          // the lock beside the database
-    "src/store/private_file.rs",  // what is made, and directories
+    "src/store/private_file.rs",  // secrets, what is made, and directories
 ];
 
 struct Source {
