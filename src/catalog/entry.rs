@@ -225,6 +225,9 @@ const OF_ANOTHER: (char, char) = ('⟨', '⟩');
 /// About ports besides that of the web, behind a proxy that may have to allow none.
 const OF_OTHER_PORTS: (char, char) = ('⟦', '⟧');
 
+/// About a secret that can be put in its place from here.
+const OF_OWN_SECRETS: (char, char) = ('⟪', '⟫');
+
 /// With what stands in these brackets, or without it.
 fn without(text: &str, (opens, closes): (char, char), is_left_out: bool) -> String {
     let mut parts = text.split(opens);
@@ -293,11 +296,9 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut cause = known.fill(&without(said.cause, OF_OTHER_PORTS, !known.needs_other_ports()));
-        if let Some(next) = known.told_before.clone().filter(|_| lang == Lang::En) {
-            return Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid };
-        }
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         let told = without(&said.next(known, lang), OF_ANOTHER, known.concerns_its_own());
+        let told = without(&told, OF_OWN_SECRETS, known.is_secret_lent());
         next.push_str(&known.fill(&without(&told, OF_OTHER_PORTS, !known.needs_other_ports())));
         if let Some(page) = next.find("/adminconsent?") {
             let blank = if lang == Lang::En { " " } else { "" };

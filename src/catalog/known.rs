@@ -9,10 +9,13 @@ use super::{
     harmless::{is_harmless, is_harmless_path},
     look::{Opening, as_curl_has_it, look_at_certificate},
 };
-use crate::base::{Protocol, invocation};
+use crate::base::{
+    Protocol,
+    invocation::{self, Daemon},
+};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 50] = [
     "account",
     "address",
     "admin-consent-page",
@@ -58,6 +61,7 @@ const NAMES: [&str; 49] = [
     "smtp-user",
     "start",
     "stop",
+    "take-secret",
     "tenant",
     "tenant-id",
     "tenant-page",
@@ -122,7 +126,8 @@ pub struct Known {
     /// Its id, where the provider told it under that name.
     pub tenant_id: Option<String>,
     pub client_id: Option<String>,
-    /// Where its secret stands: a file, `client-secret`, or a variable of the environment.
+    /// Where its secret stands: a file, `client-secret`, a variable of the environment, or what systemd lends, as its unit has
+    /// it: `LoadCredential=client-secret:/etc/gatepost/client-secret`.
     pub client_secret_at: Option<String>,
     /// Of the enterprise application.
     pub object_id: Option<String>,
@@ -153,8 +158,6 @@ pub struct Known {
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
-    /// The step as the daemon told it (English), which knew more than anybody who reads its log elsewhere.
-    pub told_before: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
@@ -223,7 +226,7 @@ impl Known {
             "ask-again" => Some(self.ask_again()),
             "app" => word(&self.app),
             "client-id" => word(&self.client_id),
-            "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
+            "client-secret-at" => Some(self.client_secret_at()),
             "client-secret-line" => Some(self.client_secret_line()),
             "device-address" => word(&self.device_address),
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
@@ -232,24 +235,11 @@ impl Known {
             "login-host" => self.login_host().map(str::to_owned),
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
             "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),
-            "look-at-certificate" => {
-                let opening = Opening::of(self.speaks, self.port);
-                Some(look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy()))
-            }
+            "look-at-certificate" => Some(self.look_at_certificate()),
             "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
             "look-at-login" => Some(self.curl(self.login().unwrap_or("https://<login-host>"))),
-            "look-at-login-certificate" => {
-                let login = self.value("login-host");
-                let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
-                Some(look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy()))
-            }
-            "look-at-port" => {
-                let through =
-                    self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
-                let through = through.unwrap_or_default();
-                // Where the way is open it would wait for whoever types.
-                Some(format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port")))
-            }
+            "look-at-login-certificate" => Some(self.look_at_login_certificate()),
+            "look-at-port" => Some(self.look_at_port()),
             // What tells a fault runs where it befell Gatepost.
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
             "set-clock" => Some(SET_CLOCK.to_owned()),
@@ -264,10 +254,7 @@ impl Known {
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which of the two is meant, the way tells.
             "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
-            "proxy-at" => {
-                let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
-                Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
-            }
+            "proxy-at" => Some(self.proxy_at()),
             "proxy-file-line" => Some(self.proxy_file_line()),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
             "proxy-with-login" => Some(self.proxy_with_login()),
@@ -281,6 +268,9 @@ impl Known {
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start_in_general()),
             "stop" => Some(invocation::stop_the_other()),
+            // systemd hands it over at a start, and never again.
+            "take-secret" if self.is_secret_lent() => Some(Daemon::Unit.restart()),
+            "take-secret" => Some(invocation::reload()),
             "tenant" => word(&self.tenant),
             "tenant-id" => word(&self.tenant_id),
             "tenant-page" => self.tenant_page(),
@@ -290,6 +280,29 @@ impl Known {
             _ => None,
         };
         value.unwrap_or_else(|| stand_in(name))
+    }
+
+    fn look_at_certificate(&self) -> String {
+        let opening = Opening::of(self.speaks, self.port);
+        look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy())
+    }
+
+    fn look_at_login_certificate(&self) -> String {
+        let login = self.value("login-host");
+        let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
+        look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy())
+    }
+
+    fn look_at_port(&self) -> String {
+        let through = self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
+        let through = through.unwrap_or_default();
+        // Where the way is open it would wait for whoever types.
+        format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port"))
+    }
+
+    fn proxy_at(&self) -> String {
+        let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
+        place.map_or_else(|| self.value("proxy-key"), str::to_owned)
     }
 
     fn account(&self) -> Option<&str> {
@@ -381,8 +394,31 @@ impl Known {
         format!("-Identity {} {switch}", self.value(whose))
     }
 
+    /// By systemd to the service, from a file that another user may write.
+    pub(super) fn is_secret_lent(&self) -> bool {
+        self.lent_secret().is_some()
+    }
+
+    /// Its name and its file.
+    fn lent_secret(&self) -> Option<(&str, &str)> {
+        let lent = self.client_secret_at.as_deref()?.strip_prefix("LoadCredential=")?;
+        lent.split_once(':').filter(|(name, _)| is_harmless(name))
+    }
+
+    fn client_secret_at(&self) -> String {
+        let at = self.lent_secret().map(|(_, file)| file).or(self.client_secret_at.as_deref());
+        match (at.filter(|at| is_harmless_path(at)), self.lent_secret()) {
+            (Some(at), _) => at.to_owned(),
+            (None, Some((name, _))) => format!("LoadCredential={name}:<file>"),
+            (None, None) => "client-secret-file".to_owned(),
+        }
+    }
+
     /// What of the table of the app says where its secret is.
     fn client_secret_line(&self) -> String {
+        if let Some((name, _)) = self.lent_secret() {
+            return format!("client-secret-file = \"$CREDENTIALS_DIRECTORY/{name}\"");
+        }
         match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
             Some("client-secret") => "client-secret = \"<value>\"".to_owned(),
             Some(variable) if !variable.contains('/') => format!("client-secret-env = \"{variable}\""),

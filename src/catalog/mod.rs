@@ -8,6 +8,7 @@ mod codes;
 mod commands;
 mod entry;
 pub mod explain;
+mod filled;
 mod harmless;
 mod known;
 mod look;

@@ -113,7 +113,6 @@ impl Who {
             running_file: self.running_file.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
-            told_before: None,
             is_doctors: true,
             is_at_sign_in: false,
             is_in_general: false,

@@ -31,7 +31,7 @@ pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: 
     let busy = line.and_then(|line| gate.outbound.no_room(account, admitted.client_name(), line, asked));
     let fault = busy.unwrap_or_else(|| CLIENT_LEFT_WAITING.fault()).at(stage);
     gate.meter.fault(protocol, address, &fault);
-    let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.next);
+    let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.whole_step());
     let (id, owner) = (fault.id, fault.owner.as_str());
     warn!(
         session, %protocol, account = address, %stage, server, proxy, id, owner, next,

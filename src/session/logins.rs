@@ -49,7 +49,7 @@ impl Door<'_> {
             sign_in: sign_in.as_ref(),
             ..Occasion::default()
         };
-        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.next).unwrap_or_default();
+        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.whole_step()).unwrap_or_default();
         let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());

@@ -136,7 +136,7 @@ impl Relay<'_> {
             sign_in: sign_in.as_ref(),
             ..Occasion::default()
         };
-        Some(told(id, Lang::En, Some(account), &occasion)?.next)
+        Some(told(id, Lang::En, Some(account), &occasion)?.whole_step())
     }
 }
 

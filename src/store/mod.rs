@@ -6,6 +6,7 @@ mod columns;
 mod error;
 mod key;
 mod lock;
+mod origin;
 pub mod private_file;
 mod queue;
 mod queue_search;

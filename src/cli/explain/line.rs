@@ -15,7 +15,7 @@ use crate::{
     catalog::{
         Entry, Known,
         doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
-        explain::{protocol_of, without_advice},
+        explain::{filled_in, protocol_of, without_advice},
         is_harmless_path,
         message::OWN_ADDRESS_DENIED,
         own::{
@@ -52,13 +52,21 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let known = match account {
         Some(account) => account.known(&Occasion { protocol, stage, ..Occasion::default() }),
         None => {
+            let told = filled_in(text, entry).known;
             let smtp_user = who.or_else(|| sender.clone().filter(|_| entry.id == OWN_ADDRESS_DENIED.id));
             let person = trustee(text).filter(|who| is_mailbox(who)).map(str::to_owned);
-            let address = address(text, "account");
             let is_app_only = text.lines().find_map(|line| trustee(without_advice(line))).map(|who| !is_mailbox(who));
-            Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
+            Known {
+                address: address(text, "account").or(told.address),
+                smtp_user: smtp_user.or(told.smtp_user),
+                who_signs_on: person.or(told.who_signs_on),
+                is_app_only: is_app_only.or(told.is_app_only),
+                protocol,
+                ..told
+            }
         }
     };
+    let sender = sender.or(known.sender);
     let device_address = field(text, "peer").and_then(|peer| Some(peer.parse::<SocketAddr>().ok()?.ip().to_string()));
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();

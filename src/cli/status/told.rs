@@ -174,6 +174,7 @@ fn of_account(account: &mut Value) {
         let by = match text(refusal, "/by") {
             Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
+            Some("proxy") => "プロキシ",
             _ => continue,
         };
         put(refusal, "by", Some(by.to_owned()));

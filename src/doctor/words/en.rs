@@ -118,7 +118,8 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
-            format!("writable; {messages} messages, {} of {} used", gigabytes(*used), gigabytes(*most))
+            let ending = if *messages == 1 { "" } else { "s" };
+            format!("writable; {messages} message{ending}, {} of {} used", gigabytes(*used), gigabytes(*most))
         }
         Said::EndUnknown { app } => {
             format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = <YYYY-MM-DD>`")
@@ -214,6 +215,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("not running: {}", start()),
         Said::Runs { process: Some(process) } => format!("runs, process {process}"),
         Said::Runs { process: None } => "runs".to_owned(),
+        Said::StateElsewhere => "not looked at: the service keeps its state elsewhere".to_owned(),
         Said::CannotBeAsked { why } => format!("not looked at: {why}"),
         Said::HandedOver => "handed over by systemd".to_owned(),
         Said::IsFree => "free for the daemon".to_owned(),

@@ -228,6 +228,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("動いていません: {}", start()),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
+        Said::StateElsewhere => "未確認: サービスの状態は別の場所にあります".to_owned(),
         Said::CannotBeAsked { why } => format!("未確認: {}", in_japanese(why)),
         Said::HandedOver => "systemd から渡されました".to_owned(),
         Said::IsFree => "空いています（デーモンが使えます）".to_owned(),

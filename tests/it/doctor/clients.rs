@@ -290,6 +290,27 @@ async fn a_daemon_that_answers_nobody_fails_the_look_and_is_not_taken_for_one_wh
     staged.is_well().await;
 }
 
+/// Nobody can ask it but for a greeting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_without_a_console_that_greets_nobody_fails_the_look() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", "[console]\nlisten = \"off\"");
+    let place = own_place();
+    let smtp = |at: &str| format!("protocol = \"smtp\"\nlisten = [\"{at}\"]");
+    staged.edit(&smtp("127.0.0.1:0"), &smtp(&place.to_string()));
+    let program = Program::start(&staged.file).await;
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"));
+    let listener = check(&staged.fails_nothing().await, "daemon", "listener");
+    assert_eq!(listener["outcome"], "skipped", "{listener}");
+    let process = Pid::from_raw(program.id().try_into().unwrap()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let command = &format!("kill -KILL {}", program.id());
+    let check = staged.fails_first(First { layer: "daemon", name: "listener", id: "daemon-hangs", command }).await;
+    assert_eq!(check["target"], format!("smtp {place}"), "{check}");
+    kill_process(process, Signal::CONT).unwrap();
+    staged.fails_nothing().await;
+}
+
 /// A copy of the file that the daemon reads: no signal to that daemon changes anything for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_daemon_that_reads_another_file_nobody_is_told_to_reload_that() {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::sleep;
+use tokio::sync::watch;
 
 use super::{arrived, as_ann, copies, plan, queue, rows, until_empty};
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
     world::{ANN, Plan, sign_in_with, stage, until_so},
 };
 
-/// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id.
-async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: usize) {
+/// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id, and `told`.
+async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: usize, told: &watch::Sender<usize>) {
     let mut smtp = as_ann(program).await;
     // A number is used once, also where the answer to it is lost: what arrives twice is never this client's doing.
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
@@ -19,14 +19,14 @@ async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: us
         let subject = format!("alert {}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let id = queue(&mut smtp, &subject).await;
         taken.push((id, subject));
+        told.send_replace(taken.len());
     }
 }
 
-/// Milliseconds by chance.
-fn by_chance(least: u64, most: u64) -> Duration {
+fn by_chance(least: usize, most: usize) -> usize {
     let mut byte = [0u8];
     aws_lc_rs::rand::fill(&mut byte).unwrap();
-    Duration::from_millis(least + (most - least) * u64::from(byte[0]) / 255)
+    least + (most - least) * usize::from(byte[0]) / 255
 }
 
 #[tokio::test]
@@ -38,15 +38,19 @@ async fn forty_messages_over_four_kills_all_arrive_and_only_what_was_on_its_way_
     let mut program = Program::start(&file).await;
     let mut taken = Vec::new();
     let mut on_their_way = BTreeMap::<String, usize>::new();
+    let (told, mut noted) = watch::channel(0);
     for kill in 1..=4 {
+        // So many are taken, it takes a reload, another process reads the store, more are taken, and it is somewhere in the
+        // next one.
+        let (some, more) = (taken.len() + by_chance(1, 10), by_chance(1, 10));
         let meanwhile = async {
-            sleep(by_chance(50, 250)).await;
+            drop(noted.wait_for(|taken| *taken >= some).await);
             program.reload().await;
             rows(dir.path()).await;
-            sleep(by_chance(50, 250)).await;
+            drop(noted.wait_for(|taken| *taken >= some + more).await);
         };
         tokio::select! {
-            () = sends_on(&program, &mut taken, usize::MAX) => {}
+            () = sends_on(&program, &mut taken, usize::MAX, &told) => {}
             () = meanwhile => {}
         }
         program.killed().await;
@@ -56,7 +60,7 @@ async fn forty_messages_over_four_kills_all_arrive_and_only_what_was_on_its_way_
         assert!(on_their_way.values().sum::<usize>() <= 3 * kill, "no more than there are connections");
         program = Program::start(&file).await;
     }
-    sends_on(&program, &mut taken, 40).await;
+    sends_on(&program, &mut taken, 40, &told).await;
     sandbox.faults().set(|faults| faults.smtp.dot_delay_ms = 0);
     until_empty(dir.path(), 60).await;
 

@@ -7,9 +7,9 @@ use super::{
     pasteable::{listed, proofs, to_print_script, with_flag},
 };
 use crate::{
-    base::Lang,
+    base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, shell},
+        pasted::{powershell, powershell_quoted, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -204,6 +204,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
+        Trouble::Lent { block, by } => (
+            format!("systemd lends the secret of {block} to the service ({by}), and nobody else can change it; nothing was written"),
+            format!("write the value into that file, then: {}", Daemon::Unit.restart()),
+        ),
         Trouble::Unwritable { file, why } => {
             (format!("{file} cannot be written: {why}"), "run it as the user whom that folder belongs to, or name another place (--config FILE)".into())
         }
@@ -357,7 +361,7 @@ fn entra(of: &Registration, page: &mut String) {
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
             first = powershell(of.address),
-            all = of.all().map(powershell).collect::<Vec<_>>().join(",")
+            all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {

@@ -9,9 +9,9 @@ use super::{
     pasteable::{listed, proofs, to_print_script, with_flag},
 };
 use crate::{
-    base::Lang,
+    base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, shell},
+        pasted::{powershell, powershell_quoted, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -230,6 +230,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::Unreadable { file, why } => {
             (format!("{file} を読めません: {why}"), "パスと読み取りの権限を確認してください".into())
         }
+        Trouble::Lent { block, by } => (
+            format!("{block} のシークレットは systemd がサービスに渡すため（{by}）、ここからは変更できません。何も書き込んでいません"),
+            format!("値をそのファイルに書いてから、次を実行してください: {}", Daemon::Unit.restart()),
+        ),
         Trouble::Unwritable { file, why } => (
             format!("{file} に書き込めません: {why}"),
             "そのフォルダーの所有者として実行するか、別の場所を指定してください（--config FILE）".into(),
@@ -411,7 +415,7 @@ fn entra(of: &Registration, page: &mut String) {
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
             first = powershell(of.address),
-            all = of.all().map(powershell).collect::<Vec<_>>().join(",")
+            all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {
