@@ -101,10 +101,10 @@ mod tests {
     fn whoever_is_dialled_for_stands_in_line_no_more() {
         let cell = StageCell::default();
         for next in [Stage::Connecting, Stage::SigningOn] {
-            cell.stands_in_line();
-            assert!(cell.is_in_line() && cell.now() == Stage::Connecting);
+            cell.stands_in(Line::Turn);
+            assert!(cell.line() == Some(Line::Turn) && cell.now() == Stage::Connecting);
             cell.set(next);
-            assert!(!cell.is_in_line() && cell.now() == next);
+            assert!(cell.line().is_none() && cell.now() == next);
         }
     }
 }
