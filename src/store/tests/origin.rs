@@ -111,7 +111,8 @@ async fn a_look_at_whose_database_it_is_ends_no_lock_of_a_store_that_is_open() {
     let inode = fs::metadata(store.path()).unwrap().ino();
     let held = || {
         let (locks, ours) = (fs::read_to_string("/proc/locks").unwrap(), format!(" {} ", std::process::id()));
-        let of_store = |line: &&str| line.contains("POSIX") && line.contains(&ours) && line.contains(&format!(":{inode} "));
+        let of_store =
+            |line: &&str| line.contains("POSIX") && line.contains(&ours) && line.contains(&format!(":{inode} "));
         locks.lines().filter(of_store).count()
     };
     assert_eq!(held(), 1);
