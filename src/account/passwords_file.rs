@@ -13,7 +13,10 @@ use std::{
 };
 
 use super::passwords::flaw;
-use crate::base::{Secret, is_mailbox, printable};
+use crate::{
+    base::{Secret, is_mailbox, printable},
+    store::private_file,
+};
 
 /// A hundred thousand users and more.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -177,7 +180,7 @@ fn whole(text: impl Into<String>) -> Mistake {
 fn read(path: &Path, domain: &str) -> Result<Users, Vec<Mistake>> {
     let failed = |cause: io::Error| vec![whole(format!("cannot read {}: {cause}", path.display()))];
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    let open = fs::File::open(path).map_err(failed)?;
+    let open = private_file::open_file(path).map_err(failed)?;
     open.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(vec![whole(format!("{} is larger than {} MiB", path.display(), MOST_BYTES >> 20))]);

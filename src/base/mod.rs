@@ -21,7 +21,7 @@ pub use lang::Lang;
 pub use mailbox::is_mailbox;
 pub use redact::redacted;
 pub use secret::Secret;
-pub use stage::{Stage, StageCell};
+pub use stage::{Line, Stage, StageCell};
 pub use text::{columns, latin_sentence, printable, printable_json, wire_text};
 pub use tongue::{OF_THE_SYSTEM, Phrases, rows};
 pub use wrap::wrapped;

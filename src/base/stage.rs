@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, AtomicU8, Ordering},
+    sync::atomic::{AtomicU8, Ordering},
 };
 
 use serde::{Serialize, Serializer};
@@ -43,27 +43,36 @@ impl Stage {
     }
 }
 
+/// For what somebody waits who would connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    Connection = 1,
+    Turn,
+}
+
 /// Where something is, for others to read while it goes on.
 #[derive(Debug, Default)]
 pub struct StageCell {
     stage: AtomicU8,
-    in_line: AtomicBool,
+    /// 0: in none.
+    line: AtomicU8,
 }
 
 impl StageCell {
     pub fn set(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
-        self.in_line.store(false, Ordering::Relaxed);
+        self.line.store(0, Ordering::Relaxed);
     }
 
     /// It would connect, and waits for room first: nobody dials for it.
-    pub fn stands_in_line(&self) {
+    pub fn stands_in(&self, line: Line) {
         self.set(Stage::Connecting);
-        self.in_line.store(true, Ordering::Relaxed);
+        self.line.store(line as u8, Ordering::Relaxed);
     }
 
-    pub fn is_in_line(&self) -> bool {
-        self.in_line.load(Ordering::Relaxed)
+    pub fn line(&self) -> Option<Line> {
+        let line = self.line.load(Ordering::Relaxed);
+        [Line::Connection, Line::Turn].into_iter().find(|one| *one as u8 == line)
     }
 
     pub fn now(&self) -> Stage {
@@ -92,10 +101,10 @@ mod tests {
     fn whoever_is_dialled_for_stands_in_line_no_more() {
         let cell = StageCell::default();
         for next in [Stage::Connecting, Stage::SigningOn] {
-            cell.stands_in_line();
-            assert!(cell.is_in_line() && cell.now() == Stage::Connecting);
+            cell.stands_in(Line::Turn);
+            assert!(cell.line() == Some(Line::Turn) && cell.now() == Stage::Connecting);
             cell.set(next);
-            assert!(!cell.is_in_line() && cell.now() == next);
+            assert!(cell.line().is_none() && cell.now() == next);
         }
     }
 }

@@ -53,6 +53,9 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     if !is_there && store::holder(&config.store).is_none() {
         return Some(look.skip(Said::MadeAtFirstStart));
     }
+    if is_there && let Err(error) = spool::refuse_others(&directory, database) {
+        return Some(look.fault(&QUEUE_FAILING.fault().detail(error.to_string()), &Who::default()));
+    }
     let written = if scope.offline { Ok(()) } else { spool::prove(&directory) };
     let (messages, used) = match written.and_then(|()| held_in(&directory)) {
         Ok(held) => held,

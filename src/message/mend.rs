@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     address_fields,
-    block::{Block, Edits, Name, header_end},
+    block::{Block, Edits, Field, Name, header_end},
     force,
     headers::unstuffed,
     long_lines, missing,
@@ -60,7 +60,7 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
             is_changed = true;
         }
     }
-    if is_changed && header_end(&plain, 0).is_none() {
+    if is_changed {
         plain = closed(plain);
     }
     mended.awaits_body = orders.repair && Block::cut(&plain).lacks(Name::ContentType);
@@ -69,10 +69,16 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
 }
 
 /// Where a message begins with its text, or has no empty line before it, the fields that were added would be taken for
-/// text or the text for fields: the line between them (RFC 5322 2.1) is put in.
+/// text or the text for fields: the line between them (RFC 5322 2.1) is put in. Also where the first empty line is one
+/// of the text: no field stands between that and the line that is none.
 fn closed(mut plain: Vec<u8>) -> Vec<u8> {
-    let end = Block::cut(&plain).end();
-    if end < plain.len() {
+    let block = Block::cut(&plain);
+    let end = block.end();
+    let is_closed = header_end(&plain, 0).map_or(end == plain.len(), |closes| {
+        let goes_on = |field: &Field| (end..closes).contains(&field.all.start) && block.is_sound(field);
+        end + b"\r\n".len() >= closes || block.fields.iter().any(goes_on)
+    });
+    if !is_closed {
         plain.splice(end..end, *b"\r\n");
     }
     plain

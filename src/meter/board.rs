@@ -334,10 +334,13 @@ impl Recent {
                     (view.clients, view.has_more_clients) = (before.clients, before.has_more_clients);
                 }
             }
-        } else if faults.iter().filter(|one| is_kin(one)).count() >= SENDERS_CAP {
-            let is_past = |one: &FaultView| is_kin(one) && one.worked_again_at.is_some();
-            let goes = faults.iter().position(is_past).or_else(|| faults.iter().position(is_kin));
-            goes.and_then(|at| faults.remove(at));
+        } else if fault.sender.is_some() {
+            let is_other = |one: &FaultView| is_kin(one) && one.sender.is_some();
+            let is_past = |one: &FaultView| is_other(one) && one.worked_again_at.is_some();
+            if faults.iter().filter(|one| is_other(one)).count() >= SENDERS_CAP {
+                let goes = faults.iter().position(is_past).or_else(|| faults.iter().position(is_other));
+                goes.and_then(|at| faults.remove(at));
+            }
         }
         view.note_peer(peer);
         if faults.len() == RECENT_CAP {
@@ -382,14 +385,10 @@ impl Recent {
         locked(&self.faults).iter_mut().filter(is_his).for_each(|fault| fault.is_over_for(Some(client)));
     }
 
-    /// These are in the configuration. What befell others is over: they come no more.
+    /// These are in the configuration. What stood of others goes: they come no more, and nothing works again for them.
     pub fn configured(&self, is_client: impl Fn(&str) -> bool, is_account: impl Fn(&str) -> bool) {
-        let stands = |one: &&mut FaultView| one.worked_again_at.is_none();
-        for fault in locked(&self.faults).iter_mut().filter(stands) {
-            if fault.is_of_nobody(&is_client, &is_account) {
-                fault.worked_again_at = Some(now());
-            }
-        }
+        let stays = |one: &mut FaultView| one.worked_again_at.is_some() || !one.is_of_nobody(&is_client, &is_account);
+        locked(&self.faults).retain_mut(stays);
     }
 
     /// Whether a sender of this account was refused, so that whom its next message is from will tell.

@@ -37,7 +37,7 @@ use crate::{
     },
     meter::{Meter, Outcome},
     net::HttpClient,
-    store::{AccessToken, Store, TokenRow},
+    store::{AccessToken, Failure, Store, TokenRow},
 };
 
 /// A flight tries again while this lasts, since clients wait for it.
@@ -345,7 +345,10 @@ impl Keeper {
             (row.failure, row.refused_sign_in) = (None, None);
         }
         if resource == self.sign_in.app.last_consented() {
-            row.refused_beside = row.refused_beside.filter(|refusal| !is_ended_by_consent(&refusal.id));
+            // One that asked for other scopes than this keeper, whose configuration is older, may be refused as before.
+            let app = self.sign_in.fingerprint();
+            let is_over = |refusal: &Failure| refusal.app == app && is_ended_by_consent(&refusal.id);
+            row.refused_beside = row.refused_beside.filter(|refusal| !is_over(refusal));
         }
         self.save(resource, row, must_save).await
     }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     account::{Account, Route},
-    base::{Fault, Protocol, StageCell},
+    base::{Fault, Line, Protocol, StageCell},
     catalog::{
         own::{MAILBOX_BUSY, MAILBOX_HELD_UP},
         sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
@@ -107,11 +107,12 @@ impl Outbound {
         self.turn_in_line(&mut ticket, within.room_by).await
     }
 
-    /// Why whoever stands in line for the account's mailbox has no room yet: others were first, or its server asked to be left
-    /// alone. `None`: somebody dials there, and has no answer.
-    pub fn no_room(&self, account: &Account, client: &str) -> Option<Fault> {
+    /// Why whoever stands in this line for the account's mailbox since it `asked` has no room yet: others were first, or its
+    /// server asked to be left alone. `None`: somebody dials there, and has no answer.
+    pub fn no_room(&self, account: &Account, client: &str, line: Line, asked: Instant) -> Option<Fault> {
         let ticket = self.ticket(account, Party::Client(client.to_owned()));
-        match ticket.obstacle(Instant::now()) {
+        // Who waits for a turn has its connection: no dial is in its way.
+        match ticket.obstacle(asked).filter(|_| line == Line::Connection) {
             Some(Obstacle::Hangs(..) | Obstacle::OthersHang(_)) => None,
             Some(Obstacle::Failed(fault)) => Some(fault),
             None => Some(no_turn(&ticket)),
@@ -211,7 +212,7 @@ impl<'a> Asker<'a> {
         within: &'a mut Within,
         stage: &'a StageCell,
     ) -> Self {
-        stage.stands_in_line();
+        stage.stands_in(Line::Connection);
         Self {
             outbound,
             account,
@@ -284,7 +285,7 @@ impl<'a> Asker<'a> {
         self.dial = None;
         self.ticket.has_dialled();
         self.wait.goes_on();
-        self.stage.stands_in_line();
+        self.stage.stands_in(Line::Connection);
     }
 
     /// It has a connection; its own dial, if there is one, is for others.

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::{
     Connection, Delivery, Envelope, Lost, Outbound, Report, Ticket, Turn, Unfinished, Unsent, Verdict,
-    delivery::day_used_up,
+    delivery::day_used_up, is_throttled,
 };
 use crate::{
     account::Account,
@@ -275,7 +275,8 @@ pub fn not_signed_on(reply: &Reply) -> Option<Fault> {
 /// Too much of everything, whatever the message is; of what, its words say.
 fn throttled(reply: &Reply) -> Option<Fault> {
     let text = reply.text();
-    let entry = || message_refusal(&text).unwrap_or(UPSTREAM_THROTTLED);
+    // One that says more says it of the mailbox as well, or it would be no throttling to whoever asks.
+    let entry = || message_refusal(&text).filter(|entry| is_throttled(&entry.fault())).unwrap_or(UPSTREAM_THROTTLED);
     reply.asks_to_slow_down().then(|| entry().fault().detail(format!("upstream said {text:?}")))
 }
 
@@ -293,4 +294,19 @@ fn unsent(lost: &Lost) -> Fault {
 
 fn unreadable(error: &io::Error) -> Fault {
     STORE_UNAVAILABLE.fault().detail(format!("the body of a message in the queue: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_words_come_with_a_432_it_is_a_throttling() {
+        for words in
+            ["4.3.2 SubmissionQuotaExceeded", "4.5.3 Too many recipients", "5.2.2 Submission quota exceeded", "4.3.2"]
+        {
+            let fault = throttled(&Reply::new(432, words)).unwrap();
+            assert!(is_throttled(&fault), "{words}: {}", fault.id);
+        }
+    }
 }

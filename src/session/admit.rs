@@ -309,7 +309,7 @@ impl<'a> Door<'a> {
             beyond = self.beyond(&admitted, knocked + self.gate.sign_on) => beyond,
             () = left(client, ahead(front)) => {
                 self.gate.meter.login(self.doorway.protocol, Outcome::Lost, knocked.elapsed());
-                gave_up(self.gate, self.entry, self.doorway.protocol, &admitted);
+                gave_up(self.gate, self.entry, self.doorway.protocol, &admitted, knocked);
                 return None;
             }
             ending = self.must_end() => {

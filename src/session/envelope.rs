@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::{Fault, Stage},
+    base::{Fault, Line, Stage},
     catalog::{
         message::TOO_MANY_RECIPIENTS,
         replies::{not_ascii, refusal},
@@ -141,6 +141,7 @@ impl Relay<'_> {
     async fn take_channel(&mut self, within: &mut Within) -> Result<Result<Connection, Fault>, Left> {
         let Admitted { account, .. } = &self.admitted;
         let client = self.admitted.client_name();
+        self.asked = Instant::now();
         let connecting = self.gate.outbound.connect(account, client, within, self.entry.stage_cell());
         let connected = attended(&mut self.client, &mut self.input, connecting).await?;
         self.entry.set_stage(Stage::Relaying);
@@ -150,7 +151,8 @@ impl Relay<'_> {
 
     /// Room for one more message of this mailbox.
     async fn take_turn(&mut self, within: Within) -> Result<Result<Turn, Reply>, Left> {
-        self.entry.stage_cell().stands_in_line();
+        self.entry.stage_cell().stands_in(Line::Turn);
+        self.asked = Instant::now();
         let turn = self.gate.outbound.turn(&self.admitted.account, self.admitted.client_name(), within);
         let turn = attended(&mut self.client, &mut self.input, turn).await?;
         self.entry.set_stage(Stage::Relaying);

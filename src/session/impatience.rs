@@ -3,6 +3,7 @@
 //! Where that was for a connection or a turn, log and status say so with what to do: no deadline of ours may ever come for a
 //! client that has less patience. Of one that stood in line behind others the network is not suspected. Whoever leaves in the middle of anything else just leaves.
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Gate;
@@ -13,7 +14,8 @@ use crate::{
     meter::Entry,
 };
 
-pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: &Admitted) {
+/// `asked`: when it began to wait.
+pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: &Admitted, asked: Instant) {
     let account = &admitted.account;
     let (session, stage) = (entry.id(), entry.stage());
     let occasion = Occasion { protocol: Some(protocol), stage: Some(stage), ..Occasion::default() };
@@ -25,8 +27,8 @@ pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: 
         info!(session, %protocol, account = address, %stage, server, proxy, "client left before it was answered");
         return;
     }
-    let busy =
-        entry.stage_cell().is_in_line().then(|| gate.outbound.no_room(account, admitted.client_name())).flatten();
+    let line = entry.stage_cell().line();
+    let busy = line.and_then(|line| gate.outbound.no_room(account, admitted.client_name(), line, asked));
     let fault = busy.unwrap_or_else(|| CLIENT_LEFT_WAITING.fault()).at(stage);
     gate.meter.fault(protocol, address, &fault);
     let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.whole_step());

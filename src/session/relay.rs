@@ -64,6 +64,8 @@ pub(super) struct Relay<'a> {
     moved: Instant,
     /// When the upstream connection came, or was last used by a transaction: nor does NOOP keep it.
     pub(super) unused_since: Instant,
+    /// When it last asked for a connection, or for a turn.
+    pub(super) asked: Instant,
     /// DATA was refused, and the client may not have waited for that.
     body_may_follow: bool,
     said_goodbye: bool,
@@ -114,6 +116,7 @@ impl<'a> Relay<'a> {
             taken_by: None,
             moved: Instant::now(),
             unused_since: Instant::now(),
+            asked: Instant::now(),
             body_may_follow: false,
             said_goodbye: false,
             verb: "none",
@@ -401,7 +404,7 @@ impl<'a> Relay<'a> {
     /// Nobody waits for the upstream's answer any more; a connection that owes one is of no use.
     pub(super) fn left(&mut self) -> Next {
         self.channel = None;
-        gave_up(self.gate, self.entry, Protocol::Smtp, &self.admitted);
+        gave_up(self.gate, self.entry, Protocol::Smtp, &self.admitted, self.asked);
         // Of one that is open the end of the session tells.
         if self.verb == "MAIL" && self.envelope.is_none() {
             record::without_data(self, None);

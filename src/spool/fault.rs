@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::base::printable;
+use crate::{base::printable, catalog::shell};
 
 #[derive(Debug)]
 pub struct SpoolFault {
@@ -21,6 +21,13 @@ enum Cause {
         store: String,
         mark: PathBuf,
     },
+    /// It belongs to one user, and the database to another.
+    OfUser {
+        user: u32,
+        owner: u32,
+    },
+    /// Others may write there.
+    OpenToOthers,
 }
 
 impl SpoolFault {
@@ -31,6 +38,14 @@ impl SpoolFault {
     pub(super) fn of_another(directory: &Path, store: &str, mark: &Path) -> Self {
         let cause = Cause::OfAnother { store: printable(store, 200), mark: mark.to_owned() };
         Self { directory: directory.to_owned(), cause }
+    }
+
+    pub(super) fn of_user(directory: &Path, user: u32, owner: u32) -> Self {
+        Self { directory: directory.to_owned(), cause: Cause::OfUser { user, owner } }
+    }
+
+    pub(super) fn open_to_others(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), cause: Cause::OpenToOthers }
     }
 
     /// No room: the disk, its quota or the limit of the queue. The client is told `452 4.3.1` then.
@@ -44,10 +59,14 @@ impl SpoolFault {
         self.kind() == Some(io::ErrorKind::NotFound)
     }
 
+    fn quoted(&self) -> String {
+        shell(&self.directory.to_string_lossy())
+    }
+
     fn kind(&self) -> Option<io::ErrorKind> {
         match &self.cause {
             Cause::Io(cause) => Some(cause.kind()),
-            Cause::OfAnother { .. } => None,
+            Cause::OfAnother { .. } | Cause::OfUser { .. } | Cause::OpenToOthers => None,
         }
     }
 }
@@ -68,6 +87,17 @@ impl fmt::Display for SpoolFault {
                 "{directory} holds the messages of another store, {store}; give each store a folder of its own ([store] \
                  url), or, if {store} was renamed, remove {}",
                 mark.display()
+            ),
+            Cause::OfUser { user, owner } => write!(
+                f,
+                "{directory} belongs to user {user}, who could change the messages in it, and its store to user {owner}; \
+                 chown -R {owner} {}",
+                self.quoted()
+            ),
+            Cause::OpenToOthers => write!(
+                f,
+                "other users of this machine may write into {directory}, and could change the messages in it; chmod 700 {}",
+                self.quoted()
             ),
         }
     }

@@ -31,7 +31,7 @@ use tracing::warn;
 
 pub use fault::SpoolFault;
 use lease::Lease;
-pub use owner::beside;
+pub use owner::{beside, refuse_others};
 
 use crate::store::private_file;
 
@@ -76,8 +76,8 @@ pub struct Swept {
 }
 
 impl Spool {
-    /// Makes the directory with 0700 if there is none; one that is there keeps its rights, and its files are private by
-    /// themselves. No limit holds before [`Spool::set_limit`].
+    /// Makes the directory with 0700 if there is none; one that is there keeps its rights. No limit holds before
+    /// [`Spool::set_limit`].
     pub fn open(directory: &Path) -> Result<Self, SpoolFault> {
         private_file::make_dir(directory).map_err(|cause| SpoolFault::new(directory, cause))?;
         let directory = directory.to_owned();
@@ -96,11 +96,13 @@ impl Spool {
         })))
     }
 
-    /// As [`Spool::open`], the directory that belongs to a database. `Err` also where it is another one's: two stores
-    /// never sweep each other's files.
+    /// As [`Spool::open`], the directory that belongs to a database, without rights of others. `Err` also where it is
+    /// another one's: two stores never sweep each other's files.
     pub fn open_beside(database: &Path) -> Result<Self, SpoolFault> {
         let spool = Self::open(&owner::beside(database))?;
         owner::claim(spool.directory(), database)?;
+        owner::narrow(spool.directory());
+        owner::refuse_others(spool.directory(), database)?;
         Ok(spool)
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Two databases side by side share a directory where their names differ in the extension alone; the first one keeps it,
 //! and the other is refused. The name goes along where both are moved together.
+//!
+//! It refuses a directory into which others may write: what was taken over could be changed there before it goes.
 
 use std::{
     ffi::OsString,
@@ -43,6 +45,40 @@ pub fn claim(directory: &Path, database: &Path) -> Result<(), SpoolFault> {
         true => Ok(()),
         false => Err(SpoolFault::of_another(directory, &String::from_utf8_lossy(&found), &mark)),
     }
+}
+
+/// Takes away what other users may do in a directory that was claimed, where that can be done.
+#[cfg(unix)]
+pub fn narrow(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if let Ok(found) = fs::metadata(directory)
+        && found.permissions().mode() & 0o077 != 0
+    {
+        // What comes of it, the next look shows: on some file systems nothing does.
+        let _ = fs::set_permissions(directory, fs::Permissions::from_mode(found.permissions().mode() & 0o700));
+    }
+}
+
+/// `Err`: somebody else than the database's owner may write there.
+#[cfg(unix)]
+pub fn refuse_others(directory: &Path, database: &Path) -> Result<(), SpoolFault> {
+    use std::os::unix::fs::MetadataExt;
+    let failed = |cause| SpoolFault::new(directory, cause);
+    let found = fs::metadata(directory).map_err(failed)?;
+    let owner = fs::metadata(database).map_err(failed)?.uid();
+    match (found.uid(), found.mode() & 0o022) {
+        (uid, _) if uid != owner => Err(SpoolFault::of_user(directory, uid, owner)),
+        (_, 0) => Ok(()),
+        _ => Err(SpoolFault::open_to_others(directory)),
+    }
+}
+
+#[cfg(not(unix))]
+pub fn narrow(_: &Path) {}
+
+#[cfg(not(unix))]
+pub fn refuse_others(_: &Path, _: &Path) -> Result<(), SpoolFault> {
+    Ok(())
 }
 
 fn real(database: &Path) -> PathBuf {
@@ -87,6 +123,31 @@ mod tests {
         let again = Spool::open_beside(&one).unwrap();
         again.sweep(HashSet::from([name.clone()])).await.unwrap();
         assert_eq!(again.kept(&name).await.unwrap().octets(), 3);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_queue_into_which_others_could_write_is_shut_or_refused_with_the_command_that_shuts_it() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let dir = tempfile::tempdir().unwrap();
+        let database = database(dir.path(), "gatepost.db");
+        let queue = dir.path().join("gatepost.queue");
+        fs::create_dir(&queue).unwrap();
+        let mode = || fs::metadata(&queue).unwrap().permissions().mode() & 0o777;
+        let open = || fs::set_permissions(&queue, fs::Permissions::from_mode(0o777)).unwrap();
+        open();
+        Spool::open_beside(&database).unwrap();
+        assert_eq!(mode(), 0o700);
+        open();
+        let refused = refuse_others(&queue, &database).unwrap_err().to_string();
+        assert!(refused.ends_with(&format!("; chmod 700 {}", queue.display())), "{refused}");
+        // Only root may give it away.
+        if chown(&queue, Some(65534), None).is_ok() {
+            let owner = rustix::process::geteuid().as_raw();
+            let refused = Spool::open_beside(&database).unwrap_err().to_string();
+            assert!(refused.contains("belongs to user 65534"), "{refused}");
+            assert!(refused.ends_with(&format!("; chown -R {owner} {}", queue.display())), "{refused}");
+        }
     }
 
     #[tokio::test]

@@ -4,9 +4,7 @@
 //! It refuses to make a new key for a store that was sealed under another: that would only hide the loss.
 
 use std::{
-    env, fmt,
-    fs::File,
-    io::{self, Read},
+    env, fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -21,8 +19,6 @@ pub type Key = Zeroizing<[u8; 32]>;
 
 /// Name of the credential as the unit's `LoadCredential=` gives it.
 pub const CREDENTIAL: &str = "gatepost.key";
-/// A mistaken path must not fill the memory.
-const MOST_BYTES: u64 = 64 * 1024;
 
 /// Where the key comes from. Read anew whenever it is asked for: the file may hold another by then.
 #[derive(Clone, Debug)]
@@ -79,7 +75,7 @@ impl fmt::Display for KeySource {
 
 /// `None` where there is no such file. It is left as it is: a mistaken path may lead to anybody's.
 pub fn read(path: &Path) -> Result<Option<Key>, StoreError> {
-    match content_of(path) {
+    match private_file::read_secret(path) {
         Ok(content) => {
             let named = || KeySource::File(path.to_owned()).to_string();
             parse(&content).map(Some).map_err(|why| StoreError::KeyFormat { key: named(), why })
@@ -87,12 +83,6 @@ pub fn read(path: &Path) -> Result<Option<Key>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(StoreError::KeyFile { key_file: path.to_owned(), cause }),
     }
-}
-
-fn content_of(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut content = Zeroizing::new(Vec::new());
-    File::open(path)?.take(MOST_BYTES).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 /// A key by chance.

@@ -2,8 +2,7 @@
 //! what is no database at all. What cannot be read here is left to the opening itself, which says why.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -11,8 +10,9 @@ use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{StoreError, error::NotOurs, sqlite::BUSY};
 
-/// How a database of SQLite begins (<https://sqlite.org/fileformat.html>, 1.3).
-const MAGIC: &[u8] = b"SQLite format 3\0";
+/// What SQLite says of a file that begins as no database does (<https://sqlite.org/rescode.html>, SQLITE_NOTADB). It is asked,
+/// and the file not opened here: see the module `sqlite`.
+const NO_DATABASE: &str = "26";
 /// As migration 0040 writes it; stores that are older have their tables alone.
 const APPLICATION_ID: i32 = 1_198_551_924;
 /// The table of sqlx is the first one, by itself until the first migration is through.
@@ -30,20 +30,13 @@ pub(super) async fn refuse_others(database: &Path) -> Result<(), StoreError> {
     if !kind.is_file() {
         return not_ours(NotOurs::NoDatabase);
     }
-    match head(database).map_err(failed)?.as_slice() {
-        [] => Ok(()),
-        MAGIC => match table_of_others(database).await {
-            Ok(Some(table)) => not_ours(NotOurs::Table(table)),
-            Ok(None) | Err(_) => Ok(()),
-        },
-        _ => not_ours(NotOurs::NoDatabase),
+    match table_of_others(database).await {
+        Ok(Some(table)) => not_ours(NotOurs::Table(table)),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_DATABASE) => {
+            not_ours(NotOurs::NoDatabase)
+        }
+        Ok(None) | Err(_) => Ok(()),
     }
-}
-
-fn head(file: &Path) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(MAGIC.len());
-    File::open(file)?.take(MAGIC.len() as u64).read_to_end(&mut head)?;
-    Ok(head)
 }
 
 /// A table that shows that the database is somebody else's.

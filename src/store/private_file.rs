@@ -7,9 +7,14 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+
+use zeroize::Zeroizing;
+
+/// No secret is larger; a mistaken path must not fill the memory.
+const MOST_BYTES: usize = 64 * 1024;
 
 /// Makes `dir` and its missing parents with 0700, each for good; one that exists is left as it is.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
@@ -60,6 +65,28 @@ pub fn prove_replaceable(path: &Path) -> io::Result<()> {
 pub fn open_shared(path: &Path) -> io::Result<File> {
     touch(path)?;
     OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Opens a file to be read. A pipe or a device in its place is refused: into the one nobody may ever write, and what comes of
+/// the other nobody knows.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path)?;
+    let kind = file.metadata()?.file_type();
+    match kind.is_file() || kind.is_dir() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe or a device")),
+    }
+}
+
+/// What stands in a file with a secret, or its beginning: no copy of it is left behind in memory.
+pub fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::with_capacity(MOST_BYTES));
+    open_file(path)?.take(MOST_BYTES as u64).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Writes a new 0600 file whole or not at all; an existing one wins and is left alone (`AlreadyExists`).

@@ -60,6 +60,17 @@ async fn several_clients_of_one_mailbox_come_in_by_address_by_login_and_by_both_
     assert_eq!(world.token_requests(), 1, "one mailbox, one token");
 }
 
+/// A wrong password of a rule is none of the account, and somebody has to find the device.
+#[tokio::test]
+async fn the_line_of_a_wrong_login_names_the_client_whose_it_is() {
+    let more = client("the copier that moved", &login("moved"));
+    let world = World::with(Plan { more, ..Plan::default() }).await;
+    let mut smtp = world.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain("moved", "wrong")), "535 5.7.8").await;
+    let refused = journal().lines(&["WARN ", "refused: ", "account=\"\"", "client=\"the copier that moved\""]);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+}
+
 /// By an address alone one client is told from another, unless it is that of the machine itself.
 #[tokio::test]
 async fn what_a_client_did_wrong_before_it_had_a_name_is_past_once_somebody_at_its_address_is_let_in() {

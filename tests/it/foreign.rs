@@ -131,3 +131,61 @@ fn a_rotation_puts_a_private_key_in_the_place_of_an_open_one() {
     assert!(code == 0 && said.contains(&format!("chmod 600 {new_file}")), "{said}{errors}");
     assert_eq!(mode(&new), 0o644);
 }
+
+/// It would be waited for until somebody writes into it, by a daemon that reloads as well.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (line, code, says) in [
+        ("[store]\nkey-file = \"PIPE\"\n", 0, ""),
+        ("[store]\nurl = \"sqlite://PIPE\"\n", 0, ""),
+        ("[network]\nca-file = \"PIPE\"\n", 78, "it is a pipe or a device"),
+        ("[console]\nlisten = \"off\"\npassword-file = \"PIPE\"\n", 78, "it is a pipe or a device"),
+    ] {
+        let file = dir.path().join("gatepost.toml");
+        let store = if line.contains("url") { "" } else { "[store]\nurl = \"sqlite://DIR/state/db\"\n" };
+        let text = match line.strip_prefix("[store]\n") {
+            Some(rest) if !store.is_empty() => format!("{store}{rest}"),
+            _ => format!("{store}{line}"),
+        };
+        let text = text.replace("PIPE", &pipe.display().to_string()).replace("DIR", &dir.path().display().to_string());
+        fs::write(&file, text).unwrap();
+        let (tells, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tells.send(run(&["config", "check"], &file)));
+        let (found, _, errors) = told.recv_timeout(std::time::Duration::from_secs(30)).expect("it waits for the pipe");
+        assert!(found == code && errors.contains(says), "{line}: {found} {errors}");
+    }
+}
+
+/// What lies below a folder of one user is nobody else's to read.
+#[test]
+fn an_open_key_below_a_private_folder_is_not_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(keys.join("key"), KEY).unwrap();
+    fs::set_permissions(keys.join("key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let of = |name: &str| format!("{}/{name}", dir.path().display());
+    let text = format!("[store]\nurl = \"sqlite://{}\"\nkey-file = \"{}\"\n{APP}{ANN}", of("state/db"), of("keys/key"));
+    let file = configured(dir.path(), &text);
+    for (folder, is_warned) in [(0o700, false), (0o755, true)] {
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(folder)).unwrap();
+        let (_, _, errors) = run(&["config", "check"], &file);
+        assert_eq!(errors.contains("can be read by every user"), is_warned, "{folder:o}: {errors}");
+    }
+}
+
+/// The database cannot be looked into by whoever may be the daemon.
+#[test]
+fn a_store_that_everybody_can_read_is_warned_of_once_a_daemon_ran_on_it() {
+    let (dir, store) = open_to_all("gatepost.db", "");
+    let file = configured(dir.path(), &format!("[store]\nurl = \"sqlite://{}\"\n{APP}{ANN}", store.display()));
+    let shuts = format!("chmod 600 {}", store.display());
+    assert!(!run(&["config", "check"], &file).2.contains(&shuts));
+    fs::write(dir.path().join("gatepost.db.lock"), format!("7\nthe key file\n{}\n", file.display())).unwrap();
+    let (code, _, errors) = run(&["config", "check"], &file);
+    assert!(code == 0 && errors.contains(&shuts), "{errors}");
+}

@@ -711,6 +711,24 @@ fn stages(world: &World) -> Vec<Stage> {
 }
 
 #[tokio::test]
+async fn who_leaves_in_the_line_for_a_turn_hears_of_the_minute_that_is_used_up_although_a_dial_hangs_elsewhere() {
+    let world = with_account("limits = { connections = 2, messages-per-minute = 1 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("the first").await.starts_with("250 "));
+    let mut dialling = world.greeted(Protocol::Smtp).await;
+    world.sandbox.faults().set(|faults| faults.smtp.line.silent = true);
+    dialling.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
+    world.until("one dials", |world| at_the_upstream(world) == 1).await;
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    world.until("the other waits for its turn", |world| at_the_upstream(world) == 2).await;
+    jump(Duration::from_secs(11)).await;
+    smtp.reset();
+    let recent = |world: &World| world.daemon.meter().recent.list();
+    world.until("it is noted", |world| !recent(world).is_empty()).await;
+    assert_eq!(recent(&world).iter().map(|one| one.id).collect::<Vec<_>>(), ["mailbox-busy"]);
+}
+
+#[tokio::test]
 async fn that_a_message_has_no_connection_any_more_is_one_warning_however_many_recipients_follow() {
     let journal = journal();
     let world = World::new().await;

@@ -87,18 +87,13 @@ const EXPOSE: &[&str] = &[
 /// SQLite may open the database (`store/sqlite.rs` says why).
 const OPEN: &[&str] = &[
     "src/config/check/domain.rs", // a file of passwords
-    "src/config/check/place.rs",  // whether a file that is named can be read
-    "src/config/check/secret.rs", // a secret in a file
     "src/config/fingerprint.rs",  // roots, which are of the configuration
     "src/config/mod.rs",          // the configuration
     "src/config/model.rs",        // the console's token, beside the key
     "src/config/surroundings.rs", // the rights of the configuration
-    "src/spool/mod.rs",           // bodies
-    "src/spool/owner.rs",         // the mark of the queue's directory
     "src/store/backup.rs",        // a copy
-    "src/store/key.rs",           // the key
     "src/store/lock.rs",          // the lock beside the database
-    "src/store/private_file.rs",  // what is made, and directories
+    "src/store/private_file.rs",  // secrets, what is made, and directories
 ];
 
 struct Source {
@@ -278,7 +273,7 @@ fn who_knows_where_the_database_is_opens_listed_files_alone() {
         &["File::open(", "File::options(", "OpenOptions", "fs::read(", "fs::read_to_string(", "fs::copy("];
     for source in sources() {
         let opens = WAYS.iter().any(|way| source.code().contains(way));
-        if ["config", "spool", "store"].contains(&source.module()) && !source.is_test() {
+        if ["config", "store"].contains(&source.module()) && !source.is_test() {
             assert_eq!(opens, OPEN.contains(&source.path.as_str()), "{}: tidy.rs has who opens what", source.path);
         }
     }

@@ -41,7 +41,7 @@ pub const DATABASE: &str = "gatepost.db";
 /// What of a file that is refused is sound: enough to find the daemon that runs on with what it read before. Nothing may
 /// run on it.
 pub fn salvage(document: &Document, file: raw::File, around: &Surroundings) -> Option<Config> {
-    Checker { document, around, problems: Vec::new(), only_address: None }.config(file)
+    Checker { document, around, problems: Vec::new(), only_account: None }.config(file)
 }
 
 /// Collects problems while the sections are checked.
@@ -49,8 +49,8 @@ pub struct Checker<'a> {
     document: &'a Document<'a>,
     pub around: &'a Surroundings,
     problems: Vec<Problem>,
-    /// Where there is but one, commands name it.
-    only_address: Option<String>,
+    /// Where there is but one account, commands name it: its address, and the app that it names.
+    only_account: Option<(String, Option<String>)>,
 }
 
 /// The checked configuration, unless a problem is an error.
@@ -60,11 +60,11 @@ pub fn check(
     problems: Vec<Problem>,
     around: &Surroundings,
 ) -> (Option<Config>, Vec<Problem>) {
-    let only_address = match file.account.as_slice() {
-        [account] => account.address.clone(),
+    let only_account = match file.account.as_slice() {
+        [account] => account.address.clone().map(|address| (address, account.app.clone())),
         _ => None,
     };
-    let mut checker = Checker { document, around, problems, only_address };
+    let mut checker = Checker { document, around, problems, only_account };
     later::refuse(&mut checker, &file);
     let has_account = !file.account.is_empty();
     let config = checker.config(file);

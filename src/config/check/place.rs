@@ -10,13 +10,14 @@ use crate::{
     base::is_mailbox,
     config::{key::Key, outline::has_login},
     net::IpNet,
+    store::private_file,
 };
 
 impl Checker<'_> {
     /// The absolute path of a file that can be opened now.
     pub(super) fn readable(&mut self, key: &Key, written: &Path) -> PathBuf {
         let path = self.around.path(written);
-        if let Err(e) = std::fs::File::open(&path) {
+        if let Err(e) = private_file::open_file(&path) {
             self.unreadable(key, &path, &e);
         }
         path

@@ -2,8 +2,7 @@
 //! file that is open to others: it says how, once what stands in it shows that it is meant.
 
 use std::{
-    fs::File,
-    io::Read,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -14,9 +13,6 @@ use crate::{
     config::{key::Key, outline::has_login, raw::Hidden},
     store::{self, KeySource, Settings, StoreError, private_file},
 };
-
-/// No secret is larger; a device file or a mistaken path must not fill the memory.
-const MOST_BYTES: u64 = 64 * 1024;
 
 impl Checker<'_> {
     pub(super) fn secret(
@@ -68,18 +64,13 @@ impl Checker<'_> {
 
     fn secret_file(&mut self, key: &Key, written: &Path) -> Option<Secret> {
         let path = self.around.path(written);
-        let mut text = String::new();
-        let read = File::open(&path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-        match read {
-            Ok(_) => {
-                let trimmed = text.strip_suffix('\n').unwrap_or(&text);
-                Some(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
-            }
-            Err(e) => {
-                self.unreadable(key, &path, &e);
-                None
-            }
-        }
+        let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+        let read = private_file::read_secret(&path).and_then(|content| {
+            let text = str::from_utf8(&content).map_err(no_text)?;
+            let trimmed = text.strip_suffix('\n').unwrap_or(text);
+            Ok(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
+        });
+        read.inspect_err(|error| self.unreadable(key, &path, error)).ok()
     }
 
     /// Where whoever changes a secret finds it: the file, the variable, or its own key.
@@ -162,12 +153,14 @@ impl Checker<'_> {
     }
 }
 
-/// That of the state is 0700 where Gatepost or systemd made it: what lies there nobody else reads, whatever its mode.
+/// Every folder above lets everybody through. That of the state is 0700 where Gatepost or systemd made it: what lies there, or
+/// further below, nobody else reads, whatever its mode.
 #[cfg(unix)]
 fn is_in_open_folder(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    let folder = file.parent().and_then(|folder| folder.metadata().ok());
-    folder.is_some_and(|folder| folder.permissions().mode() & 0o001 != 0)
+    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let lets_in = |folder: &Path| folder.metadata().is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    real.ancestors().skip(1).all(lets_in)
 }
 
 #[cfg(not(unix))]

@@ -314,7 +314,18 @@ fn the_right_login_of_one_client_proves_nothing_of_strangers_and_theirs_nothing_
 }
 
 #[test]
-fn what_befell_a_client_or_an_account_that_is_taken_out_of_the_configuration_is_over() {
+fn wrong_logins_of_more_clients_than_senders_are_remembered_stand_beside_each_other_and_a_strangers() {
+    let recent = Recent::default();
+    let fault = Fault::new(crate::base::Kind::BadCredentials, crate::base::Owner::Client, "bad-credentials", "no");
+    let clients: Vec<String> = (0..=SENDERS_CAP).map(|n| format!("copier{n}")).collect();
+    clients.iter().for_each(|client| recent.push_login(Protocol::Smtp, client, None, &fault));
+    recent.push(Protocol::Smtp, "", None, &fault);
+    let found: Vec<_> = recent.list().into_iter().map(|one| one.client).collect();
+    assert_eq!(found, clients.into_iter().map(Some).chain([None]).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_befell_a_client_or_an_account_that_is_taken_out_of_the_configuration_goes_and_nothing_worked_again() {
     let recent = Recent::default();
     let fault = |id| Fault::new(crate::base::Kind::Limited, crate::base::Owner::Client, id, "no");
     let push = |account, id| recent.push(Protocol::Smtp, account, None, &fault(id).at(Stage::Relaying));
@@ -333,6 +344,7 @@ fn what_befell_a_client_or_an_account_that_is_taken_out_of_the_configuration_is_
         standing.map(|one| one.id).collect::<Vec<_>>()
     };
     assert_eq!(standing(), ["no-login", "bare-cr", "message-refused"]);
+    assert!(recent.list().iter().all(|one| one.worked_again_at.is_none()), "nobody did well");
     let proof = Proof::Sent { senders: &["ann@x"], client: "scanner", beside: &["message-refused"] };
     recent.worked(Protocol::Smtp, "ann@x", Instant::now(), proof);
     assert_eq!(standing(), ["no-login", "message-refused"]);

@@ -1,5 +1,7 @@
 //! A person's sign-in that was refused is what stands in the way, until one comes about.
 
+use std::sync::Arc;
+
 use super::endpoint::{House, refusal, set};
 use crate::{
     catalog::token::{CONSENT_MISSING, SIGN_IN_MISSING, TOKEN_ENDPOINT_UNREACHABLE, USER_NOT_ASSIGNED},
@@ -80,4 +82,19 @@ async fn a_later_sign_in_that_lacked_a_consent_is_past_once_a_token_shows_that_i
         let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
         assert_eq!(row.refused_beside.is_some(), stays, "{}", entry.id);
     }
+}
+
+/// Who added a scope and has not reloaded: the keeper goes on with what was consented to before.
+#[tokio::test]
+async fn a_consent_that_a_sign_in_with_more_scopes_lacked_is_not_shown_by_a_token_of_the_scopes_before() {
+    let house = House::signed_in(vec![], 3600).await;
+    let mut asked = house.sign_in.as_ref().clone();
+    Arc::make_mut(&mut asked.app).scopes.push("https://outlook.office.com/POP.AccessAsUser.All".to_owned());
+    let verdict = Verdict::new(CONSENT_MISSING, "AADSTS65001: no");
+    sign_in::note_refusal(&house.store, &asked, &verdict, &house.clock).await.unwrap();
+    house.keepers.notice_store_change();
+    let bearer = house.keepers.bearer(&house.sign_in).await.unwrap();
+    house.keepers.refused(&house.sign_in, bearer.generation).await.unwrap();
+    let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
+    assert!(sign_in::refusal_beside(&row, &asked.fingerprint()).is_some());
 }

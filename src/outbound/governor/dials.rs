@@ -92,7 +92,9 @@ impl Dials {
         if let Some((_, fault)) = failed.filter(|(at, _)| *at >= asked || is_slow) {
             return Some(Obstacle::Failed(fault.clone()));
         }
-        let hang = self.under_way.iter().filter_map(Weak::upgrade).filter(|dial| dial.since.elapsed() >= HANGS);
+        // One that was under way for all of the wait is what was waited for.
+        let hangs = HANGS.min(asked.elapsed());
+        let hang = self.under_way.iter().filter_map(Weak::upgrade).filter(|dial| dial.since.elapsed() >= hangs);
         let (own, others): (Vec<_>, Vec<_>) = hang.partition(|dial| dial.sign_in == sign_in);
         if let Some(oldest) = own.iter().min_by_key(|dial| dial.since) {
             return Some(Obstacle::Hangs(oldest.stage.now(), oldest.since.elapsed()));

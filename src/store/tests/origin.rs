@@ -100,3 +100,22 @@ async fn the_store_of_a_newer_gatepost_is_told_by_that() {
     assert!(error.to_string().contains("was made by a newer Gatepost"), "{error}");
     assert_eq!(error.entry().unwrap().id, "store-newer");
 }
+
+/// They are those of the process, and end with any file of the database that it closes by itself.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_look_at_whose_database_it_is_ends_no_lock_of_a_store_that_is_open() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let inode = fs::metadata(store.path()).unwrap().ino();
+    let held = || {
+        let (locks, ours) = (fs::read_to_string("/proc/locks").unwrap(), format!(" {} ", std::process::id()));
+        let of_store =
+            |line: &&str| line.contains("POSIX") && line.contains(&ours) && line.contains(&format!(":{inode} "));
+        locks.lines().filter(of_store).count()
+    };
+    assert_eq!(held(), 1);
+    crate::store::origin::refuse_others(store.path()).await.unwrap();
+    assert_eq!(held(), 1);
+}

@@ -219,3 +219,20 @@ fn the_metadata_service_is_the_only_plain_http_beyond_loopback_and_cannot_be_wri
     let two = refused(&format!("{MANAGED}{scopes}"));
     assert!(two.contains("a managed identity asks for one resource"), "{two}");
 }
+
+#[test]
+fn a_secret_that_an_app_lacks_is_made_for_an_account_of_that_app_alone() {
+    let app = |name: &str, keys: &str| {
+        format!("[app.{name}]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"id\"\n{keys}\n")
+    };
+    let lacks = "client-secret-file = \"/nonexistent/two.secret\"";
+    let told = |of: &str| {
+        refused(&format!(
+            "{}{}[[account]]\naddress = \"ann@contoso.com\"\napp = \"{of}\"\n",
+            app("one", ""),
+            app("two", lacks)
+        ))
+    };
+    assert!(told("two").contains("`gatepost setup --address ann@contoso.com --client-secret-file"), "{}", told("two"));
+    assert!(told("one").contains("`gatepost setup --address ADDRESS --client-secret-file"), "{}", told("one"));
+}

@@ -98,6 +98,20 @@ async fn what_a_look_that_was_killed_left_in_the_queues_directory_fails_no_other
     drop(program);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_queue_into_which_others_may_write_is_told_with_the_command_that_shuts_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let directory = staged.dir.path().join("gatepost.queue");
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let found = check(&staged.doctor(&[ANN, "--json"]).await.json(), "files", "queue-directory");
+    let shuts = format!("chmod 700 {}", directory.display());
+    assert_eq!((&found["outcome"], &found["fault"]["id"]), (&"fail".into(), &"queue-failing".into()), "{found}");
+    assert!(found.to_string().contains(&shuts), "{found}");
+    drop(program);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_cannot_be_written_is_seen_and_no_test_message_proves_it_mended() {
     let (staged, program) = beside_a_daemon(queued("")).await;

@@ -68,3 +68,19 @@ async fn how_a_sign_on_failed_is_known_until_one_of_the_same_sign_in_works() {
     ends(ann, None).await;
     assert!(!is_told());
 }
+
+/// Whoever has little patience leaves long before a dial counts as one that hangs.
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_was_under_way_for_all_of_a_wait_is_what_was_waited_for() {
+    let ledger = mailbox(limits(1, 30, 100));
+    let waits = ledger.ticket(party("b"), "contoso/ann");
+    let room = seat(&ledger, "a", within(SECOND)).await.unwrap();
+    let early = Instant::now();
+    tokio::time::advance(2 * SECOND).await;
+    let _dial = room.dials("contoso/ann");
+    tokio::time::advance(SECOND).await;
+    let late = Instant::now();
+    tokio::time::advance(2 * SECOND).await;
+    assert!(matches!(waits.obstacle(late), Some(Obstacle::Hangs(_, since)) if since == 3 * SECOND));
+    assert!(waits.obstacle(early).is_none(), "before it others had the room");
+}
