@@ -101,7 +101,9 @@ impl Admission {
         if let Some((.., full)) = full {
             return Err(full);
         }
-        from.into_iter().for_each(|address| seat.locate(address));
+        if let Some(address) = from {
+            seat.locate(address);
+        }
         Ok(seat)
     }
 
