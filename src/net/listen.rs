@@ -180,7 +180,8 @@ fn seat(door: &Door, tcp: TcpStream) -> Option<(Stream, Seat)> {
         Ok(seat) => Some((stream, seat)),
         Err(full) => {
             (door.on_turned_away)(&TurnedAway::NoSeat(full), peer);
-            if door.tls != ListenerTls::Implicit && !named_later {
+            // A balancer passes them on.
+            if door.tls != ListenerTls::Implicit {
                 stream.parting_words(&door.too_busy);
             }
             None
