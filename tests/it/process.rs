@@ -38,7 +38,7 @@ pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
 pub struct Program {
     child: Child,
     bound: Vec<(String, SocketAddr)>,
-    /// The lines of its log since it listens.
+    /// The lines of its log.
     log: watch::Receiver<Vec<String>>,
 }
 
@@ -52,19 +52,19 @@ impl Program {
         let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut bound = Vec::new();
-        let mut told = String::new();
+        let mut told: Vec<String> = Vec::new();
         while bound.len() < PROTOCOLS.len() {
             let line = tokio::time::timeout(Duration::from_secs(20), log.next_line()).await.expect("it starts");
-            let line = line.unwrap().unwrap_or_else(|| panic!("it ended:\n{told}"));
-            told.push_str(&line);
+            let line = line.unwrap().unwrap_or_else(|| panic!("it ended:\n{}", told.join("\n")));
             let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it ended: {line}"));
             if event["message"] == "listening" {
                 let address = event["address"].as_str().unwrap().parse().unwrap();
                 bound.push((event["protocol"].as_str().unwrap().to_owned(), address));
             }
+            told.push(line);
         }
         // Somebody has to read on, or the program would stand still at a full pipe.
-        let (heard, said) = watch::channel(Vec::new());
+        let (heard, said) = watch::channel(told);
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
                 heard.send_modify(|lines: &mut Vec<String>| lines.push(line));
@@ -81,6 +81,11 @@ impl Program {
         };
         let said = tokio::time::timeout(Duration::from_secs(20), log.wait_for(|lines| found(lines).is_some())).await;
         found(&said.unwrap_or_else(|_| panic!("it never says {words:?}")).expect("it runs")).unwrap()
+    }
+
+    /// The last line of its log that holds this.
+    pub fn logged(&self, word: &str) -> Option<String> {
+        self.log.borrow().iter().rev().find(|line| line.contains(word)).cloned()
     }
 
     /// Where its console is, once it said so.

@@ -118,7 +118,8 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
-            format!("writable; {messages} messages, {} of {} used", gigabytes(*used), gigabytes(*most))
+            let ending = if *messages == 1 { "" } else { "s" };
+            format!("writable; {messages} message{ending}, {} of {} used", gigabytes(*used), gigabytes(*most))
         }
         Said::EndUnknown { app } => {
             format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = <YYYY-MM-DD>`")
