@@ -11,7 +11,7 @@ use super::{
 };
 use crate::base::{
     Lang,
-    invocation::{as_called, gatepost, reload, start},
+    invocation::{again, as_called, gatepost, reload, start},
 };
 
 pub(super) enum Said<'a> {
@@ -107,10 +107,10 @@ impl Said<'_> {
             Said::SomebodyElse { address, as_whom, expected } => as_called(&format!(
                 "{as_whom} signed in, and {address} wants {expected}: the mail server lets nobody else in.\nTo sign in as \
                  {expected}, run this again, and open the page in a private window of the browser:\n  {again}\nWhere \
-                 {as_whom} is meant, as a delegate or by another name of the same person, write under its [[account]], \
-                 then `{reload}`, and sign in again:\n  sign-in-as = {as_whom:?}",
+                 {as_whom} is meant, as a delegate or by another name of the same person, write under its [[account]]\
+                 {reloaded}, and sign in again:\n  sign-in-as = {as_whom:?}",
                 again = login_again(address),
-                reload = reload(),
+                reloaded = reloaded(|reload| format!(", then `{reload}`")),
             )),
             Said::AlsoCarries { others } => format!("The same sign-in also carries {others}.\n"),
             Said::Armed { address, minutes } => format!(
@@ -187,9 +187,9 @@ impl Said<'_> {
             Said::SomebodyElse { address, as_whom, expected } => as_called(&format!(
                 "{as_whom} がサインインしましたが、{address} に必要なのは {expected} です。メールサーバーは、ほかの人を受け入れません。\n\
                  {expected} としてサインインするには、次をもう一度実行し、ページをブラウザーのプライベートウィンドウで開いてください:\n  {again}\n\
-                 {as_whom} が正しい場合（代理の人や、同じ人の別名）は、このアカウントの [[account]] に次の行を書き、`{reload}` のあと、もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
+                 {as_whom} が正しい場合（代理の人や、同じ人の別名）は、このアカウントの [[account]] に次の行を書き、{reloaded}もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
                 again = login_again(address),
-                reload = reload(),
+                reloaded = reloaded(|reload| format!("`{reload}` のあと、")),
             )),
             Said::AlsoCarries { others } => format!("同じサインインを {others} も使います。\n"),
             Said::Armed { address, minutes } => format!(
@@ -203,6 +203,11 @@ impl Said<'_> {
             ),
         }
     }
+}
+
+/// Where no daemon runs the sign-in itself reads the file.
+fn reloaded(said: impl Fn(&str) -> String) -> String {
+    Some(reload()).filter(|reload| reload != again()).map_or_else(String::new, |reload| said(&reload))
 }
 
 fn login_again(address: &str) -> String {
