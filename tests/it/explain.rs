@@ -455,4 +455,6 @@ fn without_a_configuration_a_line_of_the_log_has_the_step_as_its_daemon_told_it(
     );
     let bare = well(&["WARN refused: no [smtp-auth-disabled-mailbox] account=\"ann@contoso.com\""]);
     assert!(bare.contains("--account ann@contoso.com`"), "{bare}");
+    let odd = well(&["WARN refused: no [smtp-auth-disabled-mailbox] account=\"`id`@contoso.com\""]);
+    assert!(odd.contains("--account <address>`"), "what a shell reads otherwise is typed by whoever knows it: {odd}");
 }

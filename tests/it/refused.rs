@@ -479,6 +479,9 @@ async fn the_right_password_of_one_client_declares_no_strangers_wrong_one_past()
         assert!(world.login(Protocol::Smtp, user, "wrong").await.starts_with("535 "));
     }
     assert_eq!(standing(&world), ["bad-credentials", "bad-credentials"]);
+    let metrics = world.daemon.meter().text();
+    let counted = metrics.lines().find(|line| line.contains("id=\"bad-credentials\""));
+    assert!(counted.is_some_and(|line| line.ends_with(" 2")), "{counted:?}");
     logged_in(&world, "alerts").await;
     assert_eq!(standing(&world), ["bad-credentials"]);
     let all = world.daemon.meter().recent.list();

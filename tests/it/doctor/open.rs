@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     process::{Program, run},
-    world::{ANN, BOB, PASSWORD, Plan, account, own_address},
+    world::{ANN, BOB, PASSWORD, Plan, account, cheap_hash, own_address},
 };
 
 const SHARED: &str = "shared@contoso.example";
@@ -165,6 +165,43 @@ async fn an_address_that_a_rule_admits_since_the_configuration_was_read_again_is
     assert!(!table().contains(&step) && table().contains("worked again at"), "{}", table());
     unnamed("250 ").await;
     staged.is_well().await;
+}
+
+/// Nothing more is heard of them that could end it. Of whoever logs in as its account there is no rule that could go.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_befell_a_client_or_an_account_is_past_once_the_configuration_has_it_no_more_and_the_others_stand() {
+    let rule = format!(
+        "[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n\n",
+        cheap_hash("copier")
+    );
+    let bob = account(BOB, "");
+    let (staged, program) = beside_a_daemon(Plan { more: format!("{rule}{bob}"), ..Plan::default() }).await;
+    let login = async |who: &str, password: &str| {
+        let mut smtp = program.greeted(Protocol::Smtp).await;
+        (smtp.login(Protocol::Smtp, who, password).await, smtp)
+    };
+    assert!(login("copier", "wrong").await.0.starts_with("535 "));
+    assert!(login(BOB, "wrong").await.0.starts_with("535 "));
+    let (said, mut smtp) = login(ANN, PASSWORD).await;
+    assert!(said.starts_with("235 "), "{said}");
+    smtp.open_message().await;
+    smtp.send(format!("From: {ANN}\r\n\r\nx\0y\r\n.\r\n").as_bytes()).await;
+    assert!(smtp.line().await.ends_with("[gatepost nul-byte]"));
+    let standing = || {
+        let status: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+        let faults = status["faults"].as_array().unwrap().iter();
+        let faults = faults.filter(|one| one.get("worked-again-at").is_none());
+        faults.map(|one| format!("{} {}", one["account"].as_str().unwrap(), one["id"])).collect::<Vec<_>>()
+    };
+    let nul = format!("{ANN} \"nul-byte\"");
+    assert_eq!(standing(), [" \"bad-credentials\"", &format!("{BOB} \"bad-credentials\""), &nul]);
+    program.reload().await;
+    assert_eq!(standing().len(), 3, "all of them are there");
+    for gone in [&rule, &bob] {
+        staged.edit(gone, "");
+    }
+    program.reload().await;
+    assert_eq!(standing(), [nul]);
 }
 
 /// A typing error, once in the program and once in the configuration.
