@@ -299,6 +299,10 @@ mod tests {
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
+        let several = "`Get-MgServicePrincipal -Filter x` and `Update-MgUser -UserId x`";
+        let said = shell(several, None, Lang::En).unwrap();
+        // As one word PowerShell would have it for one scope.
+        assert!(said.contains("`Connect-MgGraph -Scopes 'Application.Read.All','User.ReadWrite.All'`"), "{said}");
         assert_eq!(shell("run `gatepost login x`", None, Lang::En), None);
     }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::base::{
     Lang,
-    invocation::{as_called, gatepost, reload, start},
+    invocation::{again, as_called, gatepost, reload, start},
 };
 
 pub(super) enum Said<'a> {
@@ -159,9 +159,9 @@ impl Said<'_> {
                         "{address} needs an [[account]] of its own: in that of a whole domain, each mailbox is itself."
                     ),
                     false => format!(
-                        "as a delegate or by another name of the same person, write under its [[account]], then `{}`, and \
-                         sign in again:\n  sign-in-as = {as_whom:?}",
-                        reload()
+                        "as a delegate or by another name of the same person, write under its [[account]]{}, and sign in \
+                         again:\n  sign-in-as = {as_whom:?}",
+                        reloaded(|reload| format!(", then `{reload}`"))
                     ),
                 },
             )),
@@ -247,8 +247,8 @@ impl Said<'_> {
                         "{address} に専用の [[account]] が必要です（ドメイン全体のアカウントでは、各メールボックスの本人だけがサインインします）。"
                     ),
                     false => format!(
-                        "このアカウントの [[account]] に次の行を書き、`{}` のあと、もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
-                        reload()
+                        "このアカウントの [[account]] に次の行を書き、{}もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
+                        reloaded(|reload| format!("`{reload}` のあと、"))
                     ),
                 },
             )),
@@ -264,6 +264,11 @@ impl Said<'_> {
             ),
         }
     }
+}
+
+/// Where no daemon runs the sign-in itself reads the file.
+fn reloaded(said: impl Fn(&str) -> String) -> String {
+    Some(reload()).filter(|reload| reload != again()).map_or_else(String::new, |reload| said(&reload))
 }
 
 fn login_again(address: &str) -> String {

@@ -318,3 +318,22 @@ impl Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A login that is turned away later is none of them.
+    #[test]
+    fn a_row_of_refused_messages_has_the_time_of_the_last_of_them() {
+        let (clients, copier) = (Clients::default(), Who::Rule("copier".to_owned()));
+        clients.was_refused(&copier, "550 5.7.1 no sender".to_owned(), None);
+        clients.came_to_nothing(&copier);
+        let mut view = clients.list().remove(&copier).unwrap();
+        let of_message = view.refused_message.as_ref().unwrap().at;
+        if let Some(refusal) = &mut view.refusal {
+            refusal.at += 60;
+        }
+        assert_eq!(RefusedStatus::of(copier, view).unwrap().at, of_message);
+    }
+}

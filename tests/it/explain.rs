@@ -459,6 +459,8 @@ fn without_a_configuration_a_line_of_the_log_fills_in_what_its_daemon_knew_in_ei
     );
     let bare = well(&["WARN refused: no [smtp-auth-disabled-mailbox] account=\"ann@contoso.com\""]);
     assert!(bare.contains("--account ann@contoso.com`"), "{bare}");
+    let odd = well(&["WARN refused: no [smtp-auth-disabled-mailbox] account=\"`id`@contoso.com\""]);
+    assert!(odd.contains("--account <address>`"), "what a shell reads otherwise is typed by whoever knows it: {odd}");
 }
 
 /// A mail server writes what it likes, our own marks too.

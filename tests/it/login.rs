@@ -143,6 +143,14 @@ fn run(arguments: &[&str], config: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// All that it says, as a terminal shows it.
+fn in_one(program: Command) -> String {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program.get_program()).args(program.get_args()).env_clear();
+    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    String::from_utf8(shell.output().unwrap().stdout).unwrap()
+}
+
 /// Starts a sign-in with `--json` and reads what has to be opened.
 fn begin(arguments: &[&str], config: &str) -> (Child, BufReader<ChildStdout>, Value) {
     let mut child = gatepost(arguments, config).stdin(Stdio::piped()).spawn().unwrap();
@@ -321,6 +329,10 @@ fn a_sign_in_of_somebody_else_ends_with_the_command_to_do_it_again_and_the_line_
             assert!(errors.contains(part), "{part}: {errors}");
         }
         assert!(!errors.contains("sign-in-as = \"bob@b.c\""), "no line of the file: {errors}");
+        assert_eq!(errors.matches(command.trim()).count(), 1, "no daemon is to be told of it: {errors}");
+        // What is said before it reads as if all were well.
+        let both = in_one(gatepost(&["login", "bob@b.c", "--lang", lang], &config));
+        assert!(both.trim_end().ends_with("sign-in-as = \"ann@b.c\""), "{both}");
     }
 }
 

@@ -189,6 +189,20 @@ async fn a_reload_drops_no_session_and_lets_a_new_account_in() {
         told.iter().all(|line| line.contains(" hint=\"")) && !behind.contains("\nhint: "),
         "of one line each: {log}"
     );
+
+    // Of a warning beside an error it is not said that it kept the file from being taken over.
+    let refused_for = "proxy-protocol = true\nprotocol = \"smtp\"";
+    let text = text.replacen("protocol = \"smtp\"", refused_for, 1);
+    fs::write(&file, text.replace("\ngrant = ", "\nclient-secret = \"s\"\ngrant = ")).unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let (_, _, problems) = crate::process::run(&["config", "check"], &file);
+    assert!(problems.contains("warning: ") && problems.contains("client-secret"), "{problems}");
+    service.signal(Signal::HUP);
+    service.tells("RELOADING=1").await;
+    service.tells("READY=1").await;
+    let log = service.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(refused) && !line.contains("toml:2:")).collect();
+    assert!(told.len() == 1 && told[0].contains("proxy-protocol-from"), "{log}");
 }
 
 #[tokio::test]

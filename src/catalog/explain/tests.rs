@@ -177,3 +177,29 @@ fn the_most_particular_word_of_an_answer_counts() {
     let graph = r#"{"error":{"code":"ErrorSendAsDenied","message":"The user account"}}"#;
     assert_eq!(means(graph), ["send-as-denied"]);
 }
+
+/// What is of another fault, is empty or could move a cursor is not repeated as ours.
+#[test]
+fn the_step_of_a_line_is_that_of_its_fault_in_one_line() {
+    let [denied, other] = ["send-as-denied", "queue-full"].map(|id| crate::catalog::find(id).unwrap());
+    let line = |next: &str| format!("WARN refused: no [send-as-denied] account=\"ann@x\" next=\"{next}\"");
+    assert_eq!(advice(&line("Do it."), denied).as_deref(), Some("Do it."));
+    assert_eq!(advice(&line("Do it."), other), None);
+    for odd in ["", "Do\\nthis.", "\\u001b[31mDo it."] {
+        assert_eq!(advice(&line(odd), denied), None, "{odd:?}");
+    }
+}
+
+#[test]
+fn what_a_line_advises_tells_nothing_of_what_happened() {
+    let happened = "WARN refused: no account=\"ann@x\"";
+    assert_eq!(without_advice(&format!("{happened} next=\"`Add-X -User o-1`.\"")), happened);
+    assert_eq!(without_advice(happened), happened);
+    let notices = [
+        "WARN Gatepost on vm: mail waits. `Add-X -User o-1`. event=\"queue-stuck\" fault=\"send-as-denied\"",
+        r#"{"event":"queue-stuck","message":"Gatepost on vm: mail waits. `Add-X -User o-1`."}"#,
+    ];
+    for notice in notices {
+        assert_eq!(without_advice(notice), "", "all of it is advice");
+    }
+}

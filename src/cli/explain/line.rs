@@ -249,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn who_gets_a_right_is_what_stands_behind_the_switch_itself() {
+        for (text, who) in [
+            ("`Add-X -Identity ann@x -User o-1 -AccessRights FullAccess`", Some("o-1")),
+            ("`Add-X -Trustee bob@x`.", Some("bob@x")),
+            ("`Add-X -User -AccessRights FullAccess`", None),
+            ("`curl --proxy-User ann`", None),
+        ] {
+            assert_eq!(trustee(text), who, "{text}");
+        }
+    }
+
+    #[test]
     fn the_object_id_of_any_command_in_the_line_is_used() {
         let entry = crate::catalog::doctor::SERVICE_PRINCIPAL_MISSING;
         for command in

@@ -353,6 +353,9 @@ mod tests {
         {
             assert!(draw(&over(""), lang).contains(said));
             assert!(!draw(&over("ann@contoso.com"), lang).contains(said));
+            let mut of_client = over("");
+            of_client["faults"][0]["client"] = json!("copier");
+            assert!(!draw(&of_client, lang).contains(said), "it has a name");
         }
     }
 

@@ -105,6 +105,21 @@ async fn an_account_that_graph_refuses_is_not_ready_for_whoever_asks_the_status(
     assert!(told.contains("ready") && !told.contains("refused ("), "{told}");
 }
 
+/// A mail program hears both by SMTP, and what SMTP refuses is nothing where Graph sends in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_graph_refuses_in_the_place_of_smtp_is_not_ready_either() {
+    let staged = staged(&[SEND]).await;
+    staged.edit("outbound = \"graph\"", "outbound = \"smtp-then-graph\"");
+    let program = daemon_of(&staged).await;
+    staged.sandbox.faults().set(|faults| {
+        faults.apply("smtp-auth-disabled-tenant");
+        faults.apply("graph-denied")
+    });
+    assert!(sent(&program, ANN, ANN).await.contains("[gatepost graph-access-denied]"));
+    let told = crate::process::run(&["status"], &staged.file).1;
+    assert!(told.contains("refused (graph)"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_without_consent_for_graph_is_not_ready_for_whoever_asks_the_status() {
     let staged = staged(&[]).await;

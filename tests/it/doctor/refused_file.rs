@@ -97,4 +97,13 @@ async fn the_status_names_the_file_that_was_given_and_where_a_daemon_on_another_
         assert!(held.is_some_and(|held| held.contains(&read) && has_process(held)), "{table}");
         assert!(code == 1 && errors.contains(&read) && errors.contains("configuration-of-another-daemon"), "{errors}");
     }
+    // Where this file has no console nobody answers at all.
+    let text = std::fs::read_to_string(&other).unwrap();
+    let console = text.lines().skip_while(|line| *line != "[console]").nth(1).unwrap();
+    std::fs::write(&other, text.replace(console, "listen = \"off\"")).unwrap();
+    for (lang, said) in [("en", "no; no daemon reads this file"), ("ja", "このファイルを読むデーモンはありません")]
+    {
+        let table = run(&["status", "--lang", lang], &other).1;
+        assert!(table.contains(said), "{table}");
+    }
 }

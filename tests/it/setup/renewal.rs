@@ -155,11 +155,14 @@ async fn a_file_for_a_secret_that_is_not_there_yet_is_told_with_where_it_comes_f
     let line = format!("client-secret-file = \"{}\"", kept.display());
     let given = house.flags_with(CONFIDENTIAL_SECRET);
     let app_only = |flags: &[String]| [flags, &["--grant".into(), "client-credentials".into()]].concat();
-    for (lang, wait) in [("en", "need not be there yet"), ("ja", "まだなくてもかまいません")] {
+    for (lang, wait, at) in [
+        ("en", "need not be there yet", "into the file of `client-secret-file`"),
+        ("ja", "まだなくてもかまいません", "値は `client-secret-file` のファイルに"),
+    ] {
         let told = house.stage.run(&[app_only(&house.flags), vec!["--lang".into(), lang.into()]].concat(), "").await;
         assert_eq!(told.code, 1, "{}\n{}", told.out, told.err);
         let command = format!("setup --address {ANN} --client-secret-file new.secret --yes\n");
-        for part in [&line, wait, &command, CONFIDENTIAL_CLIENT] {
+        for part in [&line, wait, at, &command, CONFIDENTIAL_CLIENT] {
             assert!(told.err.contains(part), "{part}: {}", told.err);
         }
     }
