@@ -239,3 +239,13 @@ fn that_a_sign_in_was_refused_for_this_is_no_step() {
         assert!(when && !next, "{} / {}", words.cause, words.next);
     }
 }
+
+/// Beside a service of systemd `gatepost run` is refused.
+#[test]
+fn a_step_starts_the_daemon_by_whatever_starts_it_here() {
+    for said in all().flat_map(|entry| [&entry.en, &entry.ja]) {
+        for text in [Some(said.next), said.next_own, said.next_app_only, said.next_elsewhere].into_iter().flatten() {
+            assert!(!text.contains("`gatepost run`"), "{text}");
+        }
+    }
+}
