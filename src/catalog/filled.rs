@@ -32,7 +32,9 @@ const FORMS: [(&str, &[&str]); 5] = [
 ];
 const RELOAD: &str = "kill -HUP {pid}";
 /// What may stand behind the step of any fault.
-const ANYWHERE: &str = "`gatepost doctor {address}` `gatepost login {address}` `{reload}`";
+const ANYWHERE: &str = "`gatepost doctor {address}` `{reload}`";
+/// The same of people alone: an app that acts by itself signs in nowhere.
+const OF_PEOPLE: &str = "`gatepost login {address}`";
 /// Letters of a command besides its names: a name by itself fits anything.
 const LEAST: usize = 3;
 
@@ -50,7 +52,7 @@ pub fn filled(entry: &Entry, step: &str) -> Filled {
     let list = |steps: &[Option<&'static str>]| -> Vec<String> {
         steps.iter().copied().flatten().chain([ANYWHERE]).flat_map(commands).collect()
     };
-    let of_all = list(&[Some(said.next), said.next_own, said.next_client, said.next_elsewhere]);
+    let of_all = list(&[Some(OF_PEOPLE), Some(said.next), said.next_own, said.next_client, said.next_elsewhere]);
     let of_apps = list(&[said.next_app_only]);
     let (mut filled, mut is_of_apps, mut is_of_people) = (Filled::default(), false, false);
     for span in spans(step).map(without_file) {

@@ -184,7 +184,7 @@ mod tests {
     fn typed(words: &[&str]) -> Elsewhere {
         Elsewhere {
             file: USUAL.into(),
-            ours: "/root/.local/state/gatepost".into(),
+            ours: "/home/ann/.local/state/gatepost".into(),
             of_the_service: "/var/lib/gatepost".into(),
             like: "sudo systemd-run".to_owned(),
             call: "gatepost".to_owned(),

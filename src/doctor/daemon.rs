@@ -363,3 +363,38 @@ fn compared(look: Look, loaded: &str, config: &Config) -> Check {
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{base::Lang, config::Surroundings};
+
+    /// The port is taken by the service itself, which nobody is to end.
+    #[tokio::test]
+    async fn of_a_service_whose_state_is_elsewhere_nothing_is_called_down_or_taken() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[store]\nurl = \"sqlite://{}/none.db\"\n[console]\nlisten = \"off\"\n[[listener]]\nprotocol = \"smtp\"\nlisten = \
+             [\"{}\"]\n",
+            dir.path().display(),
+            taken.local_addr().unwrap()
+        );
+        let config = crate::config::check_text(&text, "gatepost.toml", &Surroundings::default()).unwrap().0;
+        let told = |scope: &Scope| -> Vec<String> {
+            unasked(scope, &config)
+                .iter()
+                .map(|check| crate::doctor::line(check, crate::doctor::Marks::Ascii))
+                .collect()
+        };
+        let here = Scope::all("gatepost.toml", Lang::En);
+        let is_taken = |check: &Check| check.fault.as_ref().is_some_and(|fault| fault.id == "port-taken");
+        assert!(unasked(&here, &config).iter().any(is_taken), "{:?}", told(&here));
+        for (lang, elsewhere) in [(Lang::En, "keeps its state elsewhere"), (Lang::Ja, "別の場所")] {
+            let scope = Scope { is_beside_the_service: true, lang, ..here.clone() };
+            let looked: Vec<Check> = look(&scope, &config, &Running::default()).await;
+            assert_eq!((told(&scope).len(), looked.len()), (1, 1), "{:?}", told(&scope));
+            assert!(told(&scope).concat().contains(elsewhere), "{:?}", told(&scope));
+        }
+    }
+}

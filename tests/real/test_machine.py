@@ -285,6 +285,13 @@ class Servers(RealTest):
         self.assertIn(ANN, self.status())
         self.assertIn(":1993", self.status())
 
+        # Root who forgets that is told lines that do the same.
+        said = machine.types("gatepost import emailproxy /etc/emailproxy.config --write --force", check=False).stdout
+        (lines,) = re.findall("run it as the service: (.*)", said)
+        for line in re.findall("`(.*?)`", lines):
+            machine.types(line)
+        self.assertIn(":1993", self.status())
+
     def test_a_secret_that_root_alone_may_read_is_lent_to_the_service_and_to_who_acts_for_it(self):
         self.demo()
         self.serves()
@@ -303,6 +310,13 @@ class Servers(RealTest):
         without = machine.types("as-gatepost gatepost doctor", check=False)
         self.assertNotEqual(without.returncode, 0)
         self.assertIn("client-secret", without.stdout)
+        machine.writes("/src/new.secret", APP_SECRET)
+        for line in ("gatepost config check", f"gatepost setup --address {ANN} --client-secret-file /src/new.secret --yes"):
+            said = machine.types(line, check=False)
+            self.assertNotEqual(said.returncode, 0, line)
+            self.assertIn(lent, said.stdout)
+        machine.types("! test -e '/etc/gatepost/$CREDENTIALS_DIRECTORY' && cat /src/new.secret >/etc/gatepost/client-secret")
+        machine.types("sudo systemctl restart gatepost")
 
     def test_root_who_forgets_the_user_of_the_service_is_told_both_folders_and_the_line_to_paste(self):
         self.demo()
@@ -334,12 +348,12 @@ class Servers(RealTest):
         self.assertIn("start the service: `sudo systemctl start gatepost`", said)
         machine.types("sudo systemctl start gatepost")
         # What it makes is brought out by the lines that stand behind it.
-        said = machine.types("gatepost backup copy.db", check=False).stdout
+        said = machine.types("gatepost backup out.db", check=False).stdout
         (lines,) = re.findall(r"run it as the service, which writes nowhere but in /var/lib/gatepost: (.*)", said)
         for line in re.findall("`(.*?)`", lines):
             machine.types(line)
-        self.assertIn("SQLite", machine.types("head -c 15 copy.db").stdout)
-        machine.types("rm copy.db")
+        self.assertIn("SQLite", machine.types("head -c 15 out.db").stdout)
+        machine.types("rm out.db")
         # Nothing here tells whether it runs, and nobody is told to end it.
         said = machine.types("gatepost doctor", check=False).stdout
         for odd in ("port-taken", "kill ", "systemctl start"):

@@ -411,3 +411,13 @@ fn a_wrong_password_of_a_client_is_told_with_the_hash_for_its_rule() {
         assert!(general.contains("--reset <address>") && !general.contains("<client>"), "{general}");
     }
 }
+
+/// Beside a service of systemd `gatepost run` is refused.
+#[test]
+fn a_step_starts_the_daemon_by_whatever_starts_it_here() {
+    for said in all().flat_map(|entry| [&entry.en, &entry.ja]) {
+        for text in [Some(said.next), said.next_own, said.next_app_only, said.next_elsewhere].into_iter().flatten() {
+            assert!(!text.contains("`gatepost run`"), "{text}");
+        }
+    }
+}

@@ -103,11 +103,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         running_file: running_file.clone(),
         ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
     };
-    let fills_in = match (&account, is_elsewhere) {
-        (Some(_), _) => None,
-        (None, true) => Some(" --config <file>"),
-        (None, false) => Some(""),
-    };
+    let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();

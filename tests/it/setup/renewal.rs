@@ -205,7 +205,7 @@ async fn a_secret_that_systemd_lends_is_never_written_by_a_setup_which_says_wher
     }
 
     // As the service itself, which may read it and no more.
-    let mut command = crate::process::command(&["setup"], &house.stage.file());
+    let mut command = crate::process::command(&[], &house.stage.file());
     command.args(house.flags_with(RENEWED)).env("CREDENTIALS_DIRECTORY", folder);
     let told = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let err = String::from_utf8(told.stderr).unwrap();
