@@ -74,6 +74,7 @@ impl<'a> Denied<'a> {
             (who, _) if is_harmless(who) => (who, ""),
             _ => ("<who-signs-on>", " (smtp-user)"),
         };
+        let send_as = format!("Add-RecipientPermission -Identity {address} -Trustee {who} -AccessRights SendAs");
         let (entry, right, command) = match claims {
             Claims::Own => {
                 let line = format!(
@@ -84,15 +85,15 @@ impl<'a> Denied<'a> {
                 );
                 return (OWN_ADDRESS_DENIED.fault().detail(format!("{address} as itself")).of_sender(address), line);
             }
+            // Send on Behalf is for people: to an app Send As is given, which holds it.
+            Claims::OnBehalf if account.sign_in.app.grant.is_app_only() => {
+                (SEND_ON_BEHALF_DENIED, "Send on Behalf", send_as)
+            }
             Claims::OnBehalf => {
                 let command = format!("Set-Mailbox {address} -GrantSendOnBehalfTo @{{Add='{who}'}}");
                 (SEND_ON_BEHALF_DENIED, "Send on Behalf", command)
             }
-            Claims::Theirs => {
-                let command =
-                    format!("Add-RecipientPermission -Identity {address} -Trustee {who} -AccessRights SendAs");
-                (SEND_AS_DENIED, "Send As", command)
-            }
+            Claims::Theirs => (SEND_AS_DENIED, "Send As", send_as),
         };
         let user = &account.smtp_user;
         let line = format!(

@@ -33,7 +33,12 @@ pub struct Admitted {
 impl Admitted {
     /// What the log calls the client: its rule's name, else [`BY_LOGIN`].
     pub fn client_name(&self) -> &str {
-        self.client.as_ref().map_or(BY_LOGIN, |client| client.name.as_str())
+        self.rule().unwrap_or(BY_LOGIN)
+    }
+
+    /// The name of that rule.
+    pub fn rule(&self) -> Option<&str> {
+        self.client.as_ref().map(|client| client.name.as_str())
     }
 
     /// It came with a login, not by its address alone.

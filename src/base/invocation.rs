@@ -19,20 +19,22 @@ pub enum Daemon {
     Unit,
     /// By a person, or by something that nobody here knows.
     Process(u32),
+    /// In a demonstration, which ends with it, and leaves nothing that another one could run on.
+    Demo(u32),
 }
 
 impl Daemon {
     pub fn reload(self) -> String {
         match self {
             Daemon::Unit => unit("reload"),
-            Daemon::Process(process) => format!("kill -HUP {process}"),
+            Daemon::Process(process) | Daemon::Demo(process) => format!("kill -HUP {process}"),
         }
     }
 
     pub fn stop(self) -> String {
         match self {
             Daemon::Unit => unit("stop"),
-            Daemon::Process(process) => format!("kill {process}"),
+            Daemon::Process(process) | Daemon::Demo(process) => format!("kill {process}"),
         }
     }
 
@@ -42,6 +44,7 @@ impl Daemon {
             Daemon::Unit => unit("restart"),
             // Each is a command of its own: it ends when its sessions do.
             Daemon::Process(_) => format!("{}`, `gatepost run", self.stop()),
+            Daemon::Demo(_) => format!("{}`, `gatepost demo", self.stop()),
         }
     }
 
@@ -50,6 +53,7 @@ impl Daemon {
         match self {
             Daemon::Unit => self.restart(),
             Daemon::Process(process) => format!("kill -KILL {process}`, `gatepost run"),
+            Daemon::Demo(process) => format!("kill -KILL {process}`, `gatepost demo"),
         }
     }
 }
@@ -93,12 +97,9 @@ pub fn start() -> String {
     }
 }
 
-/// The same for what stands between backticks; where no configuration is known, both ways.
-pub fn start_in_general() -> String {
-    match SERVICE.get() {
-        Some(_) => start(),
-        None => format!("{}` / `{}", start(), unit("start")),
-    }
+/// Where no configuration is known, it may be started by the unit as well.
+pub fn is_start_known() -> bool {
+    SERVICE.get().is_some()
 }
 
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the
@@ -165,6 +166,7 @@ mod tests {
         assert_eq!(Daemon::Process(7).reload(), "kill -HUP 7");
         assert_eq!(Daemon::Process(7).restart(), "kill 7`, `gatepost run");
         assert_eq!(Daemon::Process(7).restart_by_force(), "kill -KILL 7`, `gatepost run");
+        assert_eq!(Daemon::Demo(7).restart(), "kill 7`, `gatepost demo");
     }
 
     #[test]

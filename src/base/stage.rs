@@ -83,3 +83,19 @@ impl Serialize for Stage {
         to.serialize_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_dialled_for_stands_in_line_no_more() {
+        let cell = StageCell::default();
+        for next in [Stage::Connecting, Stage::SigningOn] {
+            cell.stands_in_line();
+            assert!(cell.is_in_line() && cell.now() == Stage::Connecting);
+            cell.set(next);
+            assert!(!cell.is_in_line() && cell.now() == next);
+        }
+    }
+}

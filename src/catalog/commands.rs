@@ -127,7 +127,7 @@ fn is_table(span: &str) -> bool {
     !name.is_empty() && !name.contains(['"', ','])
 }
 
-fn spans(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn spans(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
@@ -158,14 +158,32 @@ fn is_page(address: &str) -> bool {
     rest.is_some_and(|rest| rest.split('/').filter(|part| !part.is_empty()).count() > 2)
 }
 
+/// A cloud of Microsoft: the preset of the provider, its names for `Connect-MgGraph` and for `Connect-ExchangeOnline`, and where
+/// people sign in to it.
+const CLOUDS: [(&str, &str, &str, &str); 4] = [
+    ("microsoft365", "Global", "O365Default", "login.microsoftonline.com"),
+    ("microsoft365-gcc-high", "USGov", "O365USGovGCCHigh", "login.microsoftonline.us"),
+    ("microsoft365-dod", "USGovDoD", "O365USGovDoD", "login.microsoftonline.us"),
+    ("microsoft365-china", "China", "O365China", "login.partner.microsoftonline.cn"),
+];
+
 /// Names of a cloud for `Connect-MgGraph` and for `Connect-ExchangeOnline`, by the preset of the provider.
 pub fn cloud(provider: &str) -> (&'static str, &'static str) {
-    match provider {
-        "microsoft365-gcc-high" => ("USGov", "O365USGovGCCHigh"),
-        "microsoft365-dod" => ("USGovDoD", "O365USGovDoD"),
-        "microsoft365-china" => ("China", "O365China"),
-        _ => ("Global", "O365Default"),
-    }
+    let known = CLOUDS.iter().find(|(preset, ..)| *preset == provider);
+    known.map_or(("Global", "O365Default"), |(_, graph, exchange, _)| (*graph, *exchange))
+}
+
+/// The preset whose people sign in at this host.
+pub(super) fn cloud_at(login_host: &str) -> Option<&'static str> {
+    CLOUDS.iter().find(|(.., host)| *host == login_host).map(|(preset, ..)| *preset)
+}
+
+/// The preset of the cloud to which [`shell`], in a step, says to connect.
+pub(super) fn cloud_of(step: &str) -> Option<&'static str> {
+    let connecting = connecting(step).next()?;
+    let is_named = |name: &str| connecting.split(' ').any(|word| word == name);
+    let named = CLOUDS.iter().find(|(_, graph, exchange, _)| is_named(*graph) || is_named(*exchange));
+    Some(named.or(CLOUDS.first())?.0)
 }
 
 /// The commands in what [`shell`] says.

@@ -12,7 +12,10 @@ use super::{
     moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
+use crate::base::{
+    Fault, Kind, Lang, Owner, Protocol,
+    invocation::{self, gatepost},
+};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -78,6 +81,8 @@ pub(super) struct Said {
     pub next: &'static str,
     /// In its place where a person opens their own mailbox, in Exchange.
     pub next_own: Option<&'static str>,
+    /// In its place where the `[[client]]` is known.
+    pub next_client: Option<&'static str>,
     /// In its place where an app acts by itself.
     pub next_app_only: Option<&'static str>,
     /// In its place at a provider that is not Microsoft.
@@ -88,6 +93,9 @@ pub(super) struct Said {
 impl Said {
     /// For whoever it is; where that is not known, for all.
     fn next(&self, known: &Known, lang: Lang) -> Cow<'static, str> {
+        if let Some(next) = self.next_client.filter(|_| known.client.is_some()) {
+            return next.into();
+        }
         match (known.is_app_only, self.next_app_only, self.next_own, self.next_elsewhere) {
             (Some(true), Some(next), ..) => capital(next).into(),
             (.., Some(next)) if !known.may_be_exchange() => capital(next).into(),
@@ -279,9 +287,6 @@ impl Entry {
         };
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut cause = known.fill(&fitting(said.cause, known));
-        if let Some(next) = known.told_before.clone().filter(|_| lang == Lang::En) {
-            return Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid };
-        }
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
         next.push_str(&known.fill(&fitting(&said.next(known, lang), known)));
         if let Some(page) = next.find("/adminconsent?") {

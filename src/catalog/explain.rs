@@ -4,7 +4,9 @@
 //! A bare code of several faults is all of them. It refuses guesses; at most it says what looks alike.
 
 use super::{
-    ALL, At, Entry, Pattern, entra_code, find, graph_code,
+    ALL, At, Entry, Pattern, entra_code,
+    filled::{Filled, filled},
+    find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word,
     own::{DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE},
@@ -26,6 +28,8 @@ const SIGN_ON_REFUSED: (&str, &str) = ("535", "5.7.139");
 const ALIKE: f64 = 0.86;
 /// Of one word of it.
 const ALIKE_WORD: f64 = 0.92;
+/// Of a line of the log.
+pub const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
 /// Named at most.
 const ALIKE_CAP: usize = 5;
 
@@ -134,16 +138,23 @@ fn tokens<'t>(text: &'t str, also: &'static str) -> impl Iterator<Item = &'t str
     text.split(move |c: char| !c.is_ascii_alphanumeric() && !also.contains(c)).filter(|token| !token.is_empty())
 }
 
-/// What the daemon that wrote a line of the log said to do about this fault, which knew its own accounts and process. Of what
-/// is quoted in a field no quote is left bare, and the message stands ahead of the fields: so the last one is ours.
-pub fn advice(text: &str, entry: &Entry) -> Option<String> {
-    let is_of_it = |line: &&str| marked(line).is_some_and(|one| one.id == entry.id);
-    cut(text).lines().filter(is_of_it).find_map(|line| {
+/// What the daemon that wrote a line of the log knew, by what it said to do about this fault. Of what is quoted in a field no
+/// quote is left bare, and the message stands ahead of the fields: so the last one is ours.
+pub fn filled_in(text: &str, entry: &Entry) -> Filled {
+    let is_of_it = |line: &&str| is_of_the_log(line) && marked(line).is_some_and(|one| one.id == entry.id);
+    let advice = cut(text).lines().filter(is_of_it).find_map(|line| {
         let (_, written) = at_advice(line)?;
         // Both forms of the log escape alike what stands in a step.
-        let next = serde_json::Deserializer::from_str(written).into_iter::<String>().next()?.ok()?;
-        (!next.is_empty() && !next.chars().any(char::is_control)).then_some(next)
-    })
+        serde_json::Deserializer::from_str(written).into_iter::<String>().next()?.ok()
+    });
+    advice.map(|step| filled(entry, &step)).unwrap_or_default()
+}
+
+/// By its form, which a server can write as well.
+fn is_of_the_log(line: &str) -> bool {
+    let ours = unquoted(line);
+    let has_level = || ours.split_ascii_whitespace().any(|word| LEVELS.contains(&word));
+    line.trim_end().ends_with('}') || protocol_of(&ours).is_none() && has_level()
 }
 
 /// A line without what it says to do, which tells nothing of what happened. A notice says it in its text.

@@ -9,15 +9,19 @@ use super::{
     harmless::{is_harmless, is_harmless_path},
     look::{Opening, as_curl_has_it, look_at_certificate},
 };
-use crate::base::{Protocol, invocation};
+use crate::base::{
+    Protocol,
+    invocation::{self, Daemon},
+};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 51] = [
+pub(super) const NAMES: [&str; 52] = [
     "account",
     "address",
     "admin-consent-page",
     "ask-again",
     "app",
+    "client",
     "client-id",
     "client-secret-at",
     "client-secret-line",
@@ -116,6 +120,8 @@ pub struct Known {
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
     pub send_as: Option<Vec<String>>,
+    /// Name of the `[[client]]` whose login or message it was, where it has a rule.
+    pub client: Option<String>,
     /// Name of the app in the configuration.
     pub app: Option<String>,
     /// Preset of its provider.
@@ -126,7 +132,8 @@ pub struct Known {
     /// Its id, where the provider told it under that name.
     pub tenant_id: Option<String>,
     pub client_id: Option<String>,
-    /// Where its secret stands: a file, `client-secret`, or a variable of the environment.
+    /// Where its secret stands: a file, `client-secret`, a variable of the environment, or what systemd lends, as its unit has
+    /// it: `LoadCredential=client-secret:/etc/gatepost/client-secret`.
     pub client_secret_at: Option<String>,
     /// Of the enterprise application.
     pub object_id: Option<String>,
@@ -157,8 +164,6 @@ pub struct Known {
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
-    /// The step as the daemon told it (English), which knew more than anybody who reads its log elsewhere.
-    pub told_before: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
@@ -226,8 +231,9 @@ impl Known {
             "admin-consent-page" => self.admin_consent_page(),
             "ask-again" => Some(self.ask_again()),
             "app" => word(&self.app),
+            "client" => self.client.as_deref().map(table_of_client),
             "client-id" => word(&self.client_id),
-            "client-secret-at" => path(&self.client_secret_at).or_else(|| Some("client-secret-file".to_owned())),
+            "client-secret-at" => Some(self.client_secret_at()),
             "client-secret-line" => Some(self.client_secret_line()),
             "device-address" => word(&self.device_address),
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
@@ -236,24 +242,11 @@ impl Known {
             "login-host" => self.login_host().map(str::to_owned),
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
             "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),
-            "look-at-certificate" => {
-                let opening = Opening::of(self.speaks, self.port);
-                Some(look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy()))
-            }
+            "look-at-certificate" => Some(self.look_at_certificate()),
             "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
             "look-at-login" => Some(self.curl(self.login().unwrap_or("https://<login-host>"))),
-            "look-at-login-certificate" => {
-                let login = self.value("login-host");
-                let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
-                Some(look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy()))
-            }
-            "look-at-port" => {
-                let through =
-                    self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
-                let through = through.unwrap_or_default();
-                // Where the way is open it would wait for whoever types.
-                Some(format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port")))
-            }
+            "look-at-login-certificate" => Some(self.look_at_login_certificate()),
+            "look-at-port" => Some(self.look_at_port()),
             // What tells a fault runs where it befell Gatepost.
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
             "set-clock" => Some(SET_CLOCK.to_owned()),
@@ -267,12 +260,9 @@ impl Known {
             "port" => self.port.map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
-            // Which of the two is meant, the way tells.
-            "proxy-key" => Some(self.proxy.as_ref().map_or("http-proxy / mail-proxy", |via| via.key).to_owned()),
-            "proxy-at" => {
-                let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
-                Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
-            }
+            // Which key is meant, the way tells: else the table of both.
+            "proxy-key" => Some(self.proxy.as_ref().map_or("[network]", |via| via.key).to_owned()),
+            "proxy-at" => Some(self.proxy_at()),
             "proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.proxy_name())),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
             "proxy-with-login" => Some(self.proxy_with_login()),
@@ -284,7 +274,7 @@ impl Known {
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "smtp-user" => word(&self.smtp_user),
-            "start" => Some(invocation::start_in_general()),
+            "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             "take-secret" => Some(self.take_secret()),
             "tenant" => word(&self.tenant),
@@ -296,6 +286,30 @@ impl Known {
             _ => None,
         };
         value.unwrap_or_else(|| stand_in(name))
+    }
+
+    fn look_at_certificate(&self) -> String {
+        let opening = Opening::of(self.speaks, self.port);
+        look_at_certificate(&self.value("host"), &self.value("port"), opening, self.harmless_proxy())
+    }
+
+    fn look_at_login_certificate(&self) -> String {
+        let login = self.value("login-host");
+        let (host, port) = login.rsplit_once(':').unwrap_or((&login, "443"));
+        look_at_certificate(host, port, Opening::WEB, self.harmless_login_proxy())
+    }
+
+    fn look_at_port(&self) -> String {
+        let through = self.harmless_proxy().map(|via| format!("--proxy {} --proxytunnel ", as_curl_has_it(via)));
+        let through = through.unwrap_or_default();
+        // Where the way is open it would wait for whoever types.
+        format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port"))
+    }
+
+    fn proxy_at(&self) -> String {
+        let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
+        let key = self.proxy.as_ref().map_or_else(|| self.proxy_name(), |via| via.key);
+        place.unwrap_or(key).to_owned()
     }
 
     fn account(&self) -> Option<&str> {
@@ -387,8 +401,31 @@ impl Known {
         format!("-Identity {} {switch}", self.value(whose))
     }
 
+    /// By systemd to the service, from a file that another user may write.
+    pub(super) fn is_secret_lent(&self) -> bool {
+        self.lent_secret().is_some()
+    }
+
+    /// Its name and its file.
+    fn lent_secret(&self) -> Option<(&str, &str)> {
+        let lent = self.client_secret_at.as_deref()?.strip_prefix("LoadCredential=")?;
+        lent.split_once(':').filter(|(name, _)| is_harmless(name))
+    }
+
+    fn client_secret_at(&self) -> String {
+        let at = self.lent_secret().map(|(_, file)| file).or(self.client_secret_at.as_deref());
+        match (at.filter(|at| is_harmless_path(at)), self.lent_secret()) {
+            (Some(at), _) => at.to_owned(),
+            (None, Some((name, _))) => format!("LoadCredential={name}:<file>"),
+            (None, None) => "client-secret-file".to_owned(),
+        }
+    }
+
     /// What of the table of the app says where its secret is.
     fn client_secret_line(&self) -> String {
+        if let Some((name, _)) = self.lent_secret() {
+            return format!("client-secret-file = \"$CREDENTIALS_DIRECTORY/{name}\"");
+        }
         match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
             Some(IN_THE_TABLE) => "client-secret = \"<value>\"".to_owned(),
             Some(file) if is_file(file) => format!("client-secret-file = \"{file}\""),
@@ -400,9 +437,11 @@ impl Known {
     /// A process that runs gets no other environment.
     fn take_secret(&self) -> String {
         let is_variable = |at: &str| at != IN_THE_TABLE && !is_file(at);
-        match self.client_secret_at.as_deref().is_some_and(is_variable) {
-            true => invocation::restart(),
-            false => invocation::reload(),
+        match self.client_secret_at.as_deref() {
+            // systemd hands it over at a start, and never again.
+            Some(_) if self.is_secret_lent() => Daemon::Unit.restart(),
+            Some(at) if is_variable(at) => invocation::restart(),
+            _ => invocation::reload(),
         }
     }
 
@@ -432,6 +471,17 @@ impl Known {
         let through = self.harmless_login_proxy().map(|via| format!("-x {} ", as_curl_has_it(via))).unwrap_or_default();
         format!("curl -v {through}{at}/")
     }
+}
+
+/// As it is found in the configuration: with its name as TOML has it, and nothing in it that would end what it stands in.
+fn table_of_client(name: &str) -> String {
+    let told = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        '`' => format!("\\u{:04X}", u32::from(c)),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("`[[client]] name = \"{}\"`", name.chars().map(told).collect::<String>())
 }
 
 fn harmless(via: &Option<Via>) -> Option<&Via> {

@@ -9,6 +9,7 @@ mod codes;
 mod commands;
 mod entry;
 pub mod explain;
+mod filled;
 mod harmless;
 mod known;
 mod look;
@@ -215,8 +216,9 @@ mod tests {
         for lang in Lang::ALL {
             let words = token::CONDITIONAL_ACCESS.told(lang, &known);
             let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
-            assert_eq!(words.commands(), ["sudo systemctl reload gatepost", setup], "{}", words.next);
-            assert!(words.next.contains("app-only.md") && words.next.contains("`[app.contoso]`"), "{}", words.next);
+            let script = "gatepost setup --address ann@contoso.com --grant client-credentials --print-script -";
+            assert_eq!(words.commands(), ["sudo systemctl reload gatepost", script, setup], "{}", words.next);
+            assert!(words.next.contains("`[app.contoso]`"), "{}", words.next);
         }
     }
 

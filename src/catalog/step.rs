@@ -197,7 +197,7 @@ pub(super) fn end_of_sentence(text: &str, at: usize) -> usize {
 }
 
 /// With the blanks behind them: together they are the text. A full stop in code or within brackets ends none.
-fn sentences(text: &str) -> Vec<&str> {
+pub(super) fn sentences(text: &str) -> Vec<&str> {
     let (mut found, mut from, mut is_code, mut depth) = (Vec::new(), 0, false, 0_usize);
     for (at, c) in text.char_indices() {
         match c {

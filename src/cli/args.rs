@@ -13,7 +13,8 @@ use super::{explain::ExplainArgs, language::Language, queue::QueueArgs, setup::a
     about = "A password in, XOAUTH2 out: lets mail programs and devices that only know a password use Microsoft 365",
     after_help = "Try it without any account:\n  gatepost demo\n\n\
                   From nothing to mail:\n  gatepost setup\n  gatepost run\n\n\
-                  Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 configuration refused."
+                  Exit codes: 0 fine, 1 failed, 2 wrong usage, 78 configuration refused.\n\n\
+                  A page that is named as docs/... is in /usr/share/doc/gatepost where a package was installed, and in the sources."
 )]
 pub struct Cli {
     /// Configuration file [default: ./gatepost.toml, $XDG_CONFIG_HOME/gatepost/gatepost.toml, /etc/gatepost/gatepost.toml]
@@ -60,7 +61,8 @@ pub enum Command {
     /// Copies what is stored into a file, also while the daemon runs; it stays sealed
     #[command(
         after_help = "Example:\n  gatepost backup /var/backups/gatepost.db\n\nThe key is not in it: keep a copy of that elsewhere. \
-                      How to restore: docs/backup.md."
+                      To restore, stop the daemon, take away the -wal and -shm beside its database, put the copy in the \
+                      place of that, owned by the daemon's user, and start it."
     )]
     Backup {
         /// The file to write; it must not be there yet
@@ -198,9 +200,8 @@ pub struct DoctorArgs {
 }
 
 #[derive(Args, Debug, Clone)]
-#[command(
-    after_help = "Example:\n  gatepost key rotate\n\nWhere the key comes from, and what else to copy: docs/backup.md."
-)]
+#[command(after_help = "Example:\n  gatepost key rotate\n\n\
+                  Keep a copy of it apart from those of the database: without it everybody signs in again.")]
 pub struct KeyArgs {
     #[command(subcommand)]
     pub command: KeyCommand,
@@ -322,8 +323,7 @@ pub enum ConfigCommand {
     after_help = "Examples:\n  gatepost config client --preset list\n  gatepost config client copier --preset ricoh --from 192.168.10.21\n  \
                   gatepost config client zabbix --preset zabbix --account alerts@contoso.com --from 192.168.20.5 --login zabbix\n  \
                   gatepost config client copier --preset hp --from 192.168.10.22 >> /etc/gatepost/gatepost.toml\n\n\
-                  Where it logs in, a password is made; it is shown once, on stderr, and its hash stands in the block. \
-                  A guide for each family: docs/devices."
+                  Where it logs in, a password is made; it is shown once, on stderr, and its hash stands in the block."
 )]
 pub struct ClientArgs {
     /// What logs and pages will call it

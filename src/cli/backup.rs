@@ -10,7 +10,7 @@ use super::{
 
 pub fn run(named: Option<&Path>, to: &Path) -> Outcome {
     block_on(async {
-        let state = State::open(named).await?;
+        let state = State::open_to_make(named, Some(to)).await?;
         if to.exists() {
             let text = format!("{} is there already; nothing was changed", to.display());
             return Err(Failure::new(text, "name another file, for example with the date in it"));

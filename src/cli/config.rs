@@ -8,11 +8,11 @@ use super::{
     args::ConfigCommand,
     client, language,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
-    pasted, terminal, unit,
+    pasted, terminal,
 };
 use crate::{
     base::invocation,
-    config::{self, Config, Problems, Surroundings},
+    config::{self, Config, Problems, Surroundings, Unit},
     store,
 };
 
@@ -47,13 +47,18 @@ pub(super) fn call_by(named: Option<&Path>) {
 
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config, file: &Path) {
-    unit::note(file);
+    note_unit(file);
     let Some(holder) = store::holder(&config.store) else { return };
     let Some(daemon) = holder.daemon() else { return };
     match holder.reads_other_than(file) {
         Some(_) => invocation::another_runs(daemon),
         None => invocation::runs_as(daemon),
     }
+}
+
+/// It names what starts that daemon.
+pub(super) fn note_unit(file: &Path) {
+    invocation::is_a_service(Unit::in_force().is_some_and(|unit| unit.starts(file)));
 }
 
 /// Where no daemon runs on this configuration, what was mended counts at its start. One that reads another file has to be

@@ -43,11 +43,12 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         Ok(loaded) => loaded,
         Err(problems) => return refused(&view, &problems, Some(&file), args.bundle.as_deref()),
     };
-    if let Some(elsewhere) = elsewhere::find(&config, &file) {
-        terminal::note(&elsewhere.failure().to_string());
-    }
     note_daemon(&config, &file);
-    note_start(&config, &file);
+    let elsewhere = elsewhere::find(&config, &file);
+    match &elsewhere {
+        Some(elsewhere) => terminal::note(&elsewhere.failure().to_string()),
+        None => note_start(&config, &file),
+    }
     let account = args.account.as_deref().map(|name| account_in(&config, name)).transpose()?;
     if args.send.is_some() && account.is_none() {
         one_alone(&config)?;
@@ -58,6 +59,7 @@ pub fn run(named: Option<&Path>, args: &DoctorArgs) -> Outcome {
         offline: args.offline,
         send: args.send.clone().map(SendTo::Address),
         within: Duration::from_secs(args.timeout),
+        is_beside_the_service: elsewhere.is_some(),
         ..Scope::all(file, lang)
     };
     let report = block_on(async { Ok(watched(&config, &scope, &view).await) })?;

@@ -16,7 +16,7 @@ use crate::store::{KeySource, Resealed, Store, fresh_key, make_key, private_file
 pub fn run(named: Option<&Path>, command: &KeyCommand) -> Outcome {
     let KeyCommand::Rotate { new_key_file } = command;
     block_on(async {
-        let state = State::open(named).await?;
+        let state = State::open_to_make(named, new_key_file.as_deref()).await?;
         let text = match (new_key_file, state.store.key_source().clone()) {
             (Some(file), source) => for_people(&state.store, &source, file).await?,
             (None, KeySource::File(key_file)) => in_place(&state.store, &key_file).await?,
@@ -26,7 +26,10 @@ pub fn run(named: Option<&Path>, command: &KeyCommand) -> Outcome {
             }
         };
         terminal::say(&text).map_err(|error| {
-            Failure::new(format!("the key was changed, and stdout takes no word of it: {error}"), "see docs/backup.md")
+            Failure::new(
+                format!("the key was changed, and stdout takes no word of it: {error}"),
+                "it is in the key file; copy it to where the old one is kept",
+            )
         })
     })
 }

@@ -30,7 +30,6 @@ mod sign_in_ui;
 mod state;
 mod status;
 mod terminal;
-mod unit;
 mod usage;
 
 use std::{

@@ -32,12 +32,13 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
 
 /// This very command as it was typed, with `more`, and without those flags, each with whether a value follows it.
 pub fn this_again(more: &str, left_out: &[(&str, bool)]) -> String {
-    format!("{}{} {more}", gatepost(), kept(std::env::args_os().skip(1), left_out))
+    format!("{}{} {more}", gatepost(), kept(std::env::args_os().skip(1), left_out, |_| None))
 }
 
-/// This very command as it was typed, for the configuration that `call` begins it with.
-pub fn as_typed(call: &str) -> String {
-    format!("{call}{}", kept(std::env::args_os().skip(1), &[]))
+/// The command that was `typed`, for the configuration that `call` begins it with. `instead`: what stands in the place of a word
+/// or of a flag's value, as it is to be pasted.
+pub fn as_typed(call: &str, typed: &[OsString], instead: impl Fn(&str) -> Option<String>) -> String {
+    format!("{call}{}", kept(typed.iter().cloned(), &[], instead))
 }
 
 /// Whether this command has the flag.
@@ -45,7 +46,11 @@ pub fn is_typed(flag: &str) -> bool {
     std::env::args_os().any(|word| word.to_string_lossy().split('=').next() == Some(flag))
 }
 
-fn kept(typed: impl Iterator<Item = OsString>, left_out: &[(&str, bool)]) -> String {
+fn kept(
+    typed: impl Iterator<Item = OsString>,
+    left_out: &[(&str, bool)],
+    instead: impl Fn(&str) -> Option<String>,
+) -> String {
     let mut typed = typed.map(|word| word.to_string_lossy().into_owned());
     let mut kept = String::new();
     while let Some(word) = typed.next() {
@@ -55,12 +60,17 @@ fn kept(typed: impl Iterator<Item = OsString>, left_out: &[(&str, bool)]) -> Str
         let of_file = ["--config", "-c"].contains(&flag).then_some(true);
         let out = of_file.or_else(|| left_out.iter().find(|(name, _)| *name == flag).map(|(_, takes_one)| *takes_one));
         match out {
-            None => kept.extend([" ", &word_of(&word)]),
+            None => kept.extend([" ", &replaced(&word, &instead).unwrap_or_else(|| word_of(&word))]),
             Some(true) if !has_value => drop(typed.next()),
             Some(_) => {}
         }
     }
     kept
+}
+
+fn replaced(word: &str, instead: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let of_flag = || parted(word).1.and_then(instead).map(|value| format!("{}={value}", parted(word).0));
+    instead(word).or_else(of_flag)
 }
 
 /// A flag, and its value where the same word has it: `--set=a.b=c`, `-ca.toml`.
@@ -142,9 +152,12 @@ mod tests {
     #[test]
     fn a_command_is_repeated_as_it_was_typed_without_what_does_not_go_with_it() {
         let typed = ["--config=a.toml", "setup", "--yes", "--flow", "device", "--to=b@c.d", "--address", "a'b@c.d"];
-        let kept = |left_out: &[(&str, bool)]| kept(typed.iter().map(OsString::from), left_out);
+        let kept = |left_out: &[(&str, bool)]| kept(typed.iter().map(OsString::from), left_out, |_| None);
         assert_eq!(kept(&[("--flow", true), ("--to", true), ("--yes", false)]), r" setup --address 'a'\''b@c.d'");
         assert_eq!(kept(&[]), r" setup --yes --flow device --to=b@c.d --address 'a'\''b@c.d'");
+        let typed = typed.map(OsString::from);
+        let with = as_typed("gatepost", &typed, |word| (word == "b@c.d" || word == "device").then(|| "$X".to_owned()));
+        assert_eq!(with, r"gatepost setup --yes --flow $X --to=$X --address 'a'\''b@c.d'");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `gatepost run`: the daemon. This file checks the configuration and hands it to the composition root.
 
-use std::path::Path;
+use std::{ffi::OsStr, path::Path};
 
 use super::{
     args::{LogFormat, RunArgs},
@@ -8,22 +8,41 @@ use super::{
     outcome::{Failure, Outcome},
     runtime,
 };
-use crate::daemon;
+use crate::{base::invocation, daemon};
 
 pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
-    let file = config::found(named)?;
-    // Whatever a daemon says is read in other directories.
-    config::call_by(named);
-    let (configuration, warnings) = config::load(Some(&file))?;
-    config::note_all(&warnings);
-    // systemd itself may start it another way than its unit says here.
-    if std::env::var_os("INVOCATION_ID").is_none() {
-        elsewhere::refuse(&configuration, &file)?;
-    }
     daemon::init_log(match args.log_format {
         LogFormat::Text => daemon::LogFormat::Text,
         LogFormat::Json => daemon::LogFormat::Json,
     });
+    let file = config::found(named)?;
+    // Whatever a daemon says is read in other directories.
+    config::call_by(named);
+    let (configuration, warnings) = config::load(Some(&file))?;
+    daemon::note_warnings(&warnings);
+    // systemd itself may start it another way than its unit says here.
+    let is_of_systemd = is_started_by_systemd(std::env::var_os("SYSTEMD_EXEC_PID").as_deref(), std::process::id());
+    if let Some(elsewhere) = elsewhere::find(&configuration, &file).filter(|_| !is_of_systemd) {
+        return Err(elsewhere.failure().hinted(format!("start the service: `{}`", invocation::start())));
+    }
     let ended = runtime()?.block_on(daemon::run(configuration, &file));
     ended.map_err(|fault| Failure::new(fault.to_string(), fault.hint(language::current())))
+}
+
+/// `named`: whom systemd says that it started, which whatever that starts has from it (systemd.exec(5)).
+fn is_started_by_systemd(named: Option<&OsStr>, process: u32) -> bool {
+    named.and_then(OsStr::to_str).and_then(|named| named.parse().ok()) == Some(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_started_from_a_terminal_that_systemd_started_is_not_started_by_systemd() {
+        assert!(is_started_by_systemd(Some(OsStr::new("42")), 42));
+        for terminal in [None, Some("41"), Some("")] {
+            assert!(!is_started_by_systemd(terminal.map(OsStr::new), 42), "{terminal:?}");
+        }
+    }
 }

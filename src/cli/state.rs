@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{config, elsewhere, outcome::Failure};
+use super::{config, elsewhere, language, outcome::Failure};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
@@ -26,6 +26,11 @@ pub(super) struct State {
 
 impl State {
     pub async fn open(named: Option<&Path>) -> Result<Self, Failure> {
+        Self::open_to_make(named, None).await
+    }
+
+    /// `made`: a file that the command makes of what is stored.
+    pub async fn open_to_make(named: Option<&Path>, made: Option<&Path>) -> Result<Self, Failure> {
         let file = config::found(named)?;
         let (config, warnings) = config::load(Some(&file))?;
         config::note_all(&warnings);
@@ -33,7 +38,9 @@ impl State {
             |fault: crate::net::SetupFault| Failure::new(fault.to_string(), "see [network] in the configuration");
         let tls = ClientTls::new(&config.network).map_err(setup)?;
         let http = HttpClient::new(&config.network, &tls).map_err(setup)?;
-        elsewhere::refuse(&config, &file)?;
+        if let Some(elsewhere) = elsewhere::find(&config, &file) {
+            return Err(made.map_or_else(|| elsewhere.failure(), |made| elsewhere.failure_making(made)));
+        }
         refuse_foreign_store(&config.store.url)?;
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })
@@ -93,7 +100,9 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::new(error.to_string(), "nothing was changed")
+        let Some(entry) = error.entry() else { return Failure::new(error.to_string(), "nothing was changed") };
+        let lang = language::current();
+        Failure::told(error.to_string(), &entry.told(lang, &Known::default()), lang).of_fault(entry.id)
     }
 }
 

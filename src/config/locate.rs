@@ -49,6 +49,7 @@ mod tests {
             ordinary_user,
             base: PathBuf::new(),
             open_file: None,
+            unit: None,
         };
         let place = |around: &Surroundings| place_for_new(None, around).display().to_string();
         assert_eq!(place(&around(true, &[("HOME", "/home/ann")])), "/home/ann/.config/gatepost/gatepost.toml");

@@ -20,6 +20,7 @@ mod raw;
 mod shape;
 mod show;
 mod surroundings;
+mod unit;
 
 use std::{
     io::{ErrorKind, Read},
@@ -37,7 +38,8 @@ pub use problem::{Problem, Problems, Severity};
 pub use provider::{PRESETS, Preset};
 pub use shape::schema;
 pub use show::show;
-pub use surroundings::Surroundings;
+pub use surroundings::{Surroundings, lent};
+pub use unit::{USUAL, Unit};
 
 /// A configuration is text that people write; more than this is a mistaken path.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;

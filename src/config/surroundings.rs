@@ -7,6 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::unit::Unit;
+use crate::store::private_file;
+
+/// What a path begins with that systemd lends.
+const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY";
+
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     pub variables: BTreeMap<String, OsString>,
@@ -16,6 +22,8 @@ pub struct Surroundings {
     pub base: PathBuf,
     /// The file, where every user of this machine can read it.
     pub open_file: Option<PathBuf>,
+    /// With which systemd starts the daemon on this machine.
+    pub unit: Option<Unit>,
 }
 
 impl Surroundings {
@@ -26,9 +34,10 @@ impl Surroundings {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let is_open = std::fs::File::open(file).is_ok_and(|open| is_open_to_all(&open));
+        let is_open = private_file::is_open_to_all(file);
         let open_file = is_open.then(|| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
-        Self { variables, ordinary_user: ordinary_user(), base: std::path::absolute(&base).unwrap_or(base), open_file }
+        let (ordinary_user, base) = (ordinary_user(), std::path::absolute(&base).unwrap_or(base));
+        Self { variables, ordinary_user, base, open_file, unit: Unit::in_force() }
     }
 
     pub fn variable(&self, name: &str) -> Option<&OsString> {
@@ -37,10 +46,25 @@ impl Surroundings {
 
     /// Makes a path of the file absolute. `$CREDENTIALS_DIRECTORY/` at its beginning is where systemd puts credentials.
     pub fn path(&self, written: &Path) -> PathBuf {
-        match (written.strip_prefix("$CREDENTIALS_DIRECTORY"), self.variable("CREDENTIALS_DIRECTORY")) {
-            (Ok(rest), Some(directory)) => Path::new(directory).join(rest),
+        match (lent(written), self.variable("CREDENTIALS_DIRECTORY")) {
+            (Some(rest), Some(directory)) => Path::new(directory).join(rest),
             _ => self.base.join(written),
         }
+    }
+
+    /// The name of what only the service is lent, and this process is not. `path`: as [`Self::path`] has it.
+    pub fn lent_to_the_service<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        lent(path.strip_prefix(&self.base).ok()?)
+    }
+
+    /// As the unit has it, where that is known: `LoadCredential=client-secret:/etc/gatepost/client-secret`.
+    pub fn as_lent(&self, name: &Path) -> String {
+        let name = name.display().to_string();
+        let source = self.unit.as_ref().and_then(|unit| unit.source(&name));
+        format!(
+            "LoadCredential={name}:{}",
+            source.map_or_else(|| "<file>".to_owned(), |file| file.display().to_string())
+        )
     }
 
     /// Where state lives by default.
@@ -56,15 +80,9 @@ impl Surroundings {
     }
 }
 
-#[cfg(unix)]
-pub fn is_open_to_all(file: &std::fs::File) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
-}
-
-#[cfg(not(unix))]
-pub fn is_open_to_all(_: &std::fs::File) -> bool {
-    false
+/// By which name systemd lends it to the service alone (systemd.exec(5)), where a path of the file says so.
+pub fn lent(written: &Path) -> Option<&Path> {
+    written.strip_prefix(CREDENTIALS).ok()
 }
 
 /// Users from 1000 up, without systemd's dynamic ones (61184 to 65519) and nobody (65534).

@@ -62,6 +62,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::net::clock::Still;
 
     async fn open(own: [u8; 4]) -> std::net::SocketAddr {
         let listener = TcpListener::bind(std::net::SocketAddr::from((own, 0))).await.unwrap();
@@ -98,6 +99,7 @@ mod tests {
         let mut tcp = TcpStream::connect(open([127, 8, 4, 2]).await).await.unwrap();
         assert!(is_answered(&mut tcp).await);
         tokio::time::pause();
+        let _still = Still::begin(Duration::from_secs(60));
         let start = Instant::now();
         while is_answered(&mut tcp).await {
             tokio::time::advance(HEADER_WITHIN / 2).await;

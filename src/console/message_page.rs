@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     base::Lang,
+    catalog::own::ACCOUNT_GONE,
     meter,
     queue::{Done, MessageView, Order, RecipientView, hold},
 };
@@ -38,7 +39,7 @@ pub struct Row {
     pub mark: &'static str,
     pub colour: &'static str,
     pub state: &'static str,
-    /// Why it is held.
+    /// Why it is held, or what it waits for.
     pub because: Option<&'static str>,
     pub next: String,
     /// The first recipients, and how many there are beside them.
@@ -97,7 +98,7 @@ impl Row {
     pub fn new(one: MessageView, lang: Lang) -> Self {
         let words = lang.words();
         let has_body = one.hold.as_deref() != Some(hold::BODY_MISSING);
-        let has_account = one.hold.as_deref() != Some(hold::ACCOUNT_GONE);
+        let has_account = one.fault != Some(ACCOUNT_GONE.id);
         let is_held = one.state == "held";
         let (mark, colour, state) = match one.state {
             "held" if !has_body => ("✗", "bad", words.queue_held),
@@ -110,9 +111,9 @@ impl Row {
             hold::BODY_MISSING => words.held_body_missing,
             hold::BODY_DAMAGED => words.held_body_damaged,
             hold::DOUBTFUL => words.held_doubtful,
-            hold::ACCOUNT_GONE => words.held_account_gone,
             _ => words.held_by_hand,
         });
+        let because = because.or((!has_account).then_some(words.waits_for_account));
         let told = one.recipients.iter().filter(|one| one.reply.is_some());
         let telling = told.max_by_key(|one| ["delivered", "waiting", "failed"].iter().position(|s| *s == one.state));
         Self {
@@ -126,8 +127,8 @@ impl Row {
             more: one.recipients.len().saturating_sub(RECIPIENTS_IN_ROW),
             reply: telling.and_then(|one| one.reply.clone()),
             is_doubtful: one.recipients.iter().any(|one| one.is_doubtful),
-            may_retry: !is_held,
-            may_hold: !is_held,
+            may_retry: !is_held && has_account,
+            may_hold: !is_held && has_account,
             may_release: is_held && has_body && has_account,
             one,
         }
@@ -143,6 +144,7 @@ fn next(one: &MessageView, lang: Lang) -> String {
     match (one.state, one.next_attempt.map(|at| at.saturating_sub(meter::now()))) {
         ("held", _) => words.not_before_release.to_owned(),
         ("under-way", _) => words.now.to_owned(),
+        _ if one.fault.is_some() => "–".to_owned(),
         (_, None | Some(0)) => words.next_occasion.to_owned(),
         (_, Some(ahead)) => lang.within(ahead),
     }

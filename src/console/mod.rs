@@ -17,6 +17,7 @@ mod mailboxes;
 mod message_page;
 mod overview;
 mod plot;
+mod proof;
 mod queue;
 mod queue_page;
 mod queue_status;
@@ -222,6 +223,7 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
         .route("/api/status", get(status))
         .route("/api/verbs", get(async |State(console): State<Arc<Console>>| Json(console.meter.verbs.list())))
         .route("/api/ticket", post(entry::ticket))
+        .route("/api/proved", post(proof::note))
         .route("/api/queue", get(queue::list))
         .route("/api/queue/{id}", get(queue::show))
         .route("/api/queue/{id}/{order}", post(queue::order))

@@ -40,8 +40,7 @@ impl Search {
         let (is_held, is_under_way) = by_state(self.state.as_deref())?;
         let most = self.limit.unwrap_or(SHOWN).min(SHOWN_CAP);
         let Self { account, sender, recipient, client, .. } = self;
-        let (gone, after) = (Vec::new(), None);
-        Some(QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after, most })
+        Some(QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most })
     }
 }
 

@@ -97,7 +97,6 @@ impl Sought {
             recipient: some(&self.recipient),
             client: some(&self.client),
             is_held,
-            gone: Vec::new(),
             is_under_way,
             after: self.after.parse().ok(),
             most: SHOWN as u32,

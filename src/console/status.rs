@@ -10,7 +10,7 @@ use super::{
     queue_status::QueueStatus,
 };
 use crate::{
-    account::{Account, Domain, Occasion, Route, account_of, told},
+    account::{Account, BY_LOGIN, Domain, Occasion, Route, account_of, told},
     base::{Lang, invocation},
     catalog::Words,
     expiry::Ending,
@@ -86,7 +86,7 @@ impl Explained {
 
 impl FaultStatus {
     fn new(
-        seen: FaultView,
+        mut seen: FaultView,
         accounts: &[Arc<Account>],
         domains: &[Arc<Domain>],
         states: &HashMap<&str, &SignInState>,
@@ -94,6 +94,7 @@ impl FaultStatus {
         let account = account_of(&seen.account, accounts, domains);
         let sign_in = account.as_ref().and_then(|account| states.get(account.sign_in.key().as_str()).copied());
         let explained = Explained::of(seen.id, account.as_deref(), &occasion(&seen, sign_in));
+        seen.client = rule(&seen).map(str::to_owned);
         Self { seen, explained }
     }
 }
@@ -140,10 +141,15 @@ impl RefusedStatus {
     }
 }
 
+/// The `[[client]]` that met it last. Whoever logs in as an account has none.
+fn rule(seen: &FaultView) -> Option<&str> {
+    seen.last_client().filter(|name| *name != BY_LOGIN)
+}
+
 /// When and where it befell somebody.
 pub(super) fn occasion<'a>(seen: &'a FaultView, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
-    let (sender, peer) = (seen.sender.as_deref(), seen.peers.last().copied());
-    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, peer, sign_in, ..Occasion::default() }
+    let (sender, client, peer) = (seen.sender.as_deref(), rule(seen), seen.peers.last().copied());
+    Occasion { protocol: seen.protocol(), stage: seen.stage, sender, client, peer, sign_in, ..Occasion::default() }
 }
 
 #[derive(Debug, Serialize)]

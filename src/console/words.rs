@@ -278,7 +278,7 @@ words! {
     held_capture: "captured (capture = true)", "取り込み（capture = true）";
     held_by_hand: "held by hand", "手動で保留";
     held_body_missing: "its body is missing: put the file back and restart, or drop it", "本文のファイルがありません。元に戻して再起動するか、破棄してください";
-    held_account_gone: "its account is not configured: it goes on when that is back", "アカウントが設定にありません。設定に戻ると再開します";
+    waits_for_account: "its account is not configured: it goes on when that is back", "アカウントが設定にありません。設定に戻ると再開します";
     captured: "capture", "取り込み";
     not_before_release: "not before it is released", "解除されるまで送信しません";
     next_occasion: "at the next occasion", "次の機会に";

@@ -14,6 +14,8 @@ use super::Daemon;
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The store is whole on disk without it; what is behind a disk that hangs waits for nobody.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Daemon {
     /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
@@ -36,6 +38,7 @@ impl Daemon {
             warn!("a token refresh did not end in time and is cut off");
         }
         self.drained.cancel();
+        let _ = timeout(CLOSED_WITHIN, self.current().store.close()).await;
     }
 
     async fn drain_sessions(&self, time: Duration) {

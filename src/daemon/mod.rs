@@ -35,7 +35,7 @@ use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_demo as init_log_for_demo};
 use notify::{Mail, Notifier, Orders};
-pub use run::{reload, run};
+pub use run::{note_warnings, reload, run};
 pub use supervisor::{Asked, Signals};
 
 use crate::{
@@ -91,6 +91,7 @@ impl StartFault {
             StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
             StartFault::RunsAlready { daemon, .. } => StoreError::reload(*daemon),
+            StartFault::Store(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }
@@ -150,7 +151,7 @@ impl Daemon {
         let closing = CancellationToken::new();
         let cut_off = CancellationToken::new();
         let sessions = TaskTracker::new();
-        let lock = Lock::take(&config.store)?;
+        let lock = Lock::take(&config.store).await?;
         // Before the keepers, who tell people where it is; whoever connects waits until it is served.
         let console = bind_console(config).await?;
         let console_at = console.as_ref().map(|(_, at)| *at);
@@ -239,6 +240,14 @@ impl Daemon {
     fn note_configuration(&mut self, file: &Path) {
         if let Err(error) = self.lock.note_configuration(file) {
             warn!(%error, "which configuration runs could not be written beside the store");
+        }
+    }
+
+    /// The same of a demonstration, which is not started again as another daemon is.
+    pub fn note_demo(&mut self, file: &Path) {
+        self.note_configuration(file);
+        if let Err(error) = self.lock.note_demo() {
+            warn!(%error, "that this is a demonstration could not be written beside the store");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     account::{BY_LOGIN, account_of},
     base::{Lang, invocation},
     catalog::{message::SENDER_NOT_ALLOWED, own::AUTHENTICATION_REQUIRED},
-    config::{self, Config, Severity},
+    config::{self, Config, Problems, Severity},
     store::{self, StoreError},
 };
 
@@ -115,13 +115,19 @@ fn summary(daemon: &Daemon, config: &Config) -> String {
     }
 }
 
+/// What somebody should know of a configuration that is taken over.
+pub fn note_warnings(warnings: &Problems) {
+    for problem in &warnings.problems {
+        let (place, (text, hint)) = (warnings.place(problem), problem.told(Lang::En));
+        warn!(hint, "configuration: {place}: {text}");
+    }
+}
+
 /// A bad file changes nothing. The configuration that runs now.
 pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     let new = match config::load(file) {
         Ok((new, warnings)) => {
-            for problem in &warnings.problems {
-                warn!("configuration: {}", problem.text);
-            }
+            note_warnings(&warnings);
             new
         }
         Err(problems) => {

@@ -224,7 +224,14 @@ pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked, refused: &[Str
             false if means.must_not_fetch(account) => {
                 look.skip(Said::SendByTheDaemon { from: from.clone(), to: to.to_owned() })
             }
-            false => send::look(look, config, means, account, send::Trip { from, to }, &found.who).await,
+            false => {
+                let began = Instant::now();
+                let check = send::look(look, config, means, account, send::Trip { from, to }, &found.who).await;
+                if check.outcome == Outcome::Pass {
+                    means.daemon().note_proved(config, account, from, began).await;
+                }
+                check
+            }
         });
     }
     checks

@@ -113,6 +113,11 @@ impl Met<'_> {
     fn sender(&self) -> Option<&str> {
         self.fault.get("sender").and_then(Value::as_str)
     }
+
+    /// The `[[client]]` whose doing it is.
+    fn client(&self) -> Option<String> {
+        self.fault.get("client").and_then(Value::as_str).map(str::to_owned)
+    }
 }
 
 /// Senders of this account that were refused lately, and that the configuration lets pass: whether they go by now is what
@@ -192,7 +197,7 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         Some(account) if one.stands_open(account) && !is_shown && !is_tried => open(look, said, one, account, running),
         account if one.is_the_clients() && is_unproven => {
             let device_address = one.peers().last().map(|peer| (*peer).to_owned());
-            let who = Who { device_address, ..account.map(who_of).unwrap_or_default() };
+            let who = Who { device_address, client: one.client(), ..account.map(who_of).unwrap_or_default() };
             Check { is_unproven, ..look.note(said, &entry.fault(), &who) }
         }
         // What the provider or this machine does wrong has a layer of its own, which says how it is now.
@@ -227,7 +232,7 @@ fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -
 fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Running) -> Check {
     let sender = one.sender().map(str::to_owned);
     let (object_id, asks_again) = (running.object_id(&account.address), running.asks_again(&account.address));
-    let who = Who { sender, object_id, asks_again, ..who_of(account) };
+    let who = Who { sender, client: one.client(), object_id, asks_again, ..who_of(account) };
     let lang = look.lang;
     let mut check = look.note(said, &one.entry.fault(), &who);
     let command = format!("{} doctor {1} --send {1}", gatepost(), account.address);

@@ -9,9 +9,14 @@ use std::{
 
 use http::Method;
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use url::form_urlencoded;
 
 use super::{
+    greeting,
     look::Look,
     next::Who,
     report::{Check, Layer, Outcome},
@@ -45,6 +50,14 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// What the status has of a sign-in that is refused, and the look at the same.
 const FAULTS: [(&str, Name); 2] = [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)];
 
+/// Where nothing came of a question: the console, or the listener that was to greet in its place.
+#[derive(Debug, Clone)]
+struct Silence {
+    of: &'static str,
+    at: SocketAddr,
+    why: Unanswered,
+}
+
 /// What is known of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
@@ -52,8 +65,8 @@ pub(super) struct Running {
     holder: Option<store::Holder>,
     /// As `/api/status` has it.
     pub status: Option<Value>,
-    /// Why it did not say, where it has a console.
-    unanswered: Option<Unanswered>,
+    /// Why it did not say.
+    unanswered: Option<Silence>,
     /// It reads this configuration, and is not asked: what it says is not about ours.
     reads: Option<PathBuf>,
 }
@@ -65,7 +78,10 @@ impl Running {
         if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)).map(Path::to_owned) {
             return Self { holder, reads: Some(other), ..Self::default() };
         }
-        let Some(at) = config.console.reached_at() else { return Self { holder, ..Self::default() } };
+        let Some(at) = config.console.reached_at() else {
+            let unanswered = if holder.is_some() { ungreeted(config).await } else { None };
+            return Self { holder, unanswered, ..Self::default() };
+        };
         let told = client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await;
         let status = told.and_then(|body| {
             let status = body.and_then(|body| serde_json::from_slice(&body).ok());
@@ -73,8 +89,19 @@ impl Running {
         });
         match status {
             Ok(status) => Self { holder, status: Some(status), ..Self::default() },
-            Err(why) => Self { holder, unanswered: Some(why), ..Self::default() },
+            Err(why) => Self { holder, unanswered: Some(Silence { of: "console", at, why }), ..Self::default() },
         }
+    }
+
+    /// A message went from `sender`, sent past the daemon since it `began`: what stood of that is over there, too. Where it
+    /// cannot be told it stands until a client proves it.
+    pub async fn note_proved(&self, config: &Config, account: &Account, sender: &str, began: Instant) {
+        let Some(at) = config.console.reached_at().filter(|_| self.status.is_some()) else { return };
+        let seconds = (began.elapsed().as_secs() + 1).to_string();
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs([("account", account.address.as_str()), ("sender", sender), ("seconds", &seconds)]);
+        let path = format!("/api/proved?{}", query.finish());
+        let _ = client::ask(at, Method::POST, &path, config.console_token().as_ref()).await;
     }
 
     pub fn is_running(&self) -> bool {
@@ -113,6 +140,13 @@ impl Running {
     }
 }
 
+/// Of a daemon without a console: a listener that takes connections and does not greet.
+async fn ungreeted(config: &Config) -> Option<Silence> {
+    let (protocol, at) = greeting::place(&config.listeners)?;
+    let why = greeting::heard(at).await.err()?;
+    Some(Silence { of: protocol.as_str(), at, why })
+}
+
 pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
@@ -125,7 +159,7 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
         return checks;
     }
     let Some(status) = &running.status else {
-        checks.extend(unanswered(scope, config, holder, running.unanswered.as_ref()));
+        checks.extend(unanswered(scope, holder, running.unanswered.as_ref()));
         return checks;
     };
     let bound = bound(status);
@@ -141,20 +175,20 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
 /// One that does not say what it listens on. Where nothing takes a connection at the console's address, the file has moved
 /// it since the daemon's start; where the system alone takes it, the daemon hangs. Of one on another machine, as in a
 /// container, nobody knows.
-fn unanswered(scope: &Scope, config: &Config, holder: &store::Holder, why: Option<&Unanswered>) -> [Check; 2] {
+fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) -> [Check; 2] {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
-    let said = why.map_or_else(|| "[console] listen = \"off\"".to_owned(), Unanswered::to_string);
+    let said = silence.map_or_else(|| "[console] listen = \"off\"".to_owned(), |silence| silence.why.to_string());
     let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: said.clone() });
-    let entry = match why.filter(|_| holder.is_within_reach) {
-        Some(Unanswered::NotThere(_)) => Some(LISTENER_NOT_OPEN),
-        Some(Unanswered::Silent(_)) => Some(DAEMON_HANGS),
-        _ => None,
-    };
+    let known = silence.filter(|_| holder.is_within_reach).and_then(|silence| match silence.why {
+        Unanswered::NotThere(_) => Some((LISTENER_NOT_OPEN, silence)),
+        Unanswered::Silent(_) => Some((DAEMON_HANGS, silence)),
+        Unanswered::Untold(_) => None,
+    });
     let listeners = at(Name::Listeners);
-    let listeners = match entry.zip(config.console.reached_at()) {
-        Some((entry, console)) => {
-            let who = Who { port: Some(console.port()), ..Who::default() };
-            listeners.target(format!("console {console}")).fault(&entry.fault().detail(said), &who)
+    let listeners = match known {
+        Some((entry, Silence { of, at, .. })) => {
+            let who = Who { port: Some(at.port()), ..Who::default() };
+            listeners.target(format!("{of} {at}")).fault(&entry.fault().detail(said), &who)
         }
         None => listeners.skip(Said::CannotBeAsked { why: said }),
     };
@@ -172,9 +206,12 @@ pub(super) fn unasked(scope: &Scope, config: &Config) -> Vec<Check> {
     }
 }
 
-/// None runs: whether one could listen, for as long as it does not, only the system can tell.
+/// None runs on this store: whether one could listen, for as long as it does not, only the system can tell.
 fn down(scope: &Scope, config: &Config) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
+    if scope.is_beside_the_service {
+        return vec![at(Name::Daemon).skip(Said::StateElsewhere)];
+    }
     let listeners = config.listeners.iter().flat_map(|listener| {
         let addresses = listener.listen.iter().filter_map(|bind| match bind {
             Bind::Address(address) => Some(*address),

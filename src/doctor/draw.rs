@@ -52,7 +52,8 @@ pub fn line(check: &Check, marks: Marks) -> String {
     text.push('\n');
     // What fails or is open is told in full at the end; a note is told where it stands.
     if let (true, false, Some(fault)) = (check.is_told(), check.is_repeated, &check.fault) {
-        for line in wrapped(&fault.cause, WRAP).into_iter().chain(fault.step().drawn(WRAP, &|_| None)) {
+        let cause = format!("{} [{}]", fault.cause, fault.id);
+        for line in wrapped(&cause, WRAP).into_iter().chain(fault.step().drawn(WRAP, &|_| None)) {
             text.push_str(&format!("      {line}\n"));
         }
     }

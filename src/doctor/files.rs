@@ -102,7 +102,10 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
             let key = opened.key_source().to_string();
             (look.pass(Said::OpensWith { key }), Kept::Open(Arc::new(opened)))
         }
-        Err(error) => (look.fault(&failed(error.to_string()), &Who::default()), Kept::Failing),
+        Err(error) => {
+            let fault = error.entry().unwrap_or(STORE_UNAVAILABLE).fault().detail(error.to_string());
+            (look.fault(&fault, &Who::default()), Kept::Failing)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod daemon;
 mod draw;
 mod files;
 mod graph;
+pub mod greeting;
 mod identity;
 mod letter;
 mod look;

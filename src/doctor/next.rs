@@ -43,6 +43,8 @@ pub(super) struct Who {
     /// Permissions that are not in the token.
     pub lacking: Vec<String>,
     pub sender: Option<String>,
+    /// See [`Known::client`].
+    pub client: Option<String>,
     /// See [`Known::device_address`].
     pub device_address: Option<String>,
     /// See [`Known::send_as`].
@@ -88,6 +90,7 @@ impl Who {
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
             sender: self.sender.clone(),
+            client: self.client.clone(),
             device_address: self.device_address.clone(),
             send_as: self.send_as.clone(),
             app: self.app.clone(),
@@ -113,7 +116,6 @@ impl Who {
             running_file: self.running_file.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
-            told_before: None,
             is_doctors: true,
             is_at_sign_in: false,
             is_in_general: false,

@@ -61,19 +61,24 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
             return Some(look.fault(&fault, &Who::default()));
         }
     };
-    let most = config.queue.max_bytes;
+    Some(room(look, (messages, used), config.queue.max_bytes))
+}
+
+/// Of `held`, messages and their octets, either may be what there is no room for.
+fn room(look: Look, held: (u64, u64), most: u64) -> Check {
+    let (messages, used) = held;
     let said = Said::QueueRoom { messages, used, most };
     let nobody = Who::default();
     let reaches = |tenths: u64| {
         let is_there = |held: u64, most: u64| held.saturating_mul(10) >= most.saturating_mul(tenths);
         is_there(used, most) || is_there(messages, MOST_MESSAGES as u64)
     };
-    Some(match () {
+    match () {
         () if reaches(10) => look.fail(said, &QUEUE_FULL.fault(), &nobody),
         // What is left may be too little for a large message.
         () if reaches(9) => look.note(said, &QUEUE_FILLS_UP.fault(), &nobody),
         () => look.pass(said),
-    })
+    }
 }
 
 /// Messages, and their octets.
@@ -162,4 +167,28 @@ fn is_mended(account: &Account, entry: &Entry, found: &[Check]) -> bool {
     let is_of_messages = entry.stops_mailbox || [GRAPH_ACCESS_DENIED.id, GRAPH_REFUSES.id].contains(&entry.id);
     let is_proved = passed(Layer::Send, Name::TestMessage) || (is_open && !is_of_messages);
     is_proved && !entry.passes_by_itself && !own().any(|check| is_in_the_way(account, check))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Lang;
+
+    #[test]
+    fn a_queue_fills_up_by_octets_or_by_messages_whichever_is_first() {
+        const MOST: u64 = MOST_MESSAGES as u64;
+        let told = |held| room(Look::at(Lang::En, Layer::Files, Name::QueueDirectory), held, 1000);
+        for (held, outcome, id) in [
+            ((0, 0), Outcome::Pass, None),
+            ((MOST * 9 / 10 - 1, 899), Outcome::Pass, None),
+            ((1, 900), Outcome::Skipped, Some(QUEUE_FILLS_UP.id)),
+            ((MOST * 9 / 10, 0), Outcome::Skipped, Some(QUEUE_FILLS_UP.id)),
+            ((1, 1000), Outcome::Fail, Some(QUEUE_FULL.id)),
+            ((MOST, 0), Outcome::Fail, Some(QUEUE_FULL.id)),
+        ] {
+            let check = told(held);
+            let found = check.fault.as_ref().map(|fault| fault.id);
+            assert_eq!((check.outcome, found), (outcome, id), "{held:?}");
+        }
+    }
 }

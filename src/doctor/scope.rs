@@ -35,6 +35,8 @@ pub struct Scope {
     pub sent_behind: Vec<String>,
     /// What proves an app may be another one than before: stored tokens show nothing.
     pub anew: bool,
+    /// The daemon has another store than this one, which tells nothing of it.
+    pub is_beside_the_service: bool,
     /// What was not looked at by then is said.
     pub within: Duration,
     pub lang: Lang,
@@ -52,8 +54,8 @@ impl Scope {
     /// Everything, with the network, and no message.
     pub fn all(file: impl Into<PathBuf>, lang: Lang) -> Self {
         let (file, warnings, accounts, sent_behind) = (file.into(), Vec::new(), Vec::new(), Vec::new());
-        let (offline, anew, send) = (false, false, None);
-        Self { file, warnings, accounts, offline, send, sent_behind, anew, within: WITHIN, lang }
+        let (offline, anew, is_beside_the_service, send) = (false, false, false, None);
+        Self { file, warnings, accounts, offline, send, sent_behind, anew, is_beside_the_service, within: WITHIN, lang }
     }
 
     pub(super) fn accounts(&self, config: &Config) -> Vec<Arc<Account>> {

@@ -172,7 +172,7 @@ pub struct FaultView {
     /// Whom the message claimed to be from, where that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// The `[[client]]` whose login was wrong: that is none of an account.
+    /// The `[[client]]` whose login was wrong: that is none of an account. For whoever asks for the status, whichever met it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
     /// From where, the last of them last; while it stands, those where nothing went well since.
@@ -184,7 +184,7 @@ pub struct FaultView {
     /// There were more addresses than are remembered: nobody knows whether it is over at all of them.
     #[serde(skip)]
     is_crowded: bool,
-    /// Clients by whose own doing it is, where it is of some: each of them has to do well for itself.
+    /// Clients by whose own doing it is, where it is of some, the last of them last: each of them has to do well for itself.
     #[serde(skip)]
     clients: Vec<String>,
     /// There were more clients than are remembered: nobody knows whether all of them do well.
@@ -262,6 +262,11 @@ impl FaultView {
         let lost_all = had_clients && self.clients.is_empty() && !self.has_more_clients;
         let is_of_gone = self.client.as_deref().is_some_and(|client| !is_client(client));
         lost_all || is_of_gone || !self.account.is_empty() && !is_account(&self.account)
+    }
+
+    /// Who met it last, of the clients for whom it stands.
+    pub fn last_client(&self) -> Option<&str> {
+        self.client.as_deref().or(self.clients.last().map(String::as_str))
     }
 
     pub fn protocol(&self) -> Option<Protocol> {

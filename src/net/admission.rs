@@ -25,12 +25,11 @@ impl Default for AdmissionLimits {
     }
 }
 
-/// Which budget was full of signed-on connections.
+/// Which budget was full of signed-on connections. That of an address counts none of them, and always has room for one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     Total,
     Listener,
-    Address,
 }
 
 impl fmt::Display for Full {
@@ -38,7 +37,6 @@ impl fmt::Display for Full {
         f.write_str(match self {
             Full::Total => "too many connections in all",
             Full::Listener => "max-connections of the listener is reached",
-            Full::Address => "too many connections from this address",
         })
     }
 }
@@ -97,18 +95,13 @@ impl Admission {
         let evicted = CancellationToken::new();
         books.seats.insert(number, Entry { scopes: Vec::with_capacity(3), evicted: evicted.clone() });
         let seat = Seat { admission: self.clone(), number, evicted };
-        let address = from.and_then(address_scope).map(|scope| (scope, self.limits.per_address, Full::Address));
-        let rows = [
-            Some((Scope::Total, self.limits.total, Full::Total)),
-            Some((Scope::Listener(listener), max, Full::Listener)),
-            address,
-        ];
-        for (scope, cap, full) in rows.into_iter().flatten() {
-            if !books.enter(number, scope, cap) {
-                drop(books);
-                return Err(full);
-            }
+        let rows = [(Scope::Total, self.limits.total, Full::Total), (Scope::Listener(listener), max, Full::Listener)];
+        let full = rows.into_iter().find(|(scope, cap, _)| !books.enter(number, *scope, *cap));
+        drop(books);
+        if let Some((.., full)) = full {
+            return Err(full);
         }
+        from.into_iter().for_each(|address| seat.locate(address));
         Ok(seat)
     }
 
@@ -133,11 +126,11 @@ impl Seat {
         self.admission.books().settle(self.number);
     }
 
-    /// Names the client's address once a PROXY header told it.
-    pub fn locate(&self, address: IpAddr) -> Result<(), Full> {
-        let Some(scope) = address_scope(address) else { return Ok(()) };
-        let entered = self.admission.books().enter(self.number, scope, self.admission.limits.per_address);
-        if entered { Ok(()) } else { Err(Full::Address) }
+    /// Names the client's address once a PROXY header told it. The oldest from there may have to leave for it.
+    pub fn locate(&self, address: IpAddr) {
+        if let Some(scope) = address_scope(address) {
+            self.admission.books().enter(self.number, scope, self.admission.limits.per_address);
+        }
     }
 }
 
@@ -150,6 +143,10 @@ impl Drop for Seat {
 impl Books {
     /// Counts the seat in one more scope; makes room there if it is full and somebody is waiting.
     fn enter(&mut self, number: u64, scope: Scope, cap: usize) -> bool {
+        // One that was asked to leave meanwhile takes no room of another.
+        if !self.seats.contains_key(&number) {
+            return true;
+        }
         let tally = self.scopes.entry(scope).or_default();
         if tally.open >= cap {
             let Some(&oldest) = tally.waiting.first() else {
@@ -162,8 +159,9 @@ impl Books {
                 evicted.cancel();
             }
         }
-        let Some(entry) = self.seats.get_mut(&number) else { return false };
-        entry.scopes.push(scope);
+        if let Some(entry) = self.seats.get_mut(&number) {
+            entry.scopes.push(scope);
+        }
         let tally = self.scopes.entry(scope).or_default();
         tally.open += 1;
         tally.waiting.insert(number);
@@ -284,6 +282,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_makes_room_before_a_proxy_named_it_takes_none_from_its_address() {
+        let admission = admission(100, 1);
+        let unnamed = admission.admit(0, 1, None).unwrap();
+        let other = admission.admit(0, 1, ip("192.0.2.1")).unwrap();
+        assert!(unnamed.evicted().is_cancelled());
+        unnamed.locate("192.0.2.1".parse().unwrap());
+        assert!(!other.evicted().is_cancelled());
+    }
+
+    #[test]
     fn a_whole_ipv6_subnet_counts_as_one_client() {
         let admission = admission(100, 1);
         let first = admission.admit(0, 50, ip("2001:db8::1")).unwrap();
@@ -297,7 +305,7 @@ mod tests {
         let admission = admission(10, 10);
         for _ in 0..100 {
             let seat = admission.admit(0, 5, None).unwrap();
-            seat.locate("192.0.2.7".parse().unwrap()).unwrap();
+            seat.locate("192.0.2.7".parse().unwrap());
             seat.authenticated();
         }
         let books = admission.books();

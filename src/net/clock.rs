@@ -47,6 +47,25 @@ impl Clock {
     }
 }
 
+/// While it lives a paused clock goes on by [`tokio::time::advance`] alone, however long a socket, a file or a database takes:
+/// else it goes on whenever nobody but those is at work. For so long at most, so that what waits in vain comes to its end.
+#[cfg(test)]
+pub(crate) struct Still {
+    _held: std::sync::mpsc::Sender<()>,
+}
+
+#[cfg(test)]
+impl Still {
+    /// In a runtime with a clock of its own.
+    pub fn begin(at_most: Duration) -> Self {
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || {
+            let _ = held.recv_timeout(at_most);
+        });
+        Self { _held: hold }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

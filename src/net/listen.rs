@@ -180,7 +180,8 @@ fn seat(door: &Door, tcp: TcpStream) -> Option<(Stream, Seat)> {
         Ok(seat) => Some((stream, seat)),
         Err(full) => {
             (door.on_turned_away)(&TurnedAway::NoSeat(full), peer);
-            if door.tls != ListenerTls::Implicit && !named_later {
+            // A balancer passes them on.
+            if door.tls != ListenerTls::Implicit {
                 stream.parting_words(&door.too_busy);
             }
             None
@@ -194,11 +195,12 @@ async fn prepare(door: Door, mut stream: Stream, seat: Seat) -> Option<Arrival> 
     let peer = stream.peer();
     let work = async {
         if !door.proxy_protocol_from.is_empty()
-            && let Err(error) = learn_client(&door, &mut stream, &seat).await
+            && let Err(error) = learn_client(&door, &mut stream).await
         {
             tracing::info!(%peer, "connection closed: {error}");
             return None;
         }
+        seat.locate(stream.peer().ip());
         secure(&door, stream).await
     };
     let stream = tokio::select! {
@@ -212,7 +214,7 @@ async fn prepare(door: Door, mut stream: Stream, seat: Seat) -> Option<Arrival> 
 }
 
 /// Reads the PROXY header, byte-exact, and believes it only from the configured proxies.
-async fn learn_client(door: &Door, stream: &mut Stream, seat: &Seat) -> Result<(), String> {
+async fn learn_client(door: &Door, stream: &mut Stream) -> Result<(), String> {
     let proxy = stream.peer().ip();
     if !door.proxy_protocol_from.iter().any(|net| net.contains(proxy)) {
         return Err(format!("{proxy} is not in proxy-protocol-from"));
@@ -237,7 +239,7 @@ async fn learn_client(door: &Door, stream: &mut Stream, seat: &Seat) -> Result<(
         }
     };
     stream.set_peer(client);
-    seat.locate(client.ip()).map_err(|full| full.to_string())
+    Ok(())
 }
 
 /// TLS where it comes before the greeting.

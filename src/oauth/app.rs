@@ -152,13 +152,18 @@ impl App {
         Some(App { scopes: graph.scopes.clone(), resource, ..self.clone() })
     }
 
-    /// Whether this can be said to it: what is wrong with a secret, a certificate or a key befalls who has one.
+    /// Whether this can be said to it: what is wrong with a secret, a certificate or a key befalls who has one, and what is
+    /// wrong with a person befalls no app that acts by itself.
     pub fn can_meet(&self, entry: &Entry) -> bool {
         let is_one = |of: &[&Entry]| of.iter().any(|one| one.id == entry.id);
         let of_secrets = [token::CLIENT_SECRET_EXPIRED, token::CLIENT_SECRET_WRONG, token::CLIENT_SECRET_NOT_ALLOWED];
         let of_assertions = [token::APP_CERTIFICATE_REFUSED, token::APP_CERTIFICATE_UNREADABLE];
         let of_service_accounts = [token::SERVICE_ACCOUNT_KEY_UNREADABLE, token::SERVICE_ACCOUNT_REFUSED];
         let of_federation = [token::FEDERATED_TOKEN_UNREADABLE, token::FEDERATED_TOKEN_REFUSED];
+        let of_people = [token::USER_DISABLED, token::USER_LOCKED, token::USER_NOT_FOUND, token::MFA_REQUIRED];
+        if self.grant.is_app_only() && is_one(&of_people) {
+            return false;
+        }
         match &self.credential {
             AppCredential::Secret(_) => !is_one(&of_assertions),
             AppCredential::Certificate { .. } => !is_one(&of_secrets) && !is_one(&of_federation),

@@ -18,7 +18,10 @@ use tokio::time::Instant;
 use crate::{
     account::Occasion,
     base::{Fault, Kind, Protocol, Stage},
-    catalog::graph::{GRAPH_ACCESS_DENIED, GRAPH_MAILBOX_NOT_ENABLED, GRAPH_MAILBOX_UNKNOWN, GRAPH_TOKEN_REFUSED},
+    catalog::{
+        graph::{GRAPH_ACCESS_DENIED, GRAPH_MAILBOX_NOT_ENABLED, GRAPH_MAILBOX_UNKNOWN, GRAPH_TOKEN_REFUSED},
+        own::{PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN},
+    },
     meter::FaultView,
     oauth::SignInState,
 };
@@ -84,27 +87,40 @@ pub const GRAPH_WAY: &str = "graph";
 const GRAPH_REFUSES: [&str; 4] =
     [GRAPH_ACCESS_DENIED.id, GRAPH_MAILBOX_NOT_ENABLED.id, GRAPH_MAILBOX_UNKNOWN.id, GRAPH_TOKEN_REFUSED.id];
 
+const PROXY: &str = "proxy";
+/// That a proxy says of all mail, until somebody mends it.
+const PROXY_REFUSES: [&str; 4] = [PROXY_LOGIN_REFUSED.id, PROXY_SCHEME_UNKNOWN.id, PROXY_FORBIDS.id, PROXY_PORTAL.id];
+
+/// Who said no to the access, whichever message or mailbox it was about.
+fn refuser(seen: &FaultView) -> Option<&'static str> {
+    let is_of_the_mailbox = seen.kind == Kind::IdentityRefused.as_str();
+    match seen.id {
+        id if PROXY_REFUSES.contains(&id) => Some(PROXY),
+        id if GRAPH_REFUSES.contains(&id) => is_of_the_mailbox.then_some(GRAPH),
+        _ => (is_of_the_mailbox && seen.stage == Some(Stage::SigningOn)).then_some(said_by(seen.stage)),
+    }
+}
+
 /// Nobody reads more of a time.
 fn whole_second() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 impl Standing {
-    /// What the last client met at a mail server or at Graph, though nobody is told it from memory: `None` where that is something
-    /// else, was over since, or befell another sign-in.
+    /// What the last client met at a mail server, at Graph or at the proxy before them, though nobody is told it from memory:
+    /// `None` where that is something else, was over since, or befell another sign-in.
     pub fn met(seen: &FaultView, signed_in_at: Option<Timestamp>) -> Option<Self> {
         let at = Timestamp::from_second(seen.at.try_into().ok()?).ok()?;
-        let is_by_graph = GRAPH_REFUSES.contains(&seen.id);
-        let stands = (seen.stage == Some(Stage::SigningOn) || is_by_graph)
-            && seen.kind == Kind::IdentityRefused.as_str()
-            && seen.worked_again_at.is_none()
-            && signed_in_at.is_none_or(|since| since.as_second() <= at.as_second());
+        let by = refuser(seen)?;
+        // A proxy does not care who signed in.
+        let is_of_this = by == PROXY || signed_in_at.is_none_or(|since| since.as_second() <= at.as_second());
+        let stands = is_of_this && seen.worked_again_at.is_none();
         stands.then(|| Self {
             protocol: seen.protocol,
             id: seen.id,
             owner: seen.owner.as_str(),
             text: seen.text.clone(),
-            by: if is_by_graph { GRAPH } else { said_by(seen.stage) },
+            by,
             at,
             until: None,
         })

@@ -71,12 +71,7 @@ impl Done {
 impl Queue {
     /// Those that were looked for, in the order of acceptance.
     pub async fn search(&self, filter: &QueueFilter) -> Result<Found, StoreError> {
-        let gone = {
-            let schedule = self.schedule();
-            let gone = schedule.lanes().filter(|(_, lane, _)| lane.gone_since().is_some());
-            gone.map(|(account, ..)| account.to_string()).collect()
-        };
-        self.store.search_queue(&QueueFilter { gone, ..filter.clone() }).await
+        self.store.search_queue(filter).await
     }
 
     /// As people see it.

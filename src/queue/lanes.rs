@@ -27,6 +27,8 @@ pub struct LaneView {
     pub held: usize,
     /// When the oldest that is not held was accepted.
     pub oldest: Option<SystemTime>,
+    /// For how long its delivery was tried: no daemon may have run meanwhile.
+    pub tried: Duration,
     /// Why nothing can be sent now, and since when.
     pub trouble: Option<(Fault, SystemTime)>,
 }
@@ -45,12 +47,13 @@ pub struct Figures {
 impl Queue {
     /// Every mailbox that something waits for.
     pub fn lanes(&self) -> Vec<LaneView> {
-        let schedule = self.schedule();
+        let (schedule, awake) = (self.schedule(), self.clock.awake());
         let lanes = schedule.lanes().map(|(account, lane, oldest)| LaneView {
             account: account.to_string(),
             waiting: lane.waiting(),
             held: lane.held(),
-            oldest,
+            oldest: oldest.map(|entry| entry.accepted_at),
+            tried: oldest.map_or(Duration::ZERO, |entry| entry.age(awake)),
             trouble: trouble_of(lane),
         });
         lanes.collect()

@@ -81,8 +81,6 @@ pub mod hold {
     pub use crate::store::DOUBTFUL;
     /// It is dropped as soon as the delivery ends that was under way when somebody said so.
     pub const DROPPED: &str = "dropped";
-    /// Its account is not in the configuration; it goes on when that is back. Stands in no row.
-    pub const ACCOUNT_GONE: &str = crate::catalog::own::ACCOUNT_GONE.id;
 }
 
 /// A mailbox whose oldest message waits for so long stands still, whether or not anything is known to be in its way.

@@ -86,7 +86,7 @@ impl Queue {
         let address = Some(address).filter(|address| !address.is_empty());
         let sign_in = sign_in.as_ref();
         let occasion = Occasion { protocol, stage: fault.stage, address, sender, sign_in, ..Occasion::default() };
-        let next = told(fault.id, Lang::En, account.as_deref(), &occasion).map(|words| words.next);
+        let next = told(fault.id, Lang::En, account.as_deref(), &occasion).map(|words| words.whole_step());
         Advice { id: Some(fault.id), owner: Some(fault.owner.as_str()), next, is_trouble: true }
     }
 

@@ -292,9 +292,9 @@ impl Schedule {
     }
 
     /// Each lane, and when the oldest of its messages that is not held was accepted.
-    pub fn lanes(&self) -> impl Iterator<Item = (&Arc<str>, &Lane, Option<SystemTime>)> {
-        let accepted_at = |sequence| self.entries.get(&sequence).map(|entry| entry.accepted_at);
-        self.lanes.iter().map(move |(name, lane)| (name, lane, lane.oldest().and_then(accepted_at)))
+    pub fn lanes(&self) -> impl Iterator<Item = (&Arc<str>, &Lane, Option<&Entry>)> {
+        let entry = |sequence| self.entries.get(&sequence);
+        self.lanes.iter().map(move |(name, lane)| (name, lane, lane.oldest().and_then(entry)))
     }
 
     pub fn lanes_mut(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Lane)> {

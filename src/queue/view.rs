@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::{
-    envelope::{read_mail, read_recipient},
-    hold,
+use super::envelope::{read_mail, read_recipient};
+use crate::{
+    catalog::own::ACCOUNT_GONE,
+    store::{Found, QueuedMessage, QueuedRecipient},
 };
-use crate::store::{Found, QueuedMessage, QueuedRecipient};
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,6 +41,9 @@ pub struct MessageView {
     pub state: &'static str,
     /// Why it is held.
     pub hold: Option<String>,
+    /// What it waits for, by the id of the catalogue, where that is no matter of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
     /// A notice of ours about another message.
     pub is_notice: bool,
     /// Seconds since 1970.
@@ -67,14 +70,13 @@ pub struct RecipientView {
 
 /// `is_known`: its account is in the configuration.
 pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
-    let gone = (!is_known).then(|| hold::ACCOUNT_GONE.to_owned());
-    let hold = message.hold.clone().or(gone);
-    let state = match (message.is_under_way, &hold) {
+    let fault = (!is_known).then_some(ACCOUNT_GONE.id);
+    let state = match (message.is_under_way, &message.hold) {
         (true, _) => "under-way",
         (false, Some(_)) => "held",
         (false, None) => "waiting",
     };
-    let next = seconds(message.next_at).filter(|at| *at > 0 && state == "waiting");
+    let next = seconds(message.next_at).filter(|at| *at > 0 && state == "waiting" && is_known);
     MessageView {
         id: message.id.clone(),
         account: message.account.clone(),
@@ -82,7 +84,8 @@ pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
         session: message.session,
         sender: read_mail(&message.mail).unwrap_or_default().address,
         state,
-        hold,
+        hold: message.hold.clone(),
+        fault,
         is_notice: message.bounce > 0,
         accepted_at: seconds(message.accepted_at).unwrap_or_default(),
         bytes: message.octets,

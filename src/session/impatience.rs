@@ -29,7 +29,7 @@ pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: 
         entry.stage_cell().is_in_line().then(|| gate.outbound.no_room(account, admitted.client_name())).flatten();
     let fault = busy.unwrap_or_else(|| CLIENT_LEFT_WAITING.fault()).at(stage);
     gate.meter.fault(protocol, address, &fault);
-    let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.next);
+    let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.whole_step());
     let (id, owner) = (fault.id, fault.owner.as_str());
     warn!(
         session, %protocol, account = address, %stage, server, proxy, id, owner, next,

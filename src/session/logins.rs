@@ -45,11 +45,12 @@ impl Door<'_> {
         let occasion = Occasion {
             protocol: Some(protocol),
             stage: fault.stage,
+            client: whose.and_then(Admitted::rule),
             peer: Some(peer),
             sign_in: sign_in.as_ref(),
             ..Occasion::default()
         };
-        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.next).unwrap_or_default();
+        let next = told(fault.id, Lang::En, account, &occasion).map(|words| words.whole_step()).unwrap_or_default();
         let account = account.map_or("", |account| account.address.as_str());
         let outcome = if fault.kind.passes_by_itself() { Outcome::RefusedForNow } else { Outcome::Refused };
         self.gate.meter.login(protocol, outcome, knocked.elapsed());
@@ -59,8 +60,8 @@ impl Door<'_> {
                 self.gate.meter.fault_of_peer(protocol, account, Some(peer), &fault);
             }
         }
-        let (session, owner) = (self.entry.id(), fault.owner.as_str());
-        warn!(session, %protocol, peer = %self.peer.address, account, owner, next, "refused: {fault}");
+        let (session, owner, client) = (self.entry.id(), fault.owner.as_str(), occasion.client);
+        warn!(session, %protocol, peer = %self.peer.address, account, client, owner, next, "refused: {fault}");
     }
 
     pub(super) fn let_in(&self, client: &Stream, admitted: &Admitted, asked: Asked) {

@@ -133,10 +133,11 @@ impl Relay<'_> {
             protocol: Some(Protocol::Smtp),
             stage,
             sender,
+            client: self.admitted.rule(),
             sign_in: sign_in.as_ref(),
             ..Occasion::default()
         };
-        Some(told(id, Lang::En, Some(account), &occasion)?.next)
+        Some(told(id, Lang::En, Some(account), &occasion)?.whole_step())
     }
 }
 

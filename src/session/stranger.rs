@@ -86,7 +86,7 @@ impl Stranger {
         }
         let occasion =
             Occasion { protocol: Some(protocol), stage: Some(stage), peer: Some(peer.ip()), ..Occasion::default() };
-        let next = told(entry.id, Lang::En, None, &occasion).map(|words| words.next);
+        let next = told(entry.id, Lang::En, None, &occasion).map(|words| words.whole_step());
         let (id, owner) = (entry.id, entry.owner.as_str());
         warn!(session, %protocol, %peer, id, owner, next, "{what}: {fault}");
     }

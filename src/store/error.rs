@@ -7,7 +7,22 @@ use std::{
 
 use sqlx::migrate::MigrateError;
 
-use crate::base::invocation::Daemon;
+use crate::{
+    base::{Lang, invocation::Daemon},
+    catalog::{
+        Entry, Known,
+        own::{STORE_NEWER, STORE_NOT_OURS},
+    },
+};
+
+/// What a file is that is no store.
+#[derive(Debug)]
+pub enum NotOurs {
+    Folder,
+    NoDatabase,
+    /// A database of another program, and one of its tables.
+    Table(String),
+}
 
 #[derive(Debug)]
 pub enum StoreError {
@@ -65,9 +80,38 @@ pub enum StoreError {
         database: PathBuf,
         cause: MigrateError,
     },
+    /// What the configuration names is there, and is no store of Gatepost.
+    NotOurs {
+        path: PathBuf,
+        is: NotOurs,
+    },
+    /// It was migrated further than this program goes.
+    Newer {
+        database: PathBuf,
+    },
 }
 
 impl StoreError {
+    pub(super) fn of_migration(database: PathBuf, cause: MigrateError) -> Self {
+        match cause {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer { database },
+            cause => Self::Migration { database, cause },
+        }
+    }
+
+    /// Of those with a next step of their own.
+    pub const fn entry(&self) -> Option<&'static Entry> {
+        match self {
+            Self::NotOurs { .. } => Some(STORE_NOT_OURS),
+            Self::Newer { .. } => Some(STORE_NEWER),
+            _ => None,
+        }
+    }
+
+    pub fn next_step(&self, lang: Lang) -> Option<String> {
+        self.entry().map(|entry| entry.told(lang, &Known::default()).next)
+    }
+
     /// What to do about [`Self::InUse`].
     pub fn make_way(daemon: Option<Daemon>) -> String {
         match daemon.map(Daemon::stop) {
@@ -173,11 +217,27 @@ impl fmt::Display for StoreError {
             Self::Database { database, cause } => {
                 write!(f, "the database {} answers: {cause}; check free space and rights", database.display())
             }
-            Self::Migration { database, cause } => write!(
+            Self::Migration { database, cause } => {
+                write!(f, "the database {} cannot be brought to this version: {cause}", database.display())
+            }
+            Self::NotOurs { path, is: NotOurs::Folder } => {
+                write!(f, "the store {} is a folder; nothing was changed [store-not-ours]", path.display())
+            }
+            Self::NotOurs { path, is: NotOurs::NoDatabase } => {
+                write!(f, "the store {} is no database of SQLite; nothing was changed [store-not-ours]", path.display())
+            }
+            Self::NotOurs { path, is: NotOurs::Table(table) } => write!(
                 f,
-                "the database {} cannot be brought to this version: {cause}; was it made by a newer Gatepost?",
-                database.display()
+                "the database {} is another program's: it has a table {table:?}; nothing was changed [store-not-ours]",
+                path.display()
             ),
+            Self::Newer { database } => {
+                write!(
+                    f,
+                    "the store {} was made by a newer Gatepost; nothing was changed [store-newer]",
+                    database.display()
+                )
+            }
         }
     }
 }

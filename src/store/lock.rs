@@ -18,6 +18,7 @@ use crate::base::invocation::Daemon;
 /// A number and two paths.
 const MOST_BYTES: u64 = 8192;
 const STOPPING: &str = "stopping";
+const DEMO: &str = "demo";
 /// The locks of a whole machine.
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 * 1024 * 1024;
@@ -29,8 +30,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    pub fn take(settings: &Settings) -> Result<Self, StoreError> {
-        let database = sqlite::prepare(&settings.url)?;
+    pub async fn take(settings: &Settings) -> Result<Self, StoreError> {
+        let database = sqlite::prepare(&settings.url).await?;
         let path = beside(&database);
         let failed = |cause| StoreError::File { path: path.clone(), cause };
         let mut file = private_file::open_shared(&path).map_err(failed)?;
@@ -52,6 +53,11 @@ impl Lock {
         writeln!(self.file, "{}", real(file).display())
     }
 
+    /// The holder is a demonstration, behind the configuration that it reads.
+    pub fn note_demo(&mut self) -> io::Result<()> {
+        writeln!(self.file, "{DEMO}")
+    }
+
     /// The holder takes in nobody any more: who wants the store has it soon.
     pub fn note_stopping(&mut self) -> io::Result<()> {
         // Behind an empty line, which stands for the configuration where none was noted.
@@ -65,6 +71,7 @@ struct Said {
     process: Option<u32>,
     /// The configuration that it reads.
     reads: Option<PathBuf>,
+    is_demo: bool,
     /// It ends once its sessions do.
     is_stopping: bool,
 }
@@ -77,20 +84,22 @@ pub struct Holder {
     pub is_within_reach: bool,
     /// That it reads, where it reads one and said so.
     configuration: Option<PathBuf>,
+    is_demo: bool,
 }
 
 impl Holder {
     /// And whether it is about to end.
     fn in_lock(file: File) -> (Self, bool) {
         let inode = inode_of(&file);
-        let Said { process, reads: configuration, is_stopping } = said_in(file);
+        let Said { process, reads: configuration, is_demo, is_stopping } = said_in(file);
         let is_within_reach = process.zip(inode).is_some_and(|(process, inode)| holds(process, inode));
-        (Self { process, is_within_reach, configuration }, is_stopping)
+        (Self { process, is_within_reach, configuration, is_demo }, is_stopping)
     }
 
     /// How it was started, as far as it can be told from here.
     pub fn daemon(&self) -> Option<Daemon> {
-        self.process.filter(|_| self.is_within_reach).map(daemon_at)
+        let process = self.process.filter(|_| self.is_within_reach)?;
+        Some(if self.is_demo { Daemon::Demo(process) } else { daemon_at(process) })
     }
 
     /// The configuration that it reads, if that is another file than this one: it never learns what stands here. What a
@@ -98,6 +107,11 @@ impl Holder {
     pub fn reads_other_than(&self, file: &Path) -> Option<&Path> {
         self.configuration.as_deref().filter(|read| self.is_within_reach && !is_same_file(read, file))
     }
+}
+
+/// Whether these are two names of one file.
+pub fn is_one_file(one: &Path, other: &Path) -> bool {
+    is_same_file(&real(one), other)
 }
 
 /// `noted`: as a lock has it.
@@ -165,7 +179,8 @@ fn said_in(file: File) -> Said {
     let mut lines = said.lines();
     let process = lines.next().and_then(|process| process.trim().parse().ok());
     let reads = lines.nth(1).filter(|file| !file.is_empty()).map(PathBuf::from);
-    Said { process, reads, is_stopping: lines.any(|line| line == STOPPING) }
+    let rest: Vec<&str> = lines.collect();
+    Said { process, reads, is_demo: rest.contains(&DEMO), is_stopping: rest.contains(&STOPPING) }
 }
 
 #[cfg(unix)]
@@ -245,10 +260,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_second_daemon_is_told_who_holds_the_store_also_by_another_name_of_it() {
+    #[tokio::test]
+    async fn a_second_daemon_is_told_who_holds_the_store_also_by_another_name_of_it() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Lock::take(&settings(dir.path())).unwrap();
+        let first = Lock::take(&settings(dir.path())).await.unwrap();
         let file = dir.path().join("state/gatepost.db.lock");
         #[cfg(unix)]
         {
@@ -256,41 +271,47 @@ mod tests {
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
             symlink(dir.path().join("state"), dir.path().join("link")).unwrap();
             let url = format!("sqlite://{}/link/gatepost.db", dir.path().display());
-            assert!(Lock::take(&Settings { url, ..settings(dir.path()) }).is_err());
+            assert!(Lock::take(&Settings { url, ..settings(dir.path()) }).await.is_err());
         }
-        let text = Lock::take(&settings(dir.path())).unwrap_err().to_string();
+        let text = Lock::take(&settings(dir.path())).await.unwrap_err().to_string();
         let holder = format!("process {}", std::process::id());
         assert!(text.contains(&holder) && text.contains(&file.display().to_string()), "{text}");
         let found = super::holder(&settings(dir.path())).unwrap();
         assert_eq!(found.process, Some(std::process::id()));
         drop(first);
         assert_eq!(super::holder(&settings(dir.path())), None, "its file alone says nothing");
-        assert!(Lock::take(&settings(dir.path())).is_ok());
+        assert!(Lock::take(&settings(dir.path())).await.is_ok());
     }
 
     #[cfg(target_os = "linux")]
-    #[test]
-    fn who_has_another_configuration_than_the_daemon_is_told_which_one_that_reads() {
+    #[tokio::test]
+    async fn who_has_another_configuration_than_the_daemon_is_told_which_one_that_reads() {
         let dir = tempfile::tempdir().unwrap();
         let [ours, other, link] = ["ours.toml", "other.toml", "link.toml"].map(|name| dir.path().join(name));
         std::fs::write(&ours, "").unwrap();
         std::os::unix::fs::symlink(&ours, &link).unwrap();
-        let mut lock = Lock::take(&settings(dir.path())).unwrap();
+        let mut lock = Lock::take(&settings(dir.path())).await.unwrap();
         let found = || super::holder(&settings(dir.path())).unwrap();
         assert_eq!(found().reads_other_than(&other), None, "it said nothing");
         lock.note_configuration(&link).unwrap();
         assert_eq!(found().reads_other_than(&other), Some(real(&ours).as_path()));
         assert_eq!((found().reads_other_than(&ours), found().reads_other_than(&link)), (None, None));
+        assert_eq!(found().daemon(), Some(Daemon::Process(std::process::id())));
+        lock.note_demo().unwrap();
+        lock.note_stopping().unwrap();
+        assert_eq!(found().daemon(), Some(Daemon::Demo(std::process::id())), "it ends with its daemon");
+        assert_eq!(found().reads_other_than(&other), Some(real(&ours).as_path()));
         assert_eq!(
             last_source(&dir.path().join("state/gatepost.db")),
             Some(KeySource::of(&settings(dir.path())).to_string())
         );
     }
 
-    #[test]
-    fn a_directory_that_takes_no_lock_is_named() {
+    #[tokio::test]
+    async fn a_directory_that_takes_no_lock_is_named() {
         let url = "sqlite:///proc/none/gatepost.db".to_owned();
-        let text = Lock::take(&Settings { url, key_file: "/nowhere/key".into(), key: None }).unwrap_err().to_string();
+        let text =
+            Lock::take(&Settings { url, key_file: "/nowhere/key".into(), key: None }).await.unwrap_err().to_string();
         assert!(text.contains("/proc/none") && text.contains("make it writable"), "{text}");
     }
 }

@@ -226,12 +226,6 @@ impl Store {
         }
     }
 
-    /// Whose mail there is.
-    pub async fn queued_accounts(&self) -> Result<Vec<String>, StoreError> {
-        let accounts = sqlx::query_scalar("SELECT DISTINCT account FROM queued ORDER BY account");
-        accounts.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))
-    }
-
     /// A delivery begins, and from here on nobody knows whether the message was sent before its end. It proves too that the
     /// store takes what will come of it; `false`: the message is gone.
     pub async fn begin_attempt(&self, sequence: i64) -> Result<bool, StoreError> {

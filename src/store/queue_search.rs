@@ -32,10 +32,7 @@ pub struct QueueFilter {
     pub sender: Option<String>,
     pub recipient: Option<String>,
     pub client: Option<String>,
-    /// Held, or not; mail of an account in `gone` is.
     pub is_held: Option<bool>,
-    /// Accounts that are not in the configuration.
-    pub gone: Vec<String>,
     pub is_under_way: Option<bool>,
     /// Those behind this number of acceptance.
     pub after: Option<i64>,
@@ -67,7 +64,7 @@ impl Store {
             address!("r.line"),
             "), lower(?3))))
                AND (?4 IS NULL OR instr(lower(client), lower(?4)))
-               AND (?5 IS NULL OR (hold NOTNULL OR account IN (SELECT value FROM json_each(?9))) = ?5)
+               AND (?5 IS NULL OR (hold NOTNULL) = ?5)
                AND (?6 IS NULL OR is_under_way = ?6)
                AND (?7 IS NULL OR sequence > ?7)
              ORDER BY sequence LIMIT ?8",
@@ -76,7 +73,6 @@ impl Store {
         let rows = rows.bind(filter.is_held).bind(filter.is_under_way).bind(filter.after);
         // One more, to know whether there are more.
         let rows = rows.bind(i64::from(filter.most) + 1);
-        let rows = rows.bind(serde_json::Value::from(filter.gone.clone()).to_string());
         let rows = rows.fetch_all(&self.pool).await.map_err(|cause| self.failed(cause))?;
         let most = usize::try_from(filter.most).unwrap_or(usize::MAX);
         let mut found = Found::default();

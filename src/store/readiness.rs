@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use crate::{
         base::Secret,
+        net::clock::Still,
         store::{Settings, TokenRow},
     };
 
@@ -112,11 +113,14 @@ mod tests {
         (dir, store, other)
     }
 
-    /// A second later, for the memory alone: a paused clock would time the database out.
-    async fn a_second_later() {
+    /// Whatever the database takes, no time passes but by [`a_second_later`].
+    fn time_stands_still() -> Still {
         tokio::time::pause();
+        Still::begin(Duration::from_secs(60))
+    }
+
+    async fn a_second_later() {
         tokio::time::advance(Duration::from_millis(1100)).await;
-        tokio::time::resume();
     }
 
     fn row() -> TokenRow {
@@ -128,6 +132,7 @@ mod tests {
         let (dir, store, other) = store().await;
         let length = || std::fs::metadata(dir.path().join("gatepost.db-wal")).unwrap().len();
         let before = length();
+        let _still = time_stands_still();
         assert!(store.is_writable().await);
         assert_eq!(length(), before);
         let writer = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
@@ -144,6 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_failed_counts_at_once_and_until_one_succeeds() {
         let (_dir, store, other) = store().await;
+        let _still = time_stands_still();
         assert!(store.is_writable().await);
         // A lock can be had all the same, as on a full disk.
         for table in ["INSERT ON sign_in", "UPDATE ON key_check"] {

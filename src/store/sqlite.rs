@@ -2,6 +2,10 @@
 //!
 //! Several processes may have it open at once (the daemon, and a `gatepost login` beside it); the version of a row
 //! decides between them, and [`Store::change_counter`] tells one that the other wrote.
+//!
+//! In a process that has it open nothing but SQLite may open the file, however shortly: its locks on it are those of the
+//! process (fcntl), and the first file of the process that is closed ends them all (<https://sqlite.org/howtocorrupt.html>, 2.2).
+//! Another process would then take itself for the last one, and remove the log into which this one writes on.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +22,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    KeySource, Settings, StoreError, private_file,
+    KeySource, Settings, StoreError, origin, private_file,
     readiness::Readiness,
     row::{Arming, TokenRow, Versioned, from_unix, to_unix},
     unlock::{Unlocked, prove, unlock},
@@ -26,7 +30,7 @@ use super::{
 use crate::base::Secret;
 
 /// How long a statement waits for another process that writes.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// File systems stamp in steps of up to ten milliseconds (two seconds on FAT, which has no place here).
 const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 /// How long an emptying of the log is tried again.
@@ -62,12 +66,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store, made on the first run. A wrong or missing key is refused before anything is written.
+    /// Opens the store, made on the first run. A file that is no store, and a wrong or missing key, are refused before
+    /// anything is written.
     ///
     /// SQLite's time-out covers neither the change to WAL nor a migration: of processes that meet at a first start one
     /// does the work, and the others fail, look again and find it done.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let database = prepare(&settings.url)?;
+        let database = prepare(&settings.url).await?;
         let source = KeySource::of(settings);
         for _ in 1..LOOKS {
             match Self::look(&database, &source).await {
@@ -82,7 +87,7 @@ impl Store {
         let pool = connect(database).await?;
         prove(&pool, source, database).await?;
         let migrated = sqlx::migrate!().run(&pool).await;
-        migrated.map_err(|cause| StoreError::Migration { database: database.to_owned(), cause })?;
+        migrated.map_err(|cause| StoreError::of_migration(database.to_owned(), cause))?;
         let unlocked = RwLock::new(Arc::new(unlock(&pool, source, database).await?));
         Ok(Self {
             pool,
@@ -95,6 +100,12 @@ impl Store {
 
     pub fn path(&self) -> &Path {
         &self.database
+    }
+
+    /// SQLite takes its log into the database, if nobody else has it open: what lies there is one whole file. Whoever
+    /// still holds this store is refused from now on.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// What is stored for this sign-in. A row that does not open is an error, never "nothing there".
@@ -195,9 +206,7 @@ impl Store {
     /// What the file system says of the last write, by whomever; cheap enough to ask at every login. `None`: it says
     /// nothing, or a write came just now, and another one in the same tick of its clock would look alike.
     pub fn stamp(&self) -> Option<Stamp> {
-        let mut log = self.database.clone().into_os_string();
-        log.push("-wal");
-        let log = std::fs::metadata(log).ok()?;
+        let log = std::fs::metadata(origin::log_of(&self.database)).ok()?;
         let modified = log.modified().ok()?;
         let settled = SystemTime::now().duration_since(modified).is_ok_and(|age| age > FILE_CLOCK_TICK);
         settled.then_some(Stamp { length: log.len(), modified })
@@ -327,14 +336,15 @@ pub(super) fn hash_place(address: &str) -> String {
     format!("first-use/{address}")
 }
 
-/// Makes directory and file with the rights they must have.
-pub(super) fn prepare(url: &str) -> Result<PathBuf, StoreError> {
+/// Makes directory and file with the rights they must have. A file that is there has to be a store.
+pub(super) async fn prepare(url: &str) -> Result<PathBuf, StoreError> {
     let database = path_of(url)?;
     let failed = |cause| StoreError::File { path: database.clone(), cause };
     if let Some(dir) = database.parent() {
         private_file::make_dir(dir).map_err(failed)?;
     }
     private_file::touch(&database).map_err(failed)?;
+    origin::refuse_others(&database).await?;
     Ok(database)
 }
 

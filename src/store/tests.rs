@@ -5,6 +5,7 @@ use std::{fs, path::Path, time::Duration, time::SystemTime};
 use super::*;
 use crate::base::Secret;
 
+mod origin;
 mod queue;
 
 fn settings(dir: &Path) -> Settings {

@@ -309,6 +309,11 @@ fn a_demo_reads_its_configuration_again_at_sighup_keeps_a_log_of_its_own_and_nam
     let told = imap.lines().map_while(Result::ok).find(|line| line.starts_with("a ")).unwrap();
     let command = format!("run: gatepost --config {} login bob@contoso.example", file.display());
     assert!(told.contains(&command), "{told}");
+
+    // Whoever ends it has nothing left to start a daemon on.
+    let status = gatepost(&["status", "--config", file.to_str().unwrap()]).output().unwrap();
+    let told = String::from_utf8(status.stderr).unwrap();
+    assert!(told.contains(&format!("takes a restart: `kill {pid}`, `gatepost demo`; ")), "{told}");
     kill("TERM");
     assert!(demo.wait().unwrap().success());
 }

@@ -75,6 +75,59 @@ async fn what_a_client_did_wrong_before_it_had_a_name_is_past_once_somebody_at_i
     assert_eq!(stand(), Vec::<&str>::new());
 }
 
+/// A whole house stands behind the balancer: what one client uses up is its own.
+#[tokio::test]
+async fn behind_a_balancer_connections_are_used_up_by_the_client_that_it_names_and_by_no_other() {
+    let world = behind_a_balancer().await;
+    let (many, few) = ("198.51.100.77", "198.51.100.78");
+    let mut other = named(&world, few).await;
+    let mut first = named(&world, many).await;
+    let mut held = Vec::new();
+    for _ in 1..100 {
+        held.push(named(&world, many).await);
+    }
+    first.exchange("NOOP", "250 ").await;
+    held.push(named(&world, many).await);
+    first.expect("421 4.3.2 Too many connections, try again later [gatepost connections-used-up]").await;
+    first.expect_end().await;
+    other.exchange(&format!("AUTH PLAIN {}", plain("program", "program")), "235 ").await;
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.times, last.peers), ("connections-used-up", 1, vec![many.parse().unwrap()]));
+    let told = journal().lines(&["WARN ", "id=\"connections-used-up\"", &format!("peer={many}:"), "next="]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(journal().lines(&["connections-used-up", &format!("peer={few}:")]), Vec::<String>::new());
+}
+
+/// Nobody makes room, and the client is not named yet: its words are everybody's.
+#[tokio::test]
+async fn a_listener_behind_a_balancer_whose_connections_are_all_signed_on_says_so_to_the_next_one() {
+    let listener = "proxy-protocol = true\nproxy-protocol-from = [\"127.0.0.0/8\"]\nmax-connections = 2".to_owned();
+    let world = World::with(Plan { listener, more: client("by login", &login("program")), ..Plan::default() }).await;
+    let mut signed_on = Vec::new();
+    for address in ["198.51.100.87", "198.51.100.88"] {
+        let mut smtp = named(&world, address).await;
+        smtp.exchange(&format!("AUTH PLAIN {}", plain("program", "program")), "235 ").await;
+        signed_on.push(smtp);
+    }
+    let balancer = own_address();
+    let mut next = Talk::connect(balancer, world.address(Protocol::Smtp)).await;
+    next.expect("421 4.3.2 Too many connections, try again later [gatepost connections-used-up]").await;
+    next.expect_end().await;
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.peers), ("connections-used-up", Vec::new()), "the balancer is nobody's client");
+    let told = journal().lines(&[
+        "WARN ",
+        "connection refused",
+        "id=\"connections-used-up\"",
+        "next=",
+        &format!("peer={balancer}:"),
+    ]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    drop(signed_on.pop());
+    world.until("it has left", |world| world.daemon.meter().board.list().len() == 1).await;
+    named(&world, "198.51.100.89").await.exchange(&format!("AUTH PLAIN {}", plain("program", "program")), "235 ").await;
+}
+
 #[tokio::test]
 async fn no_client_comes_in_by_half_of_its_rule_nor_by_the_address_of_the_balancer() {
     let world = behind_a_balancer().await;

@@ -254,6 +254,14 @@ async fn a_proxy_that_says_no_is_told_by_an_id_of_its_own() {
             assert!(!line.contains("hunter2"), "{line}");
         }
         assert_eq!(proxy.asked().len(), 3);
+        // What passes by itself is among the faults; else an account is not ready of which nothing gets out.
+        let status = crate::whole_domain::status(world.daemon.console_at().unwrap(), world.dir.path()).await;
+        let account = &status["accounts"][0];
+        let refusals = account["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let passes = ["proxy-no-way", "proxy-unreachable"].contains(&id);
+        assert_eq!(account["sign-in"]["phase"], if passes { "ready" } else { "refused" }, "{account}");
+        assert_eq!(refusals.len(), if passes { 0 } else { 3 }, "{account}");
+        assert!(refusals.iter().all(|one| (&one["by"], &one["id"]) == (&"proxy".into(), &id.into())), "{account}");
     }
 }
 

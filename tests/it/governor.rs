@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepost::{
     base::{Protocol, Stage},
-    sandbox::Answer,
+    sandbox::{Answer, Speaker},
     store::Store,
 };
 use tokio::{
@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     mail_queue::jump,
-    world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, account, journal, plain, together},
+    world::{ANN, BOB, HEAD, PASSWORD, Plan, Talk, World, account, at_once, journal, plain, together},
 };
 
 async fn with_account(keys: &str) -> World {
@@ -252,7 +252,7 @@ async fn whoever_comes_and_goes_leaves_nothing_behind_but_the_connection() {
         come_and_go().await;
     }
     // Long before the time is over for which a connection is kept.
-    let settled = timeout(Duration::from_secs(6), world.until("as much runs as before", |_| alive() <= before)).await;
+    let settled = timeout(Duration::from_secs(12), world.until("as much runs as before", |_| alive() <= before)).await;
     assert!(settled.is_ok(), "{} run, {before} before", alive());
     assert_eq!(world.sandbox.counts().sign_ons, 1);
 }
@@ -343,6 +343,14 @@ async fn with_two_sign_ins(connections: u32) -> World {
 
 /// So many of them dial at a mail server that says nothing.
 async fn that_hang(world: &World, user: &str, sessions: usize, dials: u64) -> Vec<Talk> {
+    let talks = that_wait(world, user, sessions).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("so many hang", |world| open(world) == dials).await;
+    talks
+}
+
+/// So many of them dial, or wait for room.
+async fn that_wait(world: &World, user: &str, sessions: usize) -> Vec<Talk> {
     let before = at_the_upstream(world);
     let mut talks = Vec::new();
     for n in 1..=sessions {
@@ -351,8 +359,6 @@ async fn that_hang(world: &World, user: &str, sessions: usize, dials: u64) -> Ve
         world.until("it dials, or waits for room", |world| at_the_upstream(world) == before + n).await;
         talks.push(smtp);
     }
-    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
-    world.until("so many hang", |world| open(world) == dials).await;
     talks
 }
 
@@ -368,7 +374,8 @@ async fn sign_ons_of_one_account_that_hang_leave_room_for_another_sign_in_of_the
     let mut bob = world.greeted(Protocol::Smtp).await;
     bob.say(&format!("AUTH PLAIN {}", plain(BOB, PASSWORD))).await;
     // Signed on is what counts: it is not his mailbox.
-    timeout(Duration::from_secs(5), bob.line()).await.expect("he is not held up");
+    // He is not held up.
+    at_once(bob.line()).await;
 }
 
 #[tokio::test]
@@ -497,8 +504,17 @@ async fn a_client_that_says_nothing_but_noop_between_messages_holds_the_room_no_
         jump(Duration::from_secs(2)).await;
         idle.exchange("NOOP", "250 ").await;
     }
-    // Sooner than silence alone would do it.
-    timeout(Duration::from_secs(3), other.expect("235 ")).await.expect("there is room");
+    // Silence alone would never do it: there is none.
+    let goes_on = async {
+        loop {
+            idle.exchange("NOOP", "250 ").await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        said = other.expect("235 ") => drop(said),
+        () = goes_on => {}
+    }
     assert!(other.message("at last").await.starts_with("250 "));
 }
 
@@ -514,7 +530,8 @@ async fn a_client_that_never_comes_to_its_message_holds_the_room_no_longer_than_
     asks.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     asks.exchange("RCPT TO:<bob@contoso.example>", "550 ").await;
     asks.exchange("RSET", "250 ").await;
-    timeout(Duration::from_secs(3), other.expect("235 ")).await.expect("there is room between two questions");
+    // There is room between two questions.
+    at_once(other.expect("235 ")).await;
     let mut third = world.greeted(Protocol::Smtp).await;
     other.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     third.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
@@ -585,8 +602,40 @@ async fn a_message_that_waits_for_a_connection_and_then_for_its_turn_waits_twent
     first.expect("250 ").await;
     first.exchange("QUIT", "221 ").await;
     jump(Duration::from_secs(6)).await;
-    let said = timeout(Duration::from_secs(5), second.line()).await.expect("it waits on");
+    let said = at_once(second.line()).await;
     assert!(said.starts_with("451 4.3.2 ") && said.ends_with("[gatepost mailbox-busy]"), "{said}");
+}
+
+/// For an answer of the mail server it may wait as long as a sign-on may take, and that is none of waiting for others.
+#[tokio::test]
+async fn a_message_whose_connection_took_long_to_come_up_has_its_whole_time_for_its_turn_all_the_same() {
+    let world = with_account("limits = { messages-per-minute = 1 }").await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("the first").await.starts_with("250 "));
+    jump(Duration::from_secs(6)).await;
+    smtp.exchange("NOOP", "250 ").await;
+    jump(Duration::from_secs(15)).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    world.until("its connection is gone", |world| open(world) == 0).await;
+    let said = |world: &World| {
+        let lines = world.sandbox.transcript().lines();
+        lines.iter().filter(|line| line.speaker == Speaker::Server).count()
+    };
+    let mut before = said(&world);
+    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 5000);
+    smtp.say(&format!("MAIL FROM:<{ANN}>")).await;
+    // Greeting, EHLO, STARTTLS, EHLO, AUTH: longer than anybody waits for room, and the minute is not over.
+    for _ in 0..5 {
+        world.until("it thinks about its next answer", |world| said(world) > before).await;
+        before = said(&world);
+        jump(Duration::from_secs(5)).await;
+    }
+    world.sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    let signs_on = |one: &gatepost::meter::SessionView| one.stage == Stage::SigningOn;
+    world.until("it is up", |world| !world.daemon.meter().board.list().iter().any(signs_on)).await;
+    jump(Duration::from_secs(16)).await;
+    smtp.expect("250 ").await;
+    assert_eq!(world.sandbox.counts().sign_ons, 2);
 }
 
 #[tokio::test]
@@ -605,6 +654,60 @@ async fn a_client_that_leaves_while_its_message_waits_for_room_is_told_by_log_an
     let told = journal.lines(&["client left before it was answered", "WARN", "mailbox-busy", "next=", &account]);
     assert!(!told.is_empty(), "{:?}", journal.lines(&["client left"]));
     assert!(world.daemon.meter().text().contains("outcome=\"lost\""), "{}", world.daemon.meter().text());
+}
+
+/// What befell those who left, by id.
+fn noted(world: &World) -> Vec<&'static str> {
+    world.daemon.meter().recent.list().iter().map(|one| one.id).collect()
+}
+
+/// The network is not suspected of what others take.
+#[tokio::test]
+async fn a_client_that_leaves_while_its_login_waits_for_a_connection_is_told_that_others_were_first() {
+    let world = with_account("limits = { connections = 1 }").await;
+    let _busy = world.smtp_in_data().await;
+    let [waits] = <[Talk; 1]>::try_from(that_wait(&world, ANN, 1).await).ok().unwrap();
+    waits.reset();
+    world.until("it is noted", |world| !noted(world).is_empty()).await;
+    assert_eq!(noted(&world), ["mailbox-busy"]);
+}
+
+/// It says nothing to anybody there.
+#[tokio::test]
+async fn a_client_that_leaves_behind_a_sign_on_that_hangs_is_told_to_look_at_the_network() {
+    let mut plan = Plan { account: "limits = { connections = 1 }".into(), ..Plan::default() };
+    plan.sandbox.faults.smtp.line.silent = true;
+    let world = World::with(plan).await;
+    let [_dials, waits] = <[Talk; 2]>::try_from(that_wait(&world, ANN, 2).await).ok().unwrap();
+    jump(Duration::from_secs(11)).await;
+    waits.reset();
+    world.until("it is noted", |world| !noted(world).is_empty()).await;
+    assert_eq!(noted(&world), ["client-left-waiting"]);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_mailbox_is_left_alone_is_told_what_its_server_said() {
+    let world = World::new().await;
+    let words = "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new("AUTH", words).close()]);
+    let [waits] = <[Talk; 1]>::try_from(that_wait(&world, ANN, 1).await).ok().unwrap();
+    let refused = |world: &World| {
+        let lines = world.sandbox.transcript().lines();
+        lines.iter().filter(|line| line.exposed().starts_with("432 ")).count()
+    };
+    // For two seconds, then for four, then for eight.
+    for (times, pause) in [(1, 3), (2, 5), (3, 0)] {
+        world.until("it is refused", |world| refused(world) >= times).await;
+        jump(Duration::from_secs(pause)).await;
+    }
+    world.until("it waits", |world| stages(world) == [Stage::Connecting]).await;
+    waits.reset();
+    world.until("it is noted", |world| !noted(world).is_empty()).await;
+    assert_eq!(noted(&world), ["upstream-connections-exceeded"]);
+}
+
+fn stages(world: &World) -> Vec<Stage> {
+    world.daemon.meter().board.list().iter().map(|session| session.stage).collect()
 }
 
 #[tokio::test]

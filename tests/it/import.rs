@@ -118,6 +118,7 @@ impl Home {
             ordinary_user: true,
             base: self.path("new"),
             open_file: None,
+            unit: None,
         }
     }
 

@@ -95,9 +95,26 @@ async fn behind_a_login_it_is_the_same() {
         let told: Vec<_> = all.iter().map(|one| (one.id, one.account.as_str())).collect();
         assert_eq!(told, [("message-behind-refusal", ANN)]);
         assert_eq!(world.daemon.meter().text().matches("id=\"message-behind-refusal\"").count(), 1);
-        let words = ["WARN", "client went on behind a refused DATA", "message-behind-refusal", "next="];
+        let account = format!("account=\"{ANN}\"");
+        let words = ["WARN", "client went on behind a refused DATA", "message-behind-refusal", "next=", &account];
         assert!(!journal.lines(&words).is_empty());
     }
+}
+
+/// Whatever comes of that behind the queue, which is silent here.
+#[tokio::test]
+async fn of_a_client_of_the_queue_it_is_past_once_a_message_is_taken() {
+    let mut plan = Plan { account: "delivery = \"queue\"".to_owned(), ..Plan::default() };
+    plan.sandbox.faults.smtp.line.silent = true;
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.send(format!("DATA\r\n{}", smuggled()).as_bytes()).await;
+    ends_it(&mut smtp, &world).await;
+    let is_past =
+        || world.daemon.meter().recent.list().iter().map(|one| one.worked_again_at.is_some()).collect::<Vec<_>>();
+    assert_eq!(is_past(), [false]);
+    assert!(world.smtp_as_ann().await.message("well").await.starts_with("250 2.0.0 Queued as "));
+    assert_eq!(is_past(), [true]);
 }
 
 #[tokio::test]

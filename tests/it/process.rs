@@ -38,7 +38,7 @@ pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
 pub struct Program {
     child: Child,
     bound: Vec<(String, SocketAddr)>,
-    /// The lines of its log since it listens.
+    /// The lines of its log.
     log: watch::Receiver<Vec<String>>,
 }
 
@@ -52,19 +52,19 @@ impl Program {
         let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut bound = Vec::new();
-        let mut told = String::new();
+        let mut told: Vec<String> = Vec::new();
         while bound.len() < PROTOCOLS.len() {
             let line = tokio::time::timeout(Duration::from_secs(20), log.next_line()).await.expect("it starts");
-            let line = line.unwrap().unwrap_or_else(|| panic!("it ended:\n{told}"));
-            told.push_str(&line);
+            let line = line.unwrap().unwrap_or_else(|| panic!("it ended:\n{}", told.join("\n")));
             let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it ended: {line}"));
             if event["message"] == "listening" {
                 let address = event["address"].as_str().unwrap().parse().unwrap();
                 bound.push((event["protocol"].as_str().unwrap().to_owned(), address));
             }
+            told.push(line);
         }
         // Somebody has to read on, or the program would stand still at a full pipe.
-        let (heard, said) = watch::channel(Vec::new());
+        let (heard, said) = watch::channel(told);
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
                 heard.send_modify(|lines: &mut Vec<String>| lines.push(line));
@@ -83,6 +83,11 @@ impl Program {
         found(&said.unwrap_or_else(|_| panic!("it never says {words:?}")).expect("it runs")).unwrap()
     }
 
+    /// The last line of its log that holds this.
+    pub fn logged(&self, word: &str) -> Option<String> {
+        self.log.borrow().iter().rev().find(|line| line.contains(word)).cloned()
+    }
+
     /// Where its console is, once it said so.
     pub async fn console(&self) -> SocketAddr {
         const AT: &str = "console, status and metrics on http://";
@@ -94,9 +99,19 @@ impl Program {
     /// SIGHUP: it reads its configuration again; returns when it did.
     pub async fn reload(&self) {
         let behind = self.log.borrow().len();
-        let process = rustix::process::Pid::from_raw(self.id().try_into().unwrap()).unwrap();
-        rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+        self.signal(rustix::process::Signal::HUP);
         self.says(behind, &["configuration read again", "configuration taken over"]).await;
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_raw(self.id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(process, signal).unwrap();
+    }
+
+    /// SIGTERM, and it is gone when this returns.
+    pub async fn stopped(mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.expect("it ends").unwrap();
     }
 
     pub fn id(&self) -> u32 {
@@ -121,6 +136,24 @@ impl Program {
     pub async fn killed(mut self) {
         self.child.kill().await.unwrap();
     }
+}
+
+/// Whatever reads the log takes it apart line by line.
+#[tokio::test]
+async fn a_warning_about_the_configuration_is_a_line_of_the_log_in_its_format() {
+    let of =
+        |name: &str, from: &str| format!("[[client]]\nname = \"{name}\"\naccount = \"{ANN}\"\nfrom = [\"{from}\"]\n");
+    let more = of("all", "192.0.2.0/24") + &of("one", "192.0.2.7");
+    let (_sandbox, _dir, file) = stage(&Plan { more, ..Plan::default() }).await;
+    let _program = Program::start(&file).await;
+    let (_, _, told) = run(&["run", "--log-format", "json"], &file);
+    let first: serde_json::Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    let text = first["message"].as_str().unwrap();
+    assert!(text.starts_with(&format!("configuration: {}:", file.display())), "{told}");
+    assert_eq!(
+        (&first["level"], &first["hint"]),
+        (&"WARN".into(), &"the first client that matches counts: put the narrower one first".into())
+    );
 }
 
 /// Whoever reads it types it on this machine, where the file is not the one that is found by itself.

@@ -19,13 +19,19 @@ use crate::{
 
 /// As a daemon leaves it that took a message over and was stopped then. Its id.
 pub async fn queued(dir: &Path, subject: &str, hold: Option<&str>) -> String {
+    queued_as(dir, subject, |message| message.hold = hold.map(str::to_owned)).await
+}
+
+/// The same, with something different from the usual.
+pub async fn queued_as(dir: &Path, subject: &str, change: impl FnOnce(&mut NewMessage)) -> String {
     let store = Store::open(&settings(dir)).await.unwrap();
     let spool = Spool::open_beside(store.path()).unwrap();
     let mut draft = spool.draft().await.unwrap();
     let text = format!("From: <{ANN}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\nMessage-ID: <1@x>\r\n\r\n..hello\r\n");
     draft.write(text.as_bytes()).await.unwrap();
     let mut body = draft.finish().await.unwrap();
-    let message = NewMessage { hold: hold.map(str::to_owned), ..new_message(&body) };
+    let mut message = new_message(&body);
+    change(&mut message);
     store.enqueue(&message).await.unwrap();
     body.keep();
     message.id

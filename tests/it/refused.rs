@@ -1,7 +1,7 @@
 //! Whoever is refused something, by the mail server or by Gatepost: an id for the client, a warning in the log, a number in the
 //! metrics, and a line in status and doctor, so that nobody looks for it for long.
 
-use gatepost::{base::Protocol, sandbox::Answer};
+use gatepost::{base::Protocol, net::AdmissionLimits, sandbox::Answer};
 
 use crate::{
     browser::Browser,
@@ -345,6 +345,24 @@ async fn connections_that_are_used_up_are_told_with_an_id_and_once_in_the_log_ho
     assert_eq!(standing(&world), Vec::<&str>::new(), "there is room for that address");
 }
 
+#[tokio::test]
+async fn the_oldest_of_an_address_that_a_balancer_names_makes_room_with_an_id_as_of_any_other() {
+    let listener = "proxy-protocol = true\nproxy-protocol-from = [\"127.0.0.0/8\"]".to_owned();
+    let world = World::with(Plan { listener, ..Plan::default() }).await;
+    let far = "203.0.113.77";
+    let mut silent = Vec::new();
+    for _ in 0..=AdmissionLimits::default().per_address {
+        let mut one = world.smtp().await;
+        one.send(format!("PROXY TCP4 {far} 10.0.0.1 50000 25\r\n").as_bytes()).await;
+        one.greeted(Protocol::Smtp).await;
+        silent.push(one);
+    }
+    silent[0].expect("421 4.3.2 Too many connections, try again later [gatepost connections-used-up]").await;
+    let last = world.daemon.meter().recent.list().pop().unwrap();
+    assert_eq!((last.id, last.times, &last.peers[..]), ("connections-used-up", 1, &[far.parse().unwrap()][..]));
+    assert_eq!(journal().lines(&["WARN ", "id=\"connections-used-up\"", &format!("peer={far}:")]).len(), 1);
+}
+
 /// It closes its side in the middle of the message, once it has been refused.
 #[tokio::test]
 async fn what_the_mail_server_refuses_of_a_message_whose_client_leaves_in_its_middle_has_an_id_and_counts() {
@@ -479,6 +497,9 @@ async fn the_right_password_of_one_client_declares_no_strangers_wrong_one_past()
         assert!(world.login(Protocol::Smtp, user, "wrong").await.starts_with("535 "));
     }
     assert_eq!(standing(&world), ["bad-credentials", "bad-credentials"]);
+    let metrics = world.daemon.meter().text();
+    let counted = metrics.lines().find(|line| line.contains("id=\"bad-credentials\""));
+    assert!(counted.is_some_and(|line| line.ends_with(" 2")), "{counted:?}");
     logged_in(&world, "alerts").await;
     assert_eq!(standing(&world), ["bad-credentials"]);
     let all = world.daemon.meter().recent.list();

@@ -83,6 +83,24 @@ const EXPOSE: &[&str] = &[
     "src/wire/smtp/back.rs",               // AUTH
 ];
 
+/// Where the rooms that know the database's path open files: what each of them opens. In the daemon's process nothing but
+/// SQLite may open the database (`store/sqlite.rs` says why).
+const OPEN: &[&str] = &[
+    "src/config/check/domain.rs", // a file of passwords
+    "src/config/check/place.rs",  // whether a file that is named can be read
+    "src/config/check/secret.rs", // a secret in a file
+    "src/config/fingerprint.rs",  // roots, which are of the configuration
+    "src/config/mod.rs",          // the configuration
+    "src/config/model.rs",        // the console's token, beside the key
+    "src/config/surroundings.rs", // the rights of the configuration
+    "src/spool/mod.rs",           // bodies
+    "src/spool/owner.rs",         // the mark of the queue's directory
+    "src/store/backup.rs",        // a copy
+    "src/store/key.rs",           // the key
+    "src/store/lock.rs",          // the lock beside the database
+    "src/store/private_file.rs",  // what is made, and directories
+];
+
 struct Source {
     /// From the root of the repository, with forward slashes.
     path: String,
@@ -252,6 +270,18 @@ fn no_file_is_over_five_hundred_lines() {
         .map(|(lines, source)| format!("{}: {lines}", source.path))
         .collect();
     assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn who_knows_where_the_database_is_opens_listed_files_alone() {
+    const WAYS: &[&str] =
+        &["File::open(", "File::options(", "OpenOptions", "fs::read(", "fs::read_to_string(", "fs::copy("];
+    for source in sources() {
+        let opens = WAYS.iter().any(|way| source.code().contains(way));
+        if ["config", "spool", "store"].contains(&source.module()) && !source.is_test() {
+            assert_eq!(opens, OPEN.contains(&source.path.as_str()), "{}: tidy.rs has who opens what", source.path);
+        }
+    }
 }
 
 #[test]

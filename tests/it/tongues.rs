@@ -324,6 +324,31 @@ fn what_is_said_in_japanese_points_to_japanese_pages() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whole guides, of a machine or a device: no sentence stands for them, and the help says where they are.
+const GUIDES: [&str; 3] = ["systemd.md", "devices", "coming-from-elsewhere.md"];
+
+#[test]
+fn what_is_printed_names_no_page_of_the_docs_in_the_place_of_a_sentence() {
+    let mut wrong = Vec::new();
+    let files = files(&["src"]).into_iter().filter(|(file, _)| !file.contains("tests") && !file.ends_with(".md"));
+    for (file, text) in files {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let told = |line: &&str| !line.trim_start().starts_with(['/', '#']) && !line.contains("format!(\"docs/");
+        for line in code.lines().filter(told) {
+            let pages =
+                line.match_indices("docs/").map(|(at, begin)| line[at + begin.len()..].trim_start_matches("ja/"));
+            let is_known = |page: &&str| page.starts_with("...") || GUIDES.iter().any(|guide| page.starts_with(guide));
+            wrong.extend(pages.filter(|page| !is_known(page)).map(|page| format!("{file}: {page}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for lang in ["en", "ja"] {
+        let mut help = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+        let help = help.args(["--help", "--lang", lang]).env_clear().stdin(Stdio::null()).output().unwrap();
+        assert!(String::from_utf8(help.stdout).unwrap().contains("/usr/share/doc/gatepost"), "{lang}");
+    }
+}
+
 fn latin_alone(line: &str) -> bool {
     !line.contains(|c: char| ('ぁ'..='ヿ').contains(&c) || ('一'..='龠').contains(&c))
 }

@@ -330,13 +330,32 @@ class Servers(RealTest):
         machine.types(told("gatepost backup /var/lib/gatepost/copy.db"))
         machine.types(told("gatepost console"))
         self.assertIn("(1 value)", machine.types(told("gatepost key rotate")).stdout)
-        told("gatepost run")
+        said = machine.types("gatepost run", check=False).stdout
+        self.assertIn("start the service: `sudo systemctl start gatepost`", said)
+        machine.types("sudo systemctl start gatepost")
+        # What it makes is brought out by the lines that stand behind it.
+        said = machine.types("gatepost backup copy.db", check=False).stdout
+        (lines,) = re.findall(r"run it as the service, which writes nowhere but in /var/lib/gatepost: (.*)", said)
+        for line in re.findall("`(.*?)`", lines):
+            machine.types(line)
+        self.assertIn("SQLite", machine.types("head -c 15 copy.db").stdout)
+        machine.types("rm copy.db")
+        # Nothing here tells whether it runs, and nobody is told to end it.
+        said = machine.types("gatepost doctor", check=False).stdout
+        for odd in ("port-taken", "kill ", "systemctl start"):
+            self.assertNotIn(odd, said)
         self.assertIn("is logged out", machine.types(told(f"gatepost logout {ANN} --yes")).stdout)
         machine.types("! test -e ~/.local/state/gatepost")
 
         # What the unit lends, its command has too.
         machine.writes("/etc/systemd/system/gatepost.service.d/secret.conf", "[Service]\nLoadCredential=client-secret:/etc/hostname\n")
         self.assertIn(" -p LoadCredential=client-secret:/etc/hostname gatepost ", told("gatepost status"))
+
+        # A daemon without a console is alive if it greets.
+        text = machine.reads(CONFIGURATION)
+        machine.writes(CONFIGURATION, re.sub(r"\[console\]\n(?:.+\n)*", "", text) + '\n[console]\nlisten = "off"\n')
+        machine.types("systemctl daemon-reload && systemctl restart gatepost && gatepost status --alive")
+        machine.writes(CONFIGURATION, text)
 
         # Where the configuration says where the store is, it is the same for everybody.
         text = machine.reads(CONFIGURATION)

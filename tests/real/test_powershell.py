@@ -1,53 +1,28 @@
-"""What administrators are told to type into PowerShell, read by a real grammar of it: the script of `gatepost setup` in each of its
-forms, the commands of the catalogue, and every cmdlet of the guides.
+"""What administrators are told to type into PowerShell, read by a real grammar of it: the commands of the catalogue, and every cmdlet
+of the guides. And what the evaluator in which they are typed (`test_administrator`, `test_mended`, `test_served`) refuses.
 
-It exists because counting brackets shows nothing: a quote or a backtick too many is found by a parser alone. It refuses to run any of
-it: that needs a tenant.
+It exists because counting brackets shows nothing: a quote or a backtick too many is found by a parser alone. PowerShell itself is not
+run, here or there: the evaluator is of the part that we print, and the tenant is one in memory, by our reading of Microsoft's
+reference (`lab/shell.py`, `lab/directory.py`).
 """
 
 import itertools
 import json
 import re
 import subprocess
-import sys
-import tomllib
-from pathlib import Path
 
 from bench import RealTest
-from lab.sandbox import Sandbox
+from lab.administrator import CMDLET, Administrator
+from lab.directory import Directory, enterprise_id
+from lab.guide import DOCS
+from lab.shell import CMDLETS, OF_ALL, bare, errors, parsed, within
+from lab.values import Refused, Unknown
 
-sys.path.append(str(Path(__file__).resolve().parent / "clients" / "built" / "powershell"))
-import tree_sitter  # noqa: E402
-import tree_sitter_powershell  # noqa: E402
-
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
-CMDLET = re.compile(r"(Add|Connect|Get|New|Remove|Set|Update)-[A-Z][A-Za-z0-9]+ ")
-MODULES = tomllib.loads((DOCS.parent / "tests" / "corpus" / "cmdlets.toml").read_text())
-OF_ALL = MODULES.pop("all")["parameters"]
-CMDLETS = {name: takes for module in MODULES.values() for name, takes in module.items()}
 # What they show by themselves is a table without the property that is meant.
 SHOWS_LITTLE = ("Get-CASMailbox", "Get-DistributionGroup", "Get-Mailbox", "Get-MgDomainFederationConfiguration", "Get-ServicePrincipal", "Get-User")
+TYPED = re.compile(rf"(?=\S+ ){CMDLET.pattern}")
 # Spoken of, and not to be typed.
 NAMES_ALONE = ("Set-TransportConfig",)
-# What a person may be called, and would be code if it were not quoted.
-ODD = "o'brien@contoso.example"
-
-
-def parsed(text):
-    """Its tree, with what it is of. The grammar knows no digit in the name of a parameter (-OAuth2PermissionGrantId)."""
-    source = re.sub(r"(?<=\s)-([A-Za-z]+)\d([A-Za-z]+)", r"-\1\2", text).encode()
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(source).root_node
-
-
-def within(node):
-    yield node
-    for child in node.children:
-        yield from within(child)
-
-
-def errors(text):
-    """Where the grammar fails, with what stands there."""
-    return [(node.start_point.row + 1, node.text.decode()[:120]) for node in within(parsed(text)) if node.is_error or node.is_missing]
 
 
 def parameters(command):
@@ -67,8 +42,8 @@ def invented(text):
         if name not in CMDLETS:
             found.append(name)
             continue
-        known = [re.sub(r"[\d!]", "", parameter).lower() for parameter in (*CMDLETS[name], *OF_ALL)]
-        found += [f"{name} -{parameter}" for parameter in parameters(command) if parameter.lower() not in known]
+        known = set(map(bare, (*CMDLETS[name], *OF_ALL)))
+        found += [f"{name} -{parameter}" for parameter in parameters(command) if bare(parameter) not in known]
     return found
 
 
@@ -82,7 +57,7 @@ def lacking(command):
     needs = [f"-{parameter.removesuffix('!')}" for parameter in CMDLETS.get(name, ()) if parameter.endswith("!")]
     found = [parameter for parameter in needs if parameter not in named]
     for at, word in enumerate(words):
-        is_switch = (name, word) == ("Update-MgUser", "-AccountEnabled")
+        is_switch = f"{word[1:]}?" in CMDLETS.get(name, ())
         if word.startswith("-") and not is_switch and (at + 1 == len(words) or words[at + 1].startswith("-")):
             found.append(f"a value of {word}")
     if name in SHOWS_LITTLE and not any(step.startswith(("Format-List ", "Format-Table ", "Select-Object ")) for step in behind):
@@ -119,42 +94,18 @@ class PowerShell(RealTest):
         self.assertEqual(invented("Set-CASMailbox ann@contoso.com -SmtpAuthDisabled $false"), ["Set-CASMailbox -SmtpAuthDisabled"])
         self.assertEqual(invented("if ($x) { Get-User 'a' | Set-Mail -Identity 'b' }"), ["Set-Mail"])
 
-    def test_the_script_of_setup_is_powershell_in_each_of_its_forms(self):
-        folder, sandbox = Sandbox.of_test(self)
-        forms = list(itertools.product(
-            ("authorization-code", "device-code", "client-credentials"),
-            ("smtp", "graph", "smtp-then-graph"),
-            ((), ("--shared", "info@contoso.example", "--shared", ODD)),
-            ("microsoft365", "microsoft365-gcc-high"),
-            ((), ("--make-certificate",)),
-            ("en", "ja"),
-        ))
-        seen = 0
-        for number, (grant, outbound, shared, provider, proof, language) in enumerate(forms):
-            if proof and grant != "client-credentials":
-                continue
-            script = self.told(
-                "setup", "--discovery", sandbox.issuer, "--config", str(folder / f"{number}" / "gatepost.toml"), "--address", ODD,
-                "--provider", provider, "--tenant", "contoso.example", "--grant", grant, "--outbound", outbound, *shared, *proof,
-                "--lang", language, "--print-script", "-",
-            )
-            self.assertIn("Connect-MgGraph", script)
-            self.assertEqual(errors(script) + invented(script), [], script)
-            seen += 1
-        self.assertEqual(seen, 96)
-
     def test_every_cmdlet_of_the_catalogue_is_powershell(self):
         seen = 0
         for language in ("en", "ja"):
             for fault in json.loads(self.told("explain", "--list", "--json", "--lang", language))["faults"]:
                 spans = fault["commands"] + re.findall(r"`([^`]+)`", fault["shell"] or "")
-                for command in filter(CMDLET.match, spans):
+                for command in filter(TYPED.match, spans):
                     self.assertEqual(errors(command) + invented(command), [], f"{fault['id']}: {command}")
                     self.assertEqual(lacking(command), [], f"{fault['id']}: {command}")
                     seen += 1
                 # A name by itself is typed as it stands, too.
-                alone = re.findall(rf"`({CMDLET.pattern.strip()})`", fault["next-step"])
-                self.assertEqual([one for one in alone if one[0] not in NAMES_ALONE], [], fault["id"])
+                alone = [one for one in re.findall(r"`([^` ]+)`", fault["next-step"]) if CMDLET.fullmatch(one)]
+                self.assertEqual([one for one in alone if one not in NAMES_ALONE], [], fault["id"])
         self.assertGreater(seen, 40)
 
     def test_every_cmdlet_of_the_guides_is_powershell(self):
@@ -162,12 +113,90 @@ class PowerShell(RealTest):
         for page in sorted(DOCS.rglob("*.md")):
             text = page.read_text()
             blocks = re.findall(r"```powershell\n(.*?)```", text, re.S)
-            spans = list(filter(CMDLET.match, re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))))
+            spans = list(filter(TYPED.match, re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))))
             # In the pages of the faults each stands alone on its line.
-            spans += filter(CMDLET.match, re.findall(r"^ {4,}(\S.*)$", text, re.M))
+            spans += filter(TYPED.match, re.findall(r"^ {4,}(\S.*)$", text, re.M))
             for command in spans:
                 self.assertEqual(lacking(command), [], f"{page.relative_to(DOCS)}: {command}")
             for code in itertools.chain(blocks, spans):
                 self.assertEqual(errors(code) + invented(code), [], f"{page.relative_to(DOCS)}: {code}")
                 seen += 1
         self.assertGreater(seen, 100)
+
+
+class Evaluator(RealTest):
+    """That of `lab/shell.py`, in a tenant with an app."""
+
+    def setUp(self):
+        """Nothing of the lab."""
+        self.directory = Directory("contoso.com", ["ann@contoso.com"])
+        self.administrator = Administrator(self.directory)
+        self.administrator.types("Connect-ExchangeOnline; Connect-MgGraph -Scopes Application.ReadWrite.All")
+        self.administrator.types(
+            "$app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' -RequiredResourceAccess @()\n"
+            "$null = New-MgServicePrincipal -AppId $app.AppId"
+        )
+        self.before = list(self.directory.journal)
+
+    def refuses(self, kind, *commands):
+        for command in commands:
+            with self.subTest(command), self.assertRaises(kind):
+                self.administrator.types(command)
+        self.assertEqual(self.directory.journal, self.before, "nothing is half done")
+
+    def test_it_knows_no_cmdlet_operator_or_statement_that_we_do_not_print(self):
+        self.refuses(
+            Unknown, "Get-Item x", "gci", "1 -gt 2", "'a' -like 'a*'", "while ($true) { 1 }", "function f { 1 }", "'a' -replace 'a', 'b'",
+            "$app.AppId.Length", "$app[0]", "& 'x'", "[Convert]::ToString(1)", "Get-ServicePrincipal > x", "'a' | Sort-Object", '"`n"',
+        )
+
+    def test_what_powershell_would_take_for_nothing_is_refused(self):
+        self.refuses(
+            Unknown, "$nobody", "Set-CASMailbox ann@contoso.com -ImapEnabled $fales", "$app.ApplicationId", '"$app.AppId"', '"$($app.Nothing)"',
+            "Get-CASMailbox ann@contoso.com | Format-List 'Imap'", "@($app | Where-Object Nothing -eq 'x')", "Set-CASMailbox <mailbox> -ImapEnabled $false",
+            "Remove-ServicePrincipal -Identity <client-id>",
+        )
+
+    def test_a_call_that_microsofts_reference_does_not_have_is_refused(self):
+        self.refuses(
+            Refused, "Set-CASMailbox ann@contoso.com -SmtpAuthDisabled $false", "Set-CASMailbox ann@contoso.com -ImapEnabled",
+            "Set-CASMailbox -ImapEnabled $true", "Set-CASMailbox ann@contoso.com bob@contoso.com", "Set-CASMailbox ann@contoso.com -ImapEnabled 'false'",
+            "Update-MgUser -UserId ann@contoso.com -AccountEnabled $true", "Add-MailboxPermission ann@contoso.com -User ann@contoso.com -AccessRights Full",
+            "Set-Mailbox ann@contoso.com -MaxSendSize 151MB", "New-ServicePrincipal -AppId x", "Connect-ExchangeOnline -ExchangeEnvironmentName O365China",
+        )
+
+    def test_what_is_not_there_is_refused_and_so_is_what_is_there_already(self):
+        app = self.directory.applications[0]
+        self.refuses(
+            Refused, "Set-CASMailbox nobody@contoso.com -ImapEnabled $true", "Get-DistributionGroup gatepost-senders",
+            f"Add-MailboxPermission ann@contoso.com -User {enterprise_id(app.AppId)} -AccessRights FullAccess",
+            f"New-ManagementRoleAssignment -App {app.AppId} -Role 'Application Mail.Send' -CustomResourceScope Gatepost",
+            "New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq 'CN=nobody'\"",
+            f"New-MgServicePrincipal -AppId {app.AppId}", "Remove-ServicePrincipal -Identity x",
+        )
+
+    def test_a_cmdlet_ahead_of_its_connect_or_beyond_its_scopes_is_refused(self):
+        self.refuses(Refused, "Update-MgUser -UserId ann@contoso.com -AccountEnabled")
+        self.administrator = Administrator(self.directory)
+        self.refuses(Refused, "Get-ServicePrincipal", "Get-MgApplication -Filter \"displayName eq 'Gatepost'\"")
+
+    def test_the_object_id_of_the_app_registration_is_taken_and_opens_no_mailbox(self):
+        app = self.directory.applications[0]
+        for object_id, is_open in ((app.Id, False), (enterprise_id(app.AppId), True)):
+            self.administrator.types(f"New-ServicePrincipal -AppId {app.AppId} -ObjectId {object_id}")
+            self.administrator.types(f"Add-MailboxPermission ann@contoso.com -User {object_id} -AccessRights FullAccess")
+            self.assertEqual(self.directory.is_open("ann@contoso.com", enterprise_id(app.AppId)), is_open)
+            self.administrator.types(f"Remove-ServicePrincipal -Identity {app.AppId}")
+
+    def test_an_error_that_is_not_to_be_shown_is_nothing_and_one_of_ours_is_still_told(self):
+        self.assertEqual(self.administrator.types("Get-DistributionGroup nobody -ErrorAction SilentlyContinue"), [])
+        self.refuses(Unknown, "Get-DistributionGroup $nobody -ErrorAction SilentlyContinue")
+
+    def test_it_computes_as_powershell_does(self):
+        for text, value in (
+            ("$one = @('a'); $one + 'b'", ["a", "b"]), ("@(-split 'a  b') -join '-'", ["a-b"]), ("if (-not @()) { 'none' }", ["none"]),
+            ("@('a', 'B') | Where-Object { $_ -ne 'b' }", ["a"]), ("'A' -in @('a', 'b')", [True]), ("$x = 'it''s'; \"$x $(1000)\"", ["it's 1000"]),
+            ("foreach ($x in @()) { $x }", []), ("@(@{ Id = 'x' }, @{ Id = 'y' }).Id", ["x", "y"]), ("$null -eq @().Id", [True]),
+        ):
+            with self.subTest(text):
+                self.assertEqual(self.administrator.types(text), value)

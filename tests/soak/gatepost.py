@@ -5,6 +5,7 @@ configuration file, its commands and its ports.
 """
 
 import asyncio
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from client import PASSWORD
 from lab import PROTOCOLS
 from lab.password import hashed
-from lab.processes import Part, accepts
+from lab.processes import Part, accepts, wait_until
 from lab.provider import ACCOUNT, Provider
 
 HEAD = """
@@ -94,6 +95,16 @@ class Gatepost:
         for port in self.endpoint.ports.values():
             self.daemon.wait_ready(accepts(self.endpoint.address, port), seconds=30, pause=0.001)
         return time.monotonic() - began
+
+    async def reload(self):
+        """SIGHUP, and its configuration is read again when this returns."""
+        await asyncio.to_thread(self._reload)
+
+    def _reload(self):
+        read = "configuration read again"
+        before = self.daemon.said().count(read)
+        self.daemon.process.send_signal(signal.SIGHUP)
+        wait_until("the reload", lambda: self.daemon.said().count(read) > before, 30)
 
     def kill(self):
         """kill -9, and it is gone when this returns."""

@@ -72,7 +72,12 @@ async def queued(world):
         gatepost.orders(pause=0.05)  # so that something is on its way at each kill
         on_their_way, kills = Counter(), 0
         while sum(len(sender.taken) for sender in senders) < wanted:
-            await asyncio.sleep(chance.uniform(0.05, 1.5))
+            await asyncio.sleep(chance.uniform(0.05, 1.0))
+            gatepost.check_alive()
+            # Neither a reload nor another program that has the store open takes its log from the daemon.
+            await gatepost.reload()
+            await asyncio.to_thread(_rows, gatepost, "is_under_way")
+            await asyncio.sleep(chance.uniform(0.05, 0.5))
             gatepost.check_alive()
             gatepost.kill()
             kills += 1

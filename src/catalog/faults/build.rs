@@ -75,6 +75,7 @@ struct Said {
     cause: String,
     next: String,
     next_own: Option<String>,
+    next_client: Option<String>,
     next_app_only: Option<String>,
     next_elsewhere: Option<String>,
     avoid: Option<String>,
@@ -137,9 +138,10 @@ fn strings_of(source: &str, list: &str) -> BTreeSet<String> {
 
 /// The shared steps in the place of their names; one that there is not stays, and is found as a name that nobody fills in.
 fn put_in(said: &mut Said, shared: &BTreeMap<String, Shared>, of: fn(&Shared) -> &String) {
-    let Said { next, next_own, next_app_only, next_elsewhere, .. } = said;
-    let texts = [Some(next), next_own.as_mut(), next_app_only.as_mut(), next_elsewhere.as_mut()];
-    for text in texts.into_iter().flatten() {
+    let Said { next, next_own, next_client, next_app_only, next_elsewhere, .. } = said;
+    let of_some = [next_own, next_client, next_app_only, next_elsewhere].map(Option::as_mut);
+    let texts = [Some(next)].into_iter().chain(of_some);
+    for text in texts.flatten() {
         for (name, step) in shared {
             *text = text.replace(&format!("{{>{name}}}"), of(step));
         }
@@ -186,12 +188,14 @@ fn words(en: &Said, ja: &Said, [names, cases]: &[BTreeSet<String>; 2]) -> Option
     let marked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
     let avoid = |said: &Said| said.avoid.clone().unwrap_or_default();
     let own = |said: &Said| said.next_own.clone().unwrap_or_default();
+    let client = |said: &Said| said.next_client.clone().unwrap_or_default();
     let app_only = |said: &Said| said.next_app_only.clone().unwrap_or_default();
     let elsewhere = |said: &Said| said.next_elsewhere.clone().unwrap_or_default();
     for (what, en, ja) in [
         ("cause", en.cause.clone(), ja.cause.clone()),
         ("next", en.next.clone(), ja.next.clone()),
         ("next-own", own(en), own(ja)),
+        ("next-client", client(en), client(ja)),
         ("next-app-only", app_only(en), app_only(ja)),
         ("next-elsewhere", elsewhere(en), elsewhere(ja)),
         ("avoid", avoid(en), avoid(ja)),
@@ -240,10 +244,10 @@ fn cases_of(text: &str) -> Vec<&str> {
 /// The fault as a row of the array.
 fn entry(fault: &Fault, layer: &str, source: &str) -> String {
     let said = |said: &Said| {
-        let Said { cause, next, next_own, next_app_only, next_elsewhere, avoid } = said;
+        let Said { cause, next, next_own, next_client, next_app_only, next_elsewhere, avoid } = said;
         format!(
-            "Said {{ cause: {cause:?}, next: {next:?}, next_own: {next_own:?}, next_app_only: {next_app_only:?}, \
-             next_elsewhere: {next_elsewhere:?}, avoid: {avoid:?} }}"
+            "Said {{ cause: {cause:?}, next: {next:?}, next_own: {next_own:?}, next_client: {next_client:?}, \
+             next_app_only: {next_app_only:?}, next_elsewhere: {next_elsewhere:?}, avoid: {avoid:?} }}"
         )
     };
     let temporary = ["unavailable", "limited", "too-busy"].contains(&fault.kind.as_str());

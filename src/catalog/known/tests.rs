@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Lang;
 
 #[test]
 fn what_is_known_is_filled_in_and_what_is_not_stands_in_angle_brackets() {
@@ -40,6 +41,7 @@ fn every_name_has_a_value_of_its_own() {
         who_signs_on: Some("who-signs-on".into()),
         sender: Some("sender@domain".into()),
         send_as: None,
+        client: Some("client".into()),
         app: Some("app".into()),
         provider: None,
         is_app_only: Some(false),
@@ -73,7 +75,6 @@ fn every_name_has_a_value_of_its_own() {
         }),
         running_file: Some("/running-file".into()),
         refused_sign_in: None,
-        told_before: None,
         is_doctors: false,
         is_at_sign_in: true,
         is_in_general: false,
@@ -82,6 +83,7 @@ fn every_name_has_a_value_of_its_own() {
     for name in NAMES {
         let value = match name {
             "account" => "*@domain",
+            "client" => "`[[client]] name = \"client\"`",
             "address" => "address@domain",
             "ask-again" => "gatepost login address@domain",
             "port" => "1",
@@ -114,7 +116,7 @@ fn every_name_has_a_value_of_its_own() {
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",
             "sender-domain" => "domain",
-            "start" => "gatepost run` / `sudo systemctl start gatepost",
+            "start" => "gatepost run",
             "stop" => "kill <pid>",
             "tenant-page" => "https://login-host/domain/v2.0/.well-known/openid-configuration",
             name => name,
@@ -179,5 +181,50 @@ fn nobody_is_told_to_grant_full_access_on_their_own_mailbox() {
         let told = |who| catalog::find(id).unwrap().told(Lang::En, &of(who)).next;
         assert!(told("bob@contoso.com").contains(grant), "{id}");
         assert!(told("ann@contoso.com").contains("-ImapEnabled"), "{id}: {}", told("ann@contoso.com"));
+    }
+}
+
+/// What a running service was lent stays as it was, whatever its source or a reload says (systemd.exec(5)).
+#[test]
+fn a_secret_that_systemd_lends_is_renewed_at_its_source_and_by_a_restart_alone() {
+    let known = |at: &str| Known {
+        address: Some("ann@contoso.com".into()),
+        app: Some("contoso".into()),
+        client_id: Some("c-1".into()),
+        client_secret_at: Some(at.into()),
+        ..Known::default()
+    };
+    let lent = "LoadCredential=client-secret:/etc/gatepost/client-secret";
+    for (entry, lang) in [crate::catalog::token::CLIENT_SECRET_EXPIRED, crate::catalog::token::CLIENT_SECRET_WRONG]
+        .into_iter()
+        .flat_map(|entry| Lang::ALL.map(|lang| (entry, lang)))
+    {
+        let next = entry.told(lang, &known(lent)).next;
+        for part in [
+            "`/etc/gatepost/client-secret`",
+            "`client-secret-file = \"$CREDENTIALS_DIRECTORY/client-secret\"`",
+            "`sudo systemctl restart gatepost`",
+            "`secret-expires = <YYYY-MM-DD>`",
+        ] {
+            assert!(next.contains(part), "{part}: {next}");
+        }
+        for odd in ["gatepost setup", "reload", "⟪", "⟫", "Either", "方法"] {
+            assert!(!next.contains(odd), "{odd}: {next}");
+        }
+        let unknown = entry.told(lang, &known("LoadCredential=client-secret:<file>")).next;
+        assert!(unknown.contains("`LoadCredential=client-secret:<file>`"), "{unknown}");
+        let own = entry.told(lang, &known("/etc/gatepost/client-secret")).next;
+        assert!(own.contains("gatepost setup") && own.contains("reload") && !own.contains("restart"), "{own}");
+    }
+}
+
+/// Between backticks it would be typed as it stands.
+#[test]
+fn no_placeholder_hides_two_ways_in_one() {
+    for known in [Known::default(), Known { is_in_general: true, ..Known::default() }] {
+        for name in NAMES {
+            let value = known.value(name);
+            assert!(!value.contains(" / ") && !value.contains('`'), "{name}: {value}");
+        }
     }
 }

@@ -350,3 +350,64 @@ fn that_a_sign_in_was_refused_for_this_is_no_step() {
         assert!(when && !next, "{} / {}", words.cause, words.next);
     }
 }
+
+#[test]
+fn the_step_for_a_recipient_that_a_rule_does_not_allow_is_not_torn_by_its_command() {
+    for client in [None, Some("3F copier".to_owned())] {
+        let known = Known { client, ..Known::default() };
+        for (lang, says, then) in [
+            (Lang::En, "without that key it may write to anybody.", &["Then"][..]),
+            (Lang::Ja, "このキーを書かなければ、宛先は制限されません）。", &["続けて", "を実行してください。"]),
+        ] {
+            let lines = message::RECIPIENT_NOT_ALLOWED.told(lang, &known).step().lines;
+            let words: Vec<&str> = lines
+                .iter()
+                .filter_map(|line| if let Line::Words(words) = line { Some(&**words) } else { None })
+                .collect();
+            let (first, rest) = words.split_first().unwrap();
+            assert!(first.ends_with(says), "{lines:?}");
+            assert_eq!(rest, then, "{lines:?}");
+        }
+    }
+}
+
+/// Whoever stood in line behind others met `mailbox-busy`, which says that.
+#[test]
+fn a_client_that_waited_for_the_network_is_told_of_no_other_messages() {
+    for (lang, others) in [(Lang::En, "other messages"), (Lang::Ja, "ほかのメッセージ")] {
+        let cause = own::CLIENT_LEFT_WAITING.words(lang).cause;
+        assert!(!cause.contains(others), "{cause}");
+    }
+    for (lang, others) in [(Lang::En, "Other clients of this mailbox"), (Lang::Ja, "ほかのクライアント")] {
+        let cause = own::MAILBOX_BUSY.words(lang).cause;
+        assert!(cause.contains(others), "{cause}");
+    }
+}
+
+#[test]
+fn a_client_is_named_as_toml_has_it_and_ends_nothing_that_it_stands_in() {
+    let told = |name: &str| {
+        let known = Known { client: Some(name.to_owned()), ..Known::default() };
+        Lang::ALL.map(|lang| message::CLIENT_MESSAGE_TOO_LARGE.told(lang, &known).next)
+    };
+    for name in ["3F copier", "複合機 \"3F\"", r"a\b", "`id`", "Dr. Copier. Or: x", "a\tb"] {
+        for next in told(name) {
+            let written = next.split('`').find_map(|span| span.strip_prefix("[[client]] ")).unwrap_or_default();
+            let read: toml::Table = written.parse().unwrap_or_default();
+            assert_eq!(read.get("name").and_then(|name| name.as_str()), Some(name), "{next}");
+        }
+    }
+}
+
+/// `gatepost password --reset` is for an account.
+#[test]
+fn a_wrong_password_of_a_client_is_told_with_the_hash_for_its_rule() {
+    let known = Known { client: Some("3F copier".to_owned()), ..Known::default() };
+    for lang in Lang::ALL {
+        let told = own::BAD_CREDENTIALS.told(lang, &known);
+        assert_eq!(told.commands(), ["gatepost password", "sudo systemctl reload gatepost"], "{}", told.next);
+        assert!(told.next.contains("`[[client]] name = \"3F copier\"`"), "{}", told.next);
+        let general = own::BAD_CREDENTIALS.words(lang).next;
+        assert!(general.contains("--reset <address>") && !general.contains("<client>"), "{general}");
+    }
+}

@@ -28,7 +28,7 @@ use crate::{
         sign_in,
     },
     sandbox::{Options, PUBLIC_CLIENT, Sandbox},
-    store::{self, Store, private_file},
+    store::{Store, private_file},
 };
 
 pub const USER: &str = "ann@contoso.example";
@@ -61,7 +61,7 @@ impl Stage {
         let directory = scratch().map_err(broken("a directory for the demo's state"))?;
         let log = private_file::create_new(&directory.0.join(LOG)).map_err(broken("the demo's log"))?;
         daemon::init_log_for_demo(log);
-        invocation::runs_as(store::daemon_at(std::process::id()));
+        invocation::runs_as(invocation::Daemon::Demo(std::process::id()));
         // Entra has programs ask every five seconds; here somebody waits who has approved already.
         let options = Options { auto_approve: true, device_interval: 1, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;
@@ -72,9 +72,10 @@ impl Stage {
         sign_in(&config).await?;
         // Whoever follows what is printed signs in by hand, as ann or as somebody else.
         sandbox.ask_people();
-        let daemon = Daemon::start(&config)
+        let mut daemon = Daemon::start(&config)
             .await
             .map_err(|fault| Failure::new(fault.to_string(), "on other ports: gatepost demo --port-base 20000"))?;
+        daemon.note_demo(&directory.0.join(FILE));
         Ok(Self { sandbox, config, daemon, directory })
     }
 
@@ -173,10 +174,18 @@ fn configuration(sandbox: &Sandbox, directory: &Path, ports: [u16; 4]) -> Result
     std::fs::write(&ca, sandbox.ca_pem()).map_err(broken("the sandbox's certificate"))?;
     let hash = account::hash(&Secret::new(PASSWORD))
         .ok_or_else(|| Failure::new("the password cannot be hashed", "the system gives no random bytes"))?;
+    let text = configuration_text(sandbox, directory, &ca, ports, &hash);
+    let file = directory.join(FILE);
+    std::fs::write(&file, &text).map_err(broken("the demo's configuration"))?;
+    let (config, _) = config::check_text(&text, &file.display().to_string(), &Surroundings::of_this_process(&file))?;
+    Ok(config)
+}
+
+fn configuration_text(sandbox: &Sandbox, directory: &Path, ca: &Path, ports: [u16; 4], hash: &Secret) -> String {
     let [smtp, imap, pop3, console] = ports;
     // So that whoever rehearses a wrong tenant mends it with one line, as at Microsoft.
     let of_tenant = |url: String| url.replace("/contoso.example/", "/{tenant}/");
-    let text = format!(
+    format!(
         r#"
 [store]
 url = "sqlite://{directory}/gatepost.db"
@@ -227,11 +236,7 @@ password = "{hash}"
         up_imap = sandbox.imap(),
         up_pop3 = sandbox.pop3(),
         hash = hash.expose(),
-    );
-    let file = directory.join(FILE);
-    std::fs::write(&file, &text).map_err(broken("the demo's configuration"))?;
-    let (config, _) = config::check_text(&text, &file.display().to_string(), &Surroundings::of_this_process(&file))?;
-    Ok(config)
+    )
 }
 
 /// The browser flow as `gatepost login` does it; the demo follows the redirects in the browser's place.

@@ -4,8 +4,7 @@
 //! known to be well are called so; it refuses to guess of any other.
 
 use super::line::field;
-
-const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
+use crate::catalog::explain::LEVELS;
 
 /// How such a line begins, behind its level.
 const WELL: &[&str] = &[

@@ -10,12 +10,12 @@ use std::{
 };
 
 use crate::{
-    account::{Account, Occasion},
-    base::{Protocol, Stage, is_mailbox},
+    account::{Account, BY_LOGIN, Occasion},
+    base::{Protocol, Stage, is_mailbox, printable},
     catalog::{
         Entry, Known,
         doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
-        explain::{protocol_of, without_advice},
+        explain::{filled_in, protocol_of, without_advice},
         is_harmless_path,
         message::OWN_ADDRESS_DENIED,
         own::{
@@ -26,6 +26,9 @@ use crate::{
 
 /// Faults of our own ports.
 const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_PERMITTED.id, LISTEN_ADDRESS_UNKNOWN.id];
+
+/// Of a client's name.
+const NAME_CAP: usize = 100;
 
 /// Of what is in between.
 const OF_PROXIES: [&str; 6] = [
@@ -49,22 +52,34 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let stage = is_of_tokens.then_some(Stage::FetchingToken);
     let (who, sender) = refused(text);
     let sender = sender.or_else(|| address(text, "sender"));
+    let client = client(text);
     let known = match account {
         Some(account) => account.known(&Occasion { protocol, stage, ..Occasion::default() }),
         None => {
+            let told = filled_in(text, entry).known;
             let smtp_user = who.or_else(|| sender.clone().filter(|_| entry.id == OWN_ADDRESS_DENIED.id));
             let person = trustee(text).filter(|who| is_mailbox(who)).map(str::to_owned);
-            let address = address(text, "account");
             let is_app_only = text.lines().find_map(|line| trustee(without_advice(line))).map(|who| !is_mailbox(who));
-            Known { address, smtp_user, who_signs_on: person, is_app_only, protocol, ..Known::default() }
+            let (host, port) = server(text).unzip();
+            Known {
+                address: address(text, "account").or(told.address),
+                smtp_user: smtp_user.or(told.smtp_user),
+                who_signs_on: person.or(told.who_signs_on),
+                is_app_only: is_app_only.or(told.is_app_only),
+                protocol,
+                host,
+                port,
+                ..told
+            }
         }
     };
+    let sender = sender.or(known.sender);
     let device_address = field(text, "peer").and_then(|peer| Some(peer.parse::<SocketAddr>().ok()?.ip().to_string()));
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
     // Of the account the mail server's port is known; these are about one of ours.
     let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
-    Known { sender, object_id, asks_again, port, device_address, is_in_general: true, ..known }
+    Known { sender, client, object_id, asks_again, port, device_address, is_in_general: true, ..known }
 }
 
 /// When the provider is asked again, as the fault itself has it.
@@ -104,6 +119,21 @@ fn protocol(text: &str) -> Option<Protocol> {
 
 fn address(text: &str, name: &str) -> Option<String> {
     field(text, name).filter(|value| is_mailbox(value)).map(str::to_owned)
+}
+
+/// The `[[client]]` by its name, which may be any text; whoever logs in as an account has none.
+fn client(text: &str) -> Option<String> {
+    let behind =
+        [" client=", "\"client\":"].iter().find_map(|begin| Some(without_advice(text).split_once(begin)?.1))?;
+    // Both forms of the log escape it alike.
+    let name = serde_json::Deserializer::from_str(behind).into_iter::<String>().next()?.ok()?;
+    Some(printable(&name, NAME_CAP)).filter(|name| name != BY_LOGIN)
+}
+
+/// `server="smtp.office365.com:587"`: where the session was going.
+fn server(text: &str) -> Option<(String, u16)> {
+    let (host, port) = field(text, "server")?.rsplit_once(':')?;
+    Some((host.to_owned(), port.parse().ok()?))
 }
 
 /// `name="value"`, `name=value` and `"name":"value"`.

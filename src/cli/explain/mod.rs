@@ -20,7 +20,11 @@ use super::{
 };
 use crate::{
     account::{Account, account_of},
-    base::{Lang, invocation, printable},
+    base::{
+        Lang,
+        invocation::{self, Daemon},
+        printable,
+    },
     catalog::{
         self, Known,
         explain::{self, By, Found},
@@ -81,13 +85,14 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         running_file = holder.and_then(|holder| Some(holder.reads_other_than(&file)?.display().to_string()));
     }
     // Whoever names a file is answered by it.
-    let is_elsewhere = file.is_none() && config.is_err();
-    let is_configured = config.is_ok();
+    let (is_elsewhere, is_configured) = (file.is_none() && config.is_err(), config.is_ok());
     let account = match (&args.account, config) {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
     let found = explain::read(&text);
+    let process = found.iter().filter(|_| !is_configured).find_map(|one| explain::filled_in(&text, one.entry).process);
+    process.into_iter().for_each(|process| invocation::runs_as(Daemon::Process(process)));
     // What cannot have been said to the app of this account is explained in general.
     let meets = |found: &Found| {
         // A word of OAuth stands for more than one thing.
@@ -96,8 +101,12 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let known = |found: &Found| Known {
         running_file: running_file.clone(),
-        told_before: explain::advice(&text, found.entry).filter(|_| !is_configured),
         ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
+    };
+    let fills_in = match (&account, is_elsewhere) {
+        (Some(_), _) => None,
+        (None, true) => Some(" --config <file>"),
+        (None, false) => Some(""),
     };
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
     if args.json {
@@ -110,7 +119,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     let mut page = told::several(found.len(), lang);
     for one in &found {
-        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), is_elsewhere, lang));
+        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));
     }
     out(&page)
 }

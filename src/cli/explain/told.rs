@@ -20,8 +20,6 @@ struct Around {
     next: &'static str,
     stand_ins: &'static str,
     fills_in: &'static str,
-    /// Ahead of it, where the line has the step as the daemon told it, in the language of the log.
-    in_the_line: &'static str,
     avoid: &'static str,
     other_app: &'static str,
     not_of_it: &'static str,
@@ -29,7 +27,6 @@ struct Around {
     yes: &'static str,
     no: &'static str,
     source: &'static str,
-    page: &'static str,
 }
 
 const EN: Around = Around {
@@ -39,7 +36,6 @@ const EN: Around = Around {
     next: "Next step",
     stand_ins: "What stands in < >",
     fills_in: "It stands for your own: `gatepost explain {id}{file} --account <address>` fills it in.",
-    in_the_line: "",
     avoid: "What not to do",
     other_app: "Not said to this app",
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
@@ -47,7 +43,6 @@ const EN: Around = Around {
     yes: "yes",
     no: "no",
     source: "Source",
-    page: "Page",
 };
 
 const JA: Around = Around {
@@ -57,7 +52,6 @@ const JA: Around = Around {
     next: "次の手順",
     stand_ins: "< > の部分",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account <address>` を実行すると、値の入ったコマンドが表示されます。",
-    in_the_line: "実際の値の入った手順が、ログの行の `next` にあります（英語）。",
     avoid: "してはならないこと",
     other_app: "このアプリのものではありません",
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
@@ -65,7 +59,6 @@ const JA: Around = Around {
     yes: "はい",
     no: "いいえ",
     source: "出典",
-    page: "ページ",
 };
 
 const fn around(lang: Lang) -> &'static Around {
@@ -75,7 +68,7 @@ const fn around(lang: Lang) -> &'static Around {
     }
 }
 
-/// The page of the docs.
+/// The page of the docs, for programs: what it tells stands here as well, and whoever has the program alone has no docs.
 fn page_of(id: &str, lang: Lang) -> String {
     match lang {
         Lang::En => format!("docs/faults/{id}.md"),
@@ -83,8 +76,9 @@ fn page_of(id: &str, lang: Lang) -> String {
     }
 }
 
-/// `other_app`: of the configuration, to which it cannot have been said. `is_elsewhere`: no configuration is found from here.
-pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere: bool, lang: Lang) -> String {
+/// `other_app`: of the configuration, to which it cannot have been said. `fills_in`: the flag with which the command that fills
+/// values in finds its configuration; `None`: they are filled in, as far as they are known.
+pub fn page(found: &Found, known: &Known, other_app: Option<&str>, fills_in: Option<&str>, lang: Lang) -> String {
     let (entry, words) = (found.entry, around(lang));
     let told = entry.told(lang, known);
     let passes = if entry.passes_by_itself { words.yes } else { words.no };
@@ -101,15 +95,13 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere:
     }
     add(words.turn, prose(catalog::owner(entry.owner, lang)));
     add(words.next, told.step().drawn(WRAP, &|_| None));
-    // With an account of the configuration nothing else is known.
-    if known.app.is_none() && catalog::has_stand_ins(&told.next) {
-        let filled_in = words.fills_in.replace("{id}", entry.id);
-        let mut filled_in = filled_in.replace("{file}", if is_elsewhere { " --config <file>" } else { "" });
-        if let Some(address) = known.address.as_ref().filter(|address| catalog::is_harmless(address)) {
+    if let Some(file) = fills_in.filter(|_| catalog::has_stand_ins(&told.next)) {
+        let mut filled_in = words.fills_in.replace("{id}", entry.id).replace("{file}", file);
+        // A configuration that is found here knows no such account.
+        if let Some(address) =
+            known.address.as_ref().filter(|address| !file.is_empty() && catalog::is_harmless(address))
+        {
             filled_in = filled_in.replace("<address>", address);
-        }
-        if known.told_before.is_some() {
-            filled_in = format!("{}{filled_in}", words.in_the_line);
         }
         add(words.stand_ins, prose(&invocation::as_called(&filled_in)));
     }
@@ -118,7 +110,6 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, is_elsewhere:
     }
     add(words.passes, prose(passes));
     add(words.source, prose(catalog::source(entry, lang)));
-    add(words.page, prose(&page_of(entry.id, lang)));
     page + "\n"
 }
 

@@ -99,7 +99,9 @@ async fn tokens(
     target: &Path,
     place: impl FnOnce() -> Outcome,
 ) -> Result<Written, Failure> {
-    elsewhere::refuse(config, target)?;
+    if let Some(elsewhere) = elsewhere::find(config, target) {
+        return Err(elsewhere.failure_importing());
+    }
     refuse_foreign_store(&config.store.url)?;
     let store = Store::open(&config.store).await?;
     place()?;

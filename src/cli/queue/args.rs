@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 #[command(
     after_help = "Examples:\n  gatepost queue list\n  gatepost queue list --recipient fabrikam.com --state held\n  \
                         gatepost queue show bcdf23456789\n  gatepost queue retry bcdf23456789\n\n\
-                        What happens to mail in there: docs/queue.md."
+                        Mail in there is tried until max-age-hours of [queue]; then its sender is told."
 )]
 pub struct QueueArgs {
     #[command(subcommand)]

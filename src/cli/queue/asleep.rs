@@ -28,10 +28,8 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
     let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
     block_on(async {
         let store = open(config).await?;
-        let mut gone = store.queued_accounts().await?;
-        gone.retain(|account| account_of(account, &config.accounts, &config.domains).is_none());
         let filter =
-            QueueFilter { account, sender, recipient, client, is_held, gone, is_under_way, after: None, most: limit };
+            QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most: limit };
         let found = store.search_queue(&filter).await?;
         Ok(json!(QueueView::new(&found, |one| seen(config, one))))
     })
@@ -55,7 +53,7 @@ pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Fai
     block_on(async {
         refuse_foreign_store(&config.store.url)?;
         // A daemon whose console is switched off may run, and has the message in its memory.
-        let lock = Lock::take(&config.store).map_err(|error| match error {
+        let lock = Lock::take(&config.store).await.map_err(|error| match error {
             StoreError::InUse { .. } => Failure::new(
                 "a daemon runs on this store, and cannot be asked",
                 "let [console] listen, or stop the daemon first",

@@ -6,7 +6,6 @@ use serde_json::Value;
 use crate::{
     base::{Lang, columns, printable, wrapped},
     catalog::moment,
-    queue::hold,
 };
 
 /// Of one field.
@@ -70,7 +69,7 @@ fn line(message: &Value, lang: Lang) -> String {
     let head = format!(
         "{}  {:<10}  {}  {:>9} B",
         word(message, "id"),
-        if is_gone(message) { said(lang, "no account", "アカウントなし") } else { state(&own, lang) },
+        state(&own, lang),
         at(message, "accepted-at"),
         number(message, "bytes"),
     );
@@ -102,21 +101,14 @@ fn joined(parts: &[&str]) -> String {
     out + "\n"
 }
 
-/// Nobody holds it: it waits until its account is configured again, and `status` counts it so.
-fn is_gone(message: &Value) -> bool {
-    word(message, "state") == "held" && word(message, "hold") == hold::ACCOUNT_GONE
-}
-
 /// Why it is still here.
 fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
     let tried = number(message, "attempts");
     let next = message.get("next-attempt").and_then(Value::as_u64).map(|_| at(message, "next-attempt"));
-    let hold = Some(word(message, "hold")).filter(|hold| !hold.is_empty());
+    let some = |name: &str| Some(word(message, name)).filter(|word| !word.is_empty());
     let mut why = Vec::new();
-    why.extend(hold.map(|hold| match is_gone(message) {
-        true => hold,
-        false => format!("{}{hold}", said(lang, "held: ", "保留の理由: ")),
-    }));
+    why.extend(some("hold").map(|hold| format!("{}{hold}", said(lang, "held: ", "保留の理由: "))));
+    why.extend(some("fault"));
     why.extend((tried > 0).then(|| match (lang, tried) {
         (Lang::En, 1) => "tried once".to_owned(),
         (Lang::En, _) => format!("tried {tried} times"),
@@ -218,9 +210,9 @@ mod tests {
 
     #[test]
     fn what_waits_for_its_account_is_not_called_held() {
-        let message = json!({ "id": "bcdf23456789", "state": "held", "hold": "account-gone", "recipients": [] });
+        let message = json!({ "id": "bcdf23456789", "state": "waiting", "fault": "account-gone", "recipients": [] });
         let text = list(&json!({ "messages": [message] }), false, Lang::En);
-        assert!(text.contains("  no account") && text.contains("    account-gone\n"), "{text}");
+        assert!(text.contains("  waiting ") && text.contains("    account-gone\n"), "{text}");
         assert!(!text.contains("held"), "{text}");
     }
 }

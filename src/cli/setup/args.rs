@@ -14,7 +14,7 @@ use crate::cli::args::Flow;
                   gatepost setup --address orders@contoso.com --grant client-credentials --certificate app.pem --certificate-key app.key\n  \
                   gatepost setup --address ann@contoso.com --print-script -    (PowerShell for the administrator)\n\n\
                   It is safe to run again: what is there already stays as it is. Without a terminal it never asks, and says which \
-                  flag is missing. More: docs/setup.md.")]
+                  flag is missing.")]
 pub struct SetupArgs {
     /// The mailbox; with --shared the person who signs in for the others
     #[arg(long, value_name = "ADDRESS")]

@@ -76,6 +76,22 @@ pub struct Registered {
     pub renewal: Option<Renewal>,
 }
 
+impl Registered {
+    /// One that is in the configuration, with nothing that is new of it.
+    fn of(choice: &Choice, app: &str, identity: &str) -> Self {
+        Self {
+            app: app.to_owned(),
+            identity: identity.to_owned(),
+            grant: choice.grant,
+            outbound: choice.outbound,
+            new: None,
+            more: Vec::new(),
+            made: None,
+            renewal: None,
+        }
+    }
+}
+
 impl Interview<'_, '_> {
     fn fail(&self, trouble: Trouble) -> Failure {
         trouble.failure(self.lang)
@@ -119,7 +135,6 @@ impl Interview<'_, '_> {
             return self.nothing_idle(&choice).map(|()| choice);
         }
         let domain = address.rsplit('@').next().unwrap_or_default().to_owned();
-        note(&Step::Provider { domain: domain.clone() }.text(self.lang));
         let (preset, tenant, servers) = self.provider(&domain)?;
         let grant = self.grant(preset)?;
         let outbound = self.outbound(preset)?;
@@ -252,35 +267,29 @@ impl Interview<'_, '_> {
 
     /// The app registration: of the account that is there, one that the configuration has, or a new one.
     pub fn registered(&mut self, choice: &Choice, address: &str, others: &[String]) -> Result<Registered, Failure> {
-        let of = |app: &str, identity: &str| Registered {
-            app: app.to_owned(),
-            identity: identity.to_owned(),
-            grant: choice.grant,
-            outbound: choice.outbound,
-            new: None,
-            more: Vec::new(),
-            made: None,
-            renewal: None,
-        };
         if let Some(account) = &choice.there {
-            let registered = of(&account.sign_in.app.name, &account.sign_in.identity);
+            let registered = Registered::of(choice, &account.sign_in.app.name, &account.sign_in.identity);
             let renewal = self.nothing_otherwise(choice, address, others, &registered)?;
             return Ok(Registered { renewal, ..registered });
         }
         note(&Step::Registration.text(self.lang));
         if let Some(name) = self.known_app(choice, address) {
             self.note(&Say::AppIsThere { app: name.clone() });
-            let registered = of(&name, address);
+            let registered = Registered::of(choice, &name, address);
             let renewal = self.nothing_otherwise(choice, address, others, &registered)?;
             return Ok(Registered { renewal, ..registered });
         }
+        self.newly_registered(choice, address, others)
+    }
+
+    fn newly_registered(&mut self, choice: &Choice, address: &str, others: &[String]) -> Result<Registered, Failure> {
         let mut more = Vec::new();
         if choice.preset.name == "custom" {
             self.custom(choice, &mut more)?;
         }
         let name = self.app_name(choice, address);
         // Before anything is made.
-        let planned = Registered { new: None, ..of(&name, address) };
+        let planned = Registered::of(choice, &name, address);
         self.nothing_otherwise(choice, address, others, &planned)?;
         if self.lacks_a_proof(choice) {
             // Whoever has it yet to make needs the steps first.
@@ -310,7 +319,7 @@ impl Interview<'_, '_> {
         }
         let domain = address.rsplit('@').next().map(str::to_owned);
         let new = NewApp {
-            name: name.clone(),
+            name,
             preset: choice.preset,
             tenant: choice.tenant.clone(),
             tenant_name: domain,
@@ -319,7 +328,7 @@ impl Interview<'_, '_> {
             proof,
             servers: choice.servers.clone(),
         };
-        Ok(Registered { new: Some(new), more, made: secret_file, ..of(&name, address) })
+        Ok(Registered { new: Some(new), more, made: secret_file, ..planned })
     }
 
     fn client_id_of(&self, preset: &Preset, typed: &str) -> Result<String, Trouble> {

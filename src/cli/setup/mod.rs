@@ -43,11 +43,12 @@ use self::{
 };
 use super::{
     args::LoginArgs,
-    config as configuration, doctor, language, login,
+    config::{self as configuration, note_unit},
+    doctor, language, login,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     pasted,
     state::{State, block_on},
-    terminal, unit,
+    terminal,
 };
 use crate::{
     account::{self, Account, local_password},
@@ -189,17 +190,23 @@ impl<'a> Setup<'a> {
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
         self.signed_in(&account)?;
-        trial::reload_running(&config, &wanted, self.has_written || self.proves_anew(), lang)?;
-        let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(&config, address)).collect();
-        let report = self.examined(&config, &accounts, &passwords)?;
-        let tried = self.tried(&config, &accounts, &passwords, &report);
+        self.proved(&config, &wanted, &passwords)
+    }
+
+    /// The daemon has it, the doctor looks, and mail is tried.
+    fn proved(&self, config: &Config, wanted: &[String], passwords: &Passwords) -> Outcome {
+        let Setup { args, lang, .. } = *self;
+        trial::reload_running(config, wanted, self.has_written || self.proves_anew(), lang)?;
+        let accounts: Vec<Arc<Account>> = wanted.iter().filter_map(|address| account_of(config, address)).collect();
+        let report = self.examined(config, &accounts, passwords)?;
+        let tried = self.tried(config, &accounts, passwords, &report);
         let ended = match (report.ok, &tried) {
             (false, _) => Ended::Fails,
             (true, Err(_)) => Ended::Fails,
-            (true, Ok(())) if !args.no_send && passwords.knows_all(&wanted) => Ended::Proved,
+            (true, Ok(())) if !args.no_send && passwords.knows_all(wanted) => Ended::Proved,
             (true, Ok(())) => Ended::Ready,
         };
-        self.close(&config, &wanted, &passwords, ended)?;
+        self.close(config, wanted, passwords, ended)?;
         match report.ok {
             true => tried,
             // The doctor said it in full, and mail that flows does not unsay it.
@@ -454,7 +461,7 @@ impl<'a> Setup<'a> {
 
 /// Commands name the configuration where another one, or none, would be found, from this folder or from another.
 fn called(place: &Place) {
-    unit::note(&place.path);
+    note_unit(&place.path);
     let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
     let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
     let is_found_anywhere = found.is_absolute() && std::fs::canonicalize(&found).unwrap_or(found) == place.path;

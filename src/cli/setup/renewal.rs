@@ -20,7 +20,7 @@ use crate::{
         outcome::{Failure, Outcome},
         state::{block_on, refused_as},
     },
-    config::Config,
+    config::{Config, lent},
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{App, AppCredential, Grant, clock::Clock, endpoints::Endpoints},
 };
@@ -64,7 +64,9 @@ impl FirstSecret {
         let around = place.around();
         let apps = existing.get("app").and_then(Value::as_table).into_iter().flatten();
         let mut missing = apps.filter_map(|(app, table)| {
-            let file = around.path(Path::new(table.get("client-secret-file")?.as_str()?));
+            let written = Path::new(table.get("client-secret-file")?.as_str()?);
+            // systemd alone puts anything there; the check says how.
+            let file = around.path(Some(written).filter(|written| lent(written).is_none())?);
             std::fs::symlink_metadata(&file).is_err().then(|| Self { app: app.clone(), file })
         });
         let (Some(first), None) = (missing.next(), missing.next()) else { return Ok(None) };

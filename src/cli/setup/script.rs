@@ -186,6 +186,31 @@ fn extended(resource: &str, words: &ScriptWords) -> String {
 
 /// An app with rights of its own, on the mailboxes that are named and no others.
 fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords) {
+    registered_by_itself(page, registration, words);
+    exchange(page, registration, words);
+    mailboxes_of_it(page, words);
+    for (role, used) in
+        [("Application SMTP.SendAsApp", registration.uses_smtp()), ("Application Mail.Send", registration.uses_graph())]
+    {
+        if used {
+            let _ = write!(
+                page,
+                "if (-not (Get-ManagementRoleAssignment -Role '{role}' -ErrorAction SilentlyContinue | Where-Object CustomResourceScope -eq 'Gatepost' | Where-Object RoleAssigneeName -eq $enterprise.Id)) {{\n  \
+                   $null = New-ManagementRoleAssignment -App $app.AppId -Role '{role}' -CustomResourceScope 'Gatepost'\n}}\n"
+            );
+        }
+    }
+    if registration.uses_smtp() {
+        let _ = write!(
+            page,
+            "# {}\nforeach ($one in @($mailbox) + $others) {{ Set-CASMailbox -Identity $one -SmtpClientAuthenticationDisabled $false }}\n",
+            words.smtp_auth
+        );
+    }
+}
+
+/// In Entra: the app, its certificate, and the rights to read mail.
+fn registered_by_itself(page: &mut String, registration: &Registration, words: &ScriptWords) {
     let certificate = match &registration.certificate_der {
         // Setting them replaces all: another installation may live on those that are there.
         Some(der) => format!(
@@ -219,7 +244,10 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
         extended = extended("$exchange", words),
         roles = words.roles,
     );
-    exchange(page, registration, words);
+}
+
+/// In Exchange: whom the app is there, which mailboxes it reads, and the group of those from which it may send.
+fn mailboxes_of_it(page: &mut String, words: &ScriptWords) {
     let _ = write!(
         page,
         "# {enterprise}\n\
@@ -239,24 +267,6 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
         mailboxes = words.mailboxes,
         scope = words.scope,
     );
-    for (role, used) in
-        [("Application SMTP.SendAsApp", registration.uses_smtp()), ("Application Mail.Send", registration.uses_graph())]
-    {
-        if used {
-            let _ = write!(
-                page,
-                "if (-not (Get-ManagementRoleAssignment -Role '{role}' -ErrorAction SilentlyContinue | Where-Object CustomResourceScope -eq 'Gatepost' | Where-Object RoleAssigneeName -eq $enterprise.Id)) {{\n  \
-                   $null = New-ManagementRoleAssignment -App $app.AppId -Role '{role}' -CustomResourceScope 'Gatepost'\n}}\n"
-            );
-        }
-    }
-    if registration.uses_smtp() {
-        let _ = write!(
-            page,
-            "# {}\nforeach ($one in @($mailbox) + $others) {{ Set-CASMailbox -Identity $one -SmtpClientAuthenticationDisabled $false }}\n",
-            words.smtp_auth
-        );
-    }
 }
 
 fn exchange(page: &mut String, registration: &Registration, words: &ScriptWords) {

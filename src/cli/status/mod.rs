@@ -2,6 +2,7 @@
 
 mod alive;
 mod asleep;
+mod other;
 mod silent;
 mod steps;
 mod table;
@@ -11,7 +12,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use self::silent::Silent;
+use self::{other::Other, silent::Silent};
 use super::{
     args::StatusArgs,
     config, console_api, elsewhere, language,
@@ -34,10 +35,11 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     let file = config::found(named)?;
     let (config, refused) = config::load_to_ask(Some(&file))?;
     let lang = language::current();
+    let elsewhere = elsewhere::find(&config, &file);
     if args.alive {
-        return alive::look(&config, &file);
+        return alive::look(&config, &file, elsewhere.is_some());
     }
-    let (is_vacant, elsewhere) = (store::is_vacant(&config.store), elsewhere::find(&config, &file));
+    let is_vacant = store::is_vacant(&config.store);
     let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
         (Ok(status), _) => (status, None),
         (Err(cause), None) => {
@@ -48,9 +50,9 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         }
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
-    let holder = store::holder(&config.store).filter(|holder| holder.reads_other_than(&file).is_some());
-    let other = holder.as_ref().and_then(|holder| Some((holder.reads_other_than(&file)?, holder.process)));
-    put_files(&mut status, &file, other, lang);
+    let other = Other::beside(&config, &file);
+    let held_by = other.as_ref().map(|other| if args.json { other.fields() } else { json!(other.text(lang)) });
+    put_files(&mut status, &file, held_by);
     let text = match args.json {
         true => {
             if let (Some(problems), Some(sections)) = (&refused, status.as_object_mut()) {
@@ -89,13 +91,11 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
 }
 
 /// The file that was asked for; and where a daemon that reads another one has its store, which one that is.
-fn put_files(status: &mut Value, file: &Path, other: Option<(&Path, Option<u32>)>, lang: Lang) {
+fn put_files(status: &mut Value, file: &Path, other: Option<Value>) {
     let Some(sections) = status.as_object_mut() else { return };
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     sections.insert("configuration-file".to_owned(), json!(file.display().to_string()));
-    if let Some((other, process)) = other {
-        sections.insert("store-held-by".to_owned(), json!(silent::held_by(other, process, lang)));
-    }
+    sections.extend(other.map(|other| ("store-held-by".to_owned(), other)));
 }
 
 const RUNS_ON: &str =

@@ -103,16 +103,7 @@ impl Silent {
     }
 }
 
-/// Which daemon holds the store, where that one reads `other`.
-pub fn held_by(other: &Path, process: Option<u32>, lang: Lang) -> String {
-    let (other, process) = (other.display(), numbered(process, lang));
-    match lang {
-        Lang::En => format!("the daemon{process} that reads {other}"),
-        Lang::Ja => format!("{other} を読むデーモン{process}"),
-    }
-}
-
-fn numbered(process: Option<u32>, lang: Lang) -> String {
+pub(super) fn numbered(process: Option<u32>, lang: Lang) -> String {
     match (process, lang) {
         (Some(process), Lang::En) => format!(" (process {process})"),
         (Some(process), Lang::Ja) => format!("（プロセス {process}）"),

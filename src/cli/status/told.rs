@@ -132,8 +132,8 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
     let address = text(fault, "/account").unwrap_or_default();
     let account = account_of(address, &config.accounts, &config.domains);
     let stage = Stage::ALL.into_iter().find(|stage| Some(stage.as_str()) == text(fault, "/stage"));
-    let (protocol, sender) = (protocol_of(fault), text(fault, "/sender"));
-    let occasion = Occasion { protocol, stage, address: Some(address), sender, ..Occasion::default() };
+    let (protocol, sender, client) = (protocol_of(fault), text(fault, "/sender"), text(fault, "/client"));
+    let occasion = Occasion { protocol, stage, address: Some(address), sender, client, ..Occasion::default() };
     let device_address = rows(fault, "peers").last().and_then(Value::as_str).map(str::to_owned);
     let state = accounts.iter().find(|one| text(one, "/address") == Some(address)).and_then(|one| one.get("sign-in"));
     let words = entry.told(LANG, &Known { device_address, ..known(account.as_deref(), &occasion, state) });
@@ -146,6 +146,7 @@ fn told(fault: &mut Value, config: &Config, accounts: &[Value]) {
 fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Value>) -> Known {
     let known = account.map(|account| account.known(occasion)).unwrap_or_default();
     let address = known.address.clone().or_else(|| occasion.address.map(str::to_owned));
+    let client = occasion.client.map(str::to_owned);
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
     let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
     let asks_again = faults.filter_map(|fault| {
@@ -156,7 +157,7 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
         let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));
         REFUSED.into_iter().find_map(one)
     });
-    Known { address, object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
+    Known { address, client, object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
 }
 
 fn of_account(account: &mut Value) {
@@ -174,6 +175,7 @@ fn of_account(account: &mut Value) {
         let by = match text(refusal, "/by") {
             Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
+            Some("proxy") => "プロキシ",
             _ => continue,
         };
         put(refusal, "by", Some(by.to_owned()));

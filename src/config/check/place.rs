@@ -29,6 +29,16 @@ impl Checker<'_> {
             self.error(key, text, "write the URL into a file of its own, as one line, and the path of that file here");
             return;
         }
+        if let Some(name) = self.around.lent_to_the_service(path) {
+            let text =
+                format!("`{key}`: systemd lends {} to the service alone ($CREDENTIALS_DIRECTORY)", name.display());
+            let hint = format!(
+                "the service has it by {}: a new value goes into that file, then `sudo systemctl restart gatepost`; commands \
+                 run as the service (docs/systemd.md)",
+                self.around.as_lent(name)
+            );
+            return self.error(key, text, hint);
+        }
         self.error(key, format!("cannot read {}: {error}", path.display()), "check the path and who may read the file");
     }
 

@@ -10,7 +10,7 @@ use url::Url;
 use super::{Checker, is_loopback};
 use crate::{
     catalog::shell,
-    config::{key::Key, outline::has_login, raw},
+    config::{key::Key, outline::has_login, raw, surroundings::lent},
     oauth::{AppCredential, Grant, IdentityEndpoint, ServiceAccountKey},
 };
 
@@ -51,7 +51,8 @@ impl Checker<'_> {
     pub(super) fn secret_at(&self, raw: &raw::App) -> Option<String> {
         let (file, env) = (raw.client_secret_file.as_deref(), raw.client_secret_env.as_deref());
         let is_there = file.is_some() || env.is_some() || raw.client_secret.is_some();
-        is_there.then(|| self.whereabouts("client-secret", file, env))
+        let lent = file.and_then(lent).map(|name| self.around.as_lent(name));
+        lent.or_else(|| is_there.then(|| self.whereabouts("client-secret", file, env)))
     }
 
     fn one_proof(&mut self, key: &Key, raw: &raw::App, grant: Grant) {
@@ -98,7 +99,8 @@ impl Checker<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => error,
             _ => return false,
         };
-        if has_login(&path.to_string_lossy()) {
+        // Nobody but systemd puts anything there.
+        if has_login(&path.to_string_lossy()) || lent(written).is_some() {
             return false;
         }
         let address = self.only_address.as_deref().map_or_else(|| "ADDRESS".to_owned(), shell);

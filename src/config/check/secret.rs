@@ -17,8 +17,6 @@ use crate::{
 
 /// No secret is larger; a device file or a mistaken path must not fill the memory.
 const MOST_BYTES: u64 = 64 * 1024;
-/// How a database of SQLite begins.
-const MAGIC: &[u8] = b"SQLite format 3\0";
 
 impl Checker<'_> {
     pub(super) fn secret(
@@ -108,12 +106,18 @@ impl Checker<'_> {
     /// Unlike other secrets in a file, the key in one may be missing: the first run makes it.
     pub(super) fn sealed_by(&mut self, store: &Settings) {
         let (table, database) = (Key::of("store"), Path::new(store.url.trim_start_matches("sqlite://")));
-        if begins_with(database, MAGIC) && is_in_open_folder(database) {
+        // That a daemon ran on it shows that it is meant. In the database itself nobody may look: this may be the daemon,
+        // whose locks on it end with any file of its own that is closed.
+        if store::last_reader(store).is_some() && is_in_open_folder(database) {
             self.warn_if_open(&table.field("url"), database);
         }
         let KeySource::File(file) = KeySource::of(store) else { return };
         let key = table.field("key-file");
-        match store::read_key(&file) {
+        let found = match store::is_one_file(&file, database) {
+            true => Err(StoreError::KeyFormat { key: file.display().to_string(), why: "is the database".into() }),
+            false => store::read_key(&file),
+        };
+        match found {
             Ok(Some(_)) if is_in_open_folder(&file) => self.warn_if_open(&key, &file),
             Err(StoreError::KeyFormat { .. }) => {
                 let hint = "a key is 32 bytes, or their base64 as one line: put the right one back, or name another \
@@ -156,11 +160,6 @@ impl Checker<'_> {
             }
         }
     }
-}
-
-fn begins_with(file: &Path, magic: &[u8]) -> bool {
-    let mut begin = vec![0; magic.len()];
-    File::open(file).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == magic
 }
 
 /// That of the state is 0700 where Gatepost or systemd made it: what lies there nobody else reads, whatever its mode.

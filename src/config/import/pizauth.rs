@@ -49,8 +49,7 @@ pub fn read(text: &str, file: &str) -> Result<Found, Unreadable> {
     }
     found.next.push("pizauth's tokens stay in its memory: `gatepost login ADDRESS` for each account".to_owned());
     found.next.push(
-        "mail programs: server 127.0.0.1, a password instead of `pizauth show` (ports: docs/mail-program.md)"
-            .to_owned(),
+        "mail programs: server 127.0.0.1, a password instead of `pizauth show` (ports: `gatepost status`)".to_owned(),
     );
     Ok(found)
 }

@@ -77,8 +77,8 @@ impl Channels {
             Err(cause) => warn!(
                 event,
                 program,
-                "the notify command failed: {cause}; hint: run it by hand as the user of this service, with an event \
-                 on stdin (docs/notify.md has one)"
+                "the notify command failed: {cause}; hint: run it by hand as the user of this service, with a \
+                 JSON object on stdin"
             ),
         }
         meter.notification("command", if ended.is_ok() { Told::Delivered } else { Told::Failed });
@@ -101,7 +101,7 @@ impl Channels {
             Err(cause) => warn!(
                 event,
                 "the webhook was not told: {cause}; hint: check [notify] webhook, [network] http-proxy, and what the \
-                 service on the other side takes (docs/notify.md)"
+                 service on the other side takes"
             ),
         }
         meter.notification("webhook", if delivered.is_ok() { Told::Delivered } else { Told::Failed });

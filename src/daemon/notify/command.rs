@@ -146,6 +146,7 @@ fn quoted(said: &str) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::net::clock::Still;
 
     async fn shell(script: &str, limit: Duration) -> Result<String, String> {
         let words = ["/bin/sh", "-c", script, "name", "an argument"].map(Secret::new);
@@ -201,11 +202,23 @@ mod tests {
         false
     }
 
-    #[tokio::test]
+    /// By a clock that waits until it has started something.
+    #[tokio::test(start_paused = true)]
     async fn what_takes_too_long_is_killed_with_all_that_it_started() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("id").display().to_string();
-        let failed = shell(&waiting(&file), Duration::from_millis(300)).await.unwrap_err();
+        let (still, limit) = (Still::begin(Duration::from_secs(60)), Duration::from_millis(300));
+        let time = async {
+            while !std::fs::exists(&file).unwrap() {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::advance(limit).await;
+        };
+        let script = waiting(&file);
+        let (failed, ()) = tokio::join!(shell(&script, limit), time);
+        drop(still);
+        tokio::time::resume();
+        let failed = failed.unwrap_err();
         assert!(failed.starts_with("killed after 0.3 s"), "{failed}");
         assert!(ends(&file).await, "it is still there");
     }

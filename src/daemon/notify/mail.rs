@@ -1,6 +1,7 @@
 //! Mail that stands still in the queue, and mail that failed: what of it is to be told.
 //!
-//! A mailbox is stuck when its oldest message waits for an hour. That is told at once, again when the cause changes, and
+//! A mailbox is stuck when its oldest message waits for an hour, or, where nothing is in the way, was tried for so long: what
+//! waited for the daemon alone goes once one runs. That is told at once, again when the cause changes, and
 //! once a day while it stands. Failures are told too, since a device reads no notices: at most once an hour for a
 //! mailbox, with what failed last.
 
@@ -61,7 +62,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Notice> {
 
 /// Topics that are not over.
 pub(super) fn topics(facts: &Facts<'_>) -> impl Iterator<Item = String> {
-    let stuck = facts.mail.lanes.iter().filter(|lane| age(facts, lane) >= STUCK).map(topic_of_lane);
+    let stuck = facts.mail.lanes.iter().filter(|lane| is_stuck(facts, lane)).map(topic_of_lane);
     let standstill = facts.mail.standstill.iter().map(|_| STANDSTILL.to_owned());
     standstill.chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
 }
@@ -101,8 +102,12 @@ fn age(facts: &Facts<'_>, lane: &LaneView) -> Duration {
     lane.oldest.and_then(|oldest| now.duration_since(oldest).ok()).unwrap_or_default()
 }
 
+fn is_stuck(facts: &Facts<'_>, lane: &LaneView) -> bool {
+    let waits = if lane.trouble.is_some() { age(facts, lane) } else { lane.tried };
+    waits >= STUCK
+}
+
 fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
-    let age = age(facts, lane);
     let deferred = MAIL_DEFERRED.fault();
     let fault = lane.trouble.as_ref().map_or(&deferred, |(fault, _)| fault);
     let words = fault.id.to_owned();
@@ -110,11 +115,11 @@ fn stuck(facts: &Facts<'_>, lane: &LaneView) -> Option<Notice> {
     let is_told = told.is_some_and(|told| told.words == words && !is_worth_repeating(facts, told));
     let topic = Topic { name: topic_of_lane(lane), words: Some(words) };
     // Where nothing is sent at all, that is told, and no mailbox has a cause of its own.
-    if age < STUCK || is_told || facts.mail.standstill.is_some() || (facts.is_busy)(&topic) {
+    if !is_stuck(facts, lane) || is_told || facts.mail.standstill.is_some() || (facts.is_busy)(&topic) {
         return None;
     }
     let why = why(facts, lane, fault);
-    let (account, waiting, hours) = (lane.account.as_str(), lane.waiting, age.as_secs() / 3600);
+    let (account, waiting, hours) = (lane.account.as_str(), lane.waiting, age(facts, lane).as_secs() / 3600);
     let event = Event {
         severity: Severity::Critical,
         accounts: vec![account.to_owned()],
@@ -234,15 +239,29 @@ mod tests {
         notices.into_iter().map(|notice| notice.event).collect()
     }
 
-    fn lane() -> LaneView {
-        LaneView { account: "ann@contoso.com".into(), waiting: 3, held: 0, oldest: Some(wall(0)), trouble: None }
+    /// Tried for so many seconds.
+    fn lane(tried: u64) -> LaneView {
+        let (account, tried) = ("ann@contoso.com".into(), Duration::from_secs(tried));
+        LaneView { account, waiting: 3, held: 0, oldest: Some(wall(0)), tried, trouble: None }
+    }
+
+    /// The machine may have been off: the mail server is not to blame for that.
+    #[test]
+    fn what_waited_for_a_daemon_to_run_is_not_told_before_it_was_tried_for_an_hour_unless_its_way_is_shut() {
+        let mut told = HashMap::new();
+        let mut mail = Mail { lanes: vec![lane(30)], ..Mail::default() };
+        assert!(told_at(10 * 3600, &mail, &mut told).is_empty());
+        let fault = Fault::new(FaultKind::SignInNeeded, Owner::User, "sign-in-missing", "x");
+        mail.lanes[0].trouble = Some((fault, wall(0)));
+        assert_eq!(told_at(10 * 3600, &mail, &mut told).remove(0).fault, Some("sign-in-missing"));
     }
 
     #[test]
     fn a_queue_that_is_stuck_for_an_hour_is_told_once_a_day_and_again_when_its_cause_changes() {
         let mut told = HashMap::new();
-        let mut mail = Mail { lanes: vec![lane()], ..Mail::default() };
+        let mut mail = Mail { lanes: vec![lane(3599)], ..Mail::default() };
         assert!(told_at(3599, &mail, &mut told).is_empty());
+        mail.lanes = vec![lane(3600)];
         let event = told_at(3600, &mail, &mut told).remove(0);
         assert_eq!(event.event, Kind::QueueStuck);
         assert!(
@@ -267,7 +286,7 @@ mod tests {
         let asks_again_at = Some("2027-01-15T09:35:00Z".parse().unwrap());
         let graph_fault = Some(FaultSeen { asks_again_at, ..FaultSeen::new(&fault, wall(0)) });
         let states = [SignInState { key: "contoso/ann".into(), graph_fault, ..SignInState::default() }];
-        let lanes = vec![LaneView { trouble: Some((fault, wall(0))), ..lane() }];
+        let lanes = vec![LaneView { trouble: Some((fault, wall(0))), ..lane(3600) }];
         let event = told_of(&states, 3600, &Mail { lanes, ..Mail::default() }, &mut HashMap::new()).remove(0);
         assert!(event.next_step.contains("asks again by itself at 09:35 UTC."), "{}", event.text);
     }
@@ -278,7 +297,7 @@ mod tests {
         let fault = catalog::token::STORE_FAILING.fault().detail("the disk does not answer");
         let standstill = Some(Standstill { fault });
         // An hour old too: that has no cause of its own.
-        let mail = Mail { standstill, lanes: vec![lane()], ..Mail::default() };
+        let mail = Mail { standstill, lanes: vec![lane(3600)], ..Mail::default() };
         let event = told_at(0, &mail, &mut told).remove(0);
         assert_eq!((event.event, event.severity), (Kind::QueueStuck, Severity::Critical));
         assert_eq!(event.fault, Some("store-failing"));

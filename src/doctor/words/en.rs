@@ -8,6 +8,7 @@ use crate::{
     },
     catalog::moment,
     net::ListenerTls,
+    queue::MOST_MESSAGES,
 };
 
 pub(super) const FRAME: Frame = Frame {
@@ -118,7 +119,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OpensWith { key } => format!("with {key}"),
         Said::Free { octets } => format!("{} free", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
-            format!("writable; {messages} messages, {} of {} used", gigabytes(*used), gigabytes(*most))
+            format!(
+                "writable; {messages} of {MOST_MESSAGES} messages, {} of {} used",
+                gigabytes(*used),
+                gigabytes(*most)
+            )
         }
         Said::EndUnknown { app } => {
             format!("nobody says when it ends: under `[app.{app}]`, write the day as `secret-expires = <YYYY-MM-DD>`")
@@ -214,6 +219,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("not running: {}", start()),
         Said::Runs { process: Some(process) } => format!("runs, process {process}"),
         Said::Runs { process: None } => "runs".to_owned(),
+        Said::StateElsewhere => "not looked at: the service keeps its state elsewhere".to_owned(),
         Said::CannotBeAsked { why } => format!("not looked at: {why}"),
         Said::HandedOver => "handed over by systemd".to_owned(),
         Said::IsFree => "free for the daemon".to_owned(),

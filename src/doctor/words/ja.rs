@@ -7,6 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::moment,
+    queue::MOST_MESSAGES,
 };
 
 pub(super) const FRAME: Frame = Frame {
@@ -118,7 +119,11 @@ pub(super) fn detail(said: &Said) -> String {
         Said::OpensWith { key } => format!("開けます（{}）", in_japanese(key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
-            format!("書き込めます。{messages}通、{} のうち {} を使用", gigabytes(*most), gigabytes(*used))
+            format!(
+                "書き込めます。{MOST_MESSAGES}通のうち{messages}通、{} のうち {} を使用",
+                gigabytes(*most),
+                gigabytes(*used)
+            )
         }
         Said::EndUnknown { app } => {
             format!("期限が不明です。`[app.{app}]` の下に、日付を `secret-expires = <YYYY-MM-DD>` の形で書いてください")
@@ -228,6 +233,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("動いていません: {}", start()),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
+        Said::StateElsewhere => "未確認: サービスの状態は別の場所にあります".to_owned(),
         Said::CannotBeAsked { why } => format!("未確認: {}", in_japanese(why)),
         Said::HandedOver => "systemd から渡されました".to_owned(),
         Said::IsFree => "空いています（デーモンが使えます）".to_owned(),

@@ -309,6 +309,7 @@ pub(super) enum Said {
     },
     // The daemon and its clients.
     NotRunning,
+    StateElsewhere,
     Runs {
         process: Option<u32>,
     },

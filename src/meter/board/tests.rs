@@ -349,5 +349,19 @@ fn what_more_clients_do_wrong_than_are_remembered_is_not_past_by_those() {
         let proof = Proof::Sent { senders: &["ann@x"], client, beside: &[] };
         recent.worked(Protocol::Smtp, "ann@x", Instant::now(), proof);
     }
-    assert_eq!(recent.list()[0].worked_again_at, None, "of the first nobody knows");
+    let stands = || recent.list().first().is_some_and(|one| one.worked_again_at.is_none());
+    assert!(stands(), "of the first nobody knows");
+    let befalls = |client: &str| {
+        recent.push(Protocol::Smtp, "ann@x", None, &fault.clone().at(Stage::Relaying));
+        recent.is_of(Protocol::Smtp, "ann@x", &fault, client);
+    };
+    befalls("copier-1");
+    let proof = Proof::Sent { senders: &["ann@x"], client: "copier-1", beside: &[] };
+    recent.worked(Protocol::Smtp, "ann@x", Instant::now(), proof);
+    assert!(stands(), "nor when it happened once more");
+    befalls("copier-2");
+    recent.configured(|_| false, |_| true);
+    assert!(stands(), "nor where the one that is known is gone");
+    locked(&recent.faults).iter_mut().for_each(|fault| fault.at -= 24 * 3600 + 60);
+    assert!(recent.list().is_empty(), "a day later nobody looks for a proof");
 }

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{Carried, SpliceEnd, SpliceLimits, SpliceReason, Stream, Unread, splice},
+    super::{Carried, SpliceEnd, SpliceLimits, SpliceReason, Stream, Unread, clock::Still, splice},
     authority::Authority,
     connection, soon,
 };
@@ -168,7 +168,9 @@ async fn a_client_that_takes_its_leave_and_closes_its_side_hears_all_answers_of_
 async fn of_a_client_that_leaves_without_a_word_the_upstream_hears_at_once() {
     for words in ["", "a NOOP\r\n", "a LOGOUT\r\nb IDLE\r\n", "RETR 1\r\n"] {
         let mut session = scripted(words).await;
+        let still = Still::begin(Duration::from_secs(20));
         assert_eq!(end_comes_after(&mut session.upstream).await, 0, "{words:?}");
+        drop(still);
         session.upstream.write_all(b"a OK\r\n").await.unwrap();
         session.upstream.shutdown().await.unwrap();
         let mut answers = Vec::new();

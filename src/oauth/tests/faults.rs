@@ -261,7 +261,8 @@ async fn an_endpoint_that_hangs_holds_a_session_no_longer_than_it_wants() {
     let house = House::signed_in(vec![Play::Hang], 0).await;
     let start = Instant::now();
     let waited = tokio::time::timeout(Duration::from_millis(200), house.keepers.bearer(&house.sign_in)).await;
-    assert!(waited.is_err() && start.elapsed() < Duration::from_secs(2));
+    // By itself it would give up after half a minute.
+    assert!(waited.is_err() && start.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]

@@ -340,12 +340,13 @@ async fn a_message_whose_account_is_gone_waits_until_it_is_there_again() {
     stage.rests(0).await;
     stage.assert_no_delivery();
     let (trouble, _) = stage.queue.lanes()[0].trouble.clone().unwrap();
-    assert_eq!(trouble.id, hold::ACCOUNT_GONE, "whatever was in the way before");
+    assert_eq!(trouble.id, "account-gone", "whatever was in the way before");
     let shown = stage.list().await.remove(0);
-    assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::ACCOUNT_GONE)), "nor is it given up");
+    assert_eq!((shown.state, shown.hold, shown.fault), ("waiting", None, Some("account-gone")), "nor is it given up");
+    assert_eq!(shown.next_attempt, None, "it is no matter of time");
     for is_held in [true, false] {
         let filter = crate::store::QueueFilter { is_held: Some(is_held), most: 10, ..Default::default() };
-        assert_eq!(stage.queue.search(&filter).await.unwrap().messages.len(), usize::from(is_held), "held: {is_held}");
+        assert_eq!(stage.queue.search(&filter).await.unwrap().messages.len(), usize::from(!is_held), "held: {is_held}");
     }
     stage.reload(|kept| kept.accounts.push(account(ANN)));
     stage.next().await.all(delivered());

@@ -5,7 +5,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc as std_mpsc,
     },
     time::Duration,
 };
@@ -24,7 +23,7 @@ use super::super::*;
 use crate::{
     account::{Limits, LocalPassword, Sending},
     base::{Fault, Kind, Lang, Owner},
-    net::{Upstream, UpstreamTls},
+    net::{Upstream, UpstreamTls, clock::Still},
     oauth::{App, AppCredential, Grant, Rotation, SignIn},
     outbound::{Governor, Party, Ticket, Wanted},
     store::{QueueFilter, Settings},
@@ -230,15 +229,11 @@ pub struct Kept {
     /// Whether a delivery that begins to wait for room is at work meanwhile.
     pub uploads: Arc<AtomicBool>,
     /// Holds the clock back: see the head of the module.
-    pub _still: std_mpsc::Sender<()>,
+    pub _still: Still,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        let (hold, held) = std_mpsc::channel::<()>();
-        tokio::task::spawn_blocking(move || {
-            let _ = held.recv();
-        });
         let wall = Clock::default();
         // So that it can be put back.
         wall.ahead.store(1_000_000, Ordering::SeqCst);
@@ -256,7 +251,8 @@ impl Default for Kept {
             asked: Arc::default(),
             afresh: Arc::default(),
             uploads: Arc::default(),
-            _still: hold,
+            // Longer than any of these tests takes.
+            _still: Still::begin(Duration::from_secs(600)),
         }
     }
 }

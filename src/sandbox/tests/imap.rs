@@ -3,6 +3,7 @@ use bytes::Bytes;
 use super::*;
 use crate::{
     base::Protocol,
+    net::clock::Still,
     sandbox::{Flags, INBOX},
 };
 
@@ -244,7 +245,7 @@ async fn ok_is_not_proof_of_a_mailbox() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_ends_with_its_token_also_in_idle() {
-    let sandbox = sandbox().await;
+    let (sandbox, _still) = (sandbox().await, Still::begin(Duration::from_secs(60)));
     for idle in [false, true] {
         let mut talk = Talk::imap(&sandbox).await;
         let token = sandbox.issue_token(ANN, Duration::from_secs(600));

@@ -41,12 +41,12 @@ fn person() -> Surroundings {
         ("GATEPOST_CLIENT_SECRET", "s3cret"),
     ];
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost"), open_file: None }
+    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost"), open_file: None, unit: None }
 }
 
 fn service() -> Surroundings {
     let variables = BTreeMap::from([("STATE_DIRECTORY".to_owned(), "/var/lib/gatepost".into())]);
-    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost"), open_file: None }
+    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost"), open_file: None, unit: None }
 }
 
 fn check(text: &str) -> Result<(Config, Problems), Problems> {
@@ -248,6 +248,29 @@ fn a_secret_may_be_a_credential_of_systemd() {
     around.variables.insert("CREDENTIALS_DIRECTORY".to_owned(), folder.path().into());
     let text = format!("{APP}client-secret-file = \"$CREDENTIALS_DIRECTORY/client-secret\"\n");
     assert!(config::check_text(&text, "gatepost.toml", &around).is_ok());
+}
+
+/// Whoever is not the service reads the same line and has none of it.
+#[test]
+fn what_systemd_lends_to_the_service_alone_is_refused_elsewhere_with_the_file_that_it_comes_from() {
+    let text = format!("{APP}client-secret-file = \"$CREDENTIALS_DIRECTORY/client-secret\"\n");
+    for (unit, by) in [
+        (Some("[Service]\nLoadCredential=client-secret:/etc/gatepost/client-secret\n"), "/etc/gatepost/client-secret"),
+        (None, "<file>"),
+    ] {
+        let around = Surroundings { unit: unit.map(config::Unit::of), ..person() };
+        let problems = config::check_text(&text, "gatepost.toml", &around).unwrap_err();
+        for (lang, what) in [
+            (Lang::En, "systemd lends client-secret to the service alone"),
+            (Lang::Ja, "client-secret は、systemd がサービスだけに渡します"),
+        ] {
+            let told = problems.told(lang);
+            for part in [what, &format!("LoadCredential=client-secret:{by}"), "`sudo systemctl restart gatepost`"] {
+                assert!(told.contains(part), "{part}: {told}");
+            }
+            assert!(!told.contains("gatepost setup"), "{told}");
+        }
+    }
 }
 
 #[cfg(unix)]

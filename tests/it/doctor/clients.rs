@@ -232,6 +232,28 @@ async fn a_wrong_password_is_named_with_its_account_in_place_of_all_is_well_unti
     staged.is_well().await;
 }
 
+/// No `password --reset` makes it another one: that is for an account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_of_a_client_is_told_with_the_hash_that_its_rule_wants_and_no_account() {
+    let rule = format!(
+        "[[client]]\nname = \"3F copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n",
+        cheap_hash("right")
+    );
+    let (staged, program) = beside_a_daemon(Plan { more: rule, ..Plan::default() }).await;
+    let mut smtp = crate::world::Talk::connect(own_address(), program.address(Protocol::Smtp)).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain("copier", "wrong")), "535 5.7.8 ").await;
+    let noted = is_noted(&staged, "wrong-password", "bad-credentials").await;
+    assert_eq!(noted["fault"]["commands"][0], staged.gatepost("password").as_str(), "{noted}");
+    for lang in ["en", "ja"] {
+        let status = crate::process::run(&["status", "--lang", lang], &staged.file).1;
+        let doctor = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        for said in [status, doctor] {
+            assert!(said.contains(r#"`[[client]] name = "3F copier"`"#) && !said.contains("--reset"), "{said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_password_by_two_protocols_is_advised_on_once() {
     let (staged, program) = beside_a_daemon(Plan::default()).await;
@@ -288,6 +310,27 @@ async fn a_daemon_that_answers_nobody_fails_the_look_and_is_not_taken_for_one_wh
     }
     kill_process(process, Signal::CONT).unwrap();
     staged.is_well().await;
+}
+
+/// Nobody can ask it but for a greeting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_without_a_console_that_greets_nobody_fails_the_look() {
+    let staged = Staged::new(Plan::default()).await;
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", "[console]\nlisten = \"off\"");
+    let place = own_place();
+    let smtp = |at: &str| format!("protocol = \"smtp\"\nlisten = [\"{at}\"]");
+    staged.edit(&smtp("127.0.0.1:0"), &smtp(&place.to_string()));
+    let program = Program::start(&staged.file).await;
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"));
+    let listener = check(&staged.fails_nothing().await, "daemon", "listener");
+    assert_eq!(listener["outcome"], "skipped", "{listener}");
+    let process = Pid::from_raw(program.id().try_into().unwrap()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let command = &format!("kill -KILL {}", program.id());
+    let check = staged.fails_first(First { layer: "daemon", name: "listener", id: "daemon-hangs", command }).await;
+    assert_eq!(check["target"], format!("smtp {place}"), "{check}");
+    kill_process(process, Signal::CONT).unwrap();
+    staged.fails_nothing().await;
 }
 
 /// A copy of the file that the daemon reads: no signal to that daemon changes anything for it.

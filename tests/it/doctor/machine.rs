@@ -102,6 +102,27 @@ async fn a_damaged_store_is_one_failing_line() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_store_is_told_by_daemon_and_doctor_with_what_it_is_and_what_to_write() {
+    let staged = Staged::new(Plan::default()).await;
+    let [store, other] = ["gatepost.db", "notes.txt"].map(|name| staged.dir.path().join(name).display().to_string());
+    staged.edit(&format!("sqlite://{store}"), &format!("sqlite://{other}"));
+    std::fs::write(&other, "bread, milk\n").unwrap();
+    for (lang, said, step) in
+        [("en", "is no database of SQLite", "hint:"), ("ja", "SQLite のデータベースではありません", "次の手順:")]
+    {
+        let file = staged.file.clone();
+        let run = tokio::task::spawn_blocking(move || run(&["run", "--lang", lang], &file));
+        let (code, _, told) = run.await.unwrap();
+        let url = "url = \"sqlite:///var/lib/gatepost/gatepost.db\"";
+        assert!(code == 1 && [&other, said, step, url].iter().all(|part| told.contains(*part)), "{told}");
+    }
+    let told = staged.doctor(&["--json", "--offline"]).await;
+    let store = check(&told.json(), "files", "store");
+    assert_eq!((told.code, &store["fault"]["id"]), (1, &"store-not-ours".into()), "{store}");
+    assert_eq!(std::fs::read(&other).unwrap(), b"bread, milk\n");
+}
+
+#[tokio::test]
 async fn a_state_directory_that_cannot_be_written_is_told() {
     let staged = Staged::new(Plan::default()).await;
     let dir = staged.dir.path();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     process::{Program, run},
-    world::{ANN, BOB, PASSWORD, Plan, account, own_address},
+    world::{ANN, BOB, PASSWORD, Plan, account, cheap_hash, own_address},
 };
 
 const SHARED: &str = "shared@contoso.example";
@@ -73,12 +73,24 @@ async fn a_sender_that_a_client_was_refused_stands_open_until_a_message_proves_i
     assert!(told.code == 0 && told.out.contains(&format!("{SHARED} -> {BOB}: sent")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "it was sent by this look: {}", told.out);
 
-    let table = || run(&["status"], &staged.file).1;
-    assert!(table().contains("Add-RecipientPermission") && !table().contains("worked again at"), "{}", table());
-    assert!(sent_as_shared(&program).await.starts_with("250 "));
+    // The daemon was told of it, and calls it past without a message of the client, whose own last one was refused.
     let met = check(&staged.is_well().await, "clients", "last-fault");
     assert!(met["detail"].as_str().unwrap().ends_with("; it worked again since"), "{met}");
-    assert!(!table().contains("Add-RecipientPermission") && table().contains("worked again at"), "{}", table());
+    let table = || run(&["status"], &staged.file).1;
+    assert!(table().contains("worked again at") && table().contains("last reply"), "{}", table());
+    assert!(sent_as_shared(&program).await.starts_with("250 "));
+    assert!(!table().contains("Add-RecipientPermission"), "{}", table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_of_one_sender_ends_nothing_that_stands_of_another() {
+    let account = "send-as = [\"*@contoso.example\"]".to_owned();
+    let (staged, program) = beside_a_daemon(Plan { account, ..Plan::default() }).await;
+    staged.sandbox.faults().set(|faults| faults.apply("send-as-missing"));
+    assert!(sent_as_shared(&program).await.starts_with("550-5.7.60 "));
+    // ann's own goes, and that of the shared mailbox is refused to the look as well.
+    assert_eq!(staged.doctor(&[ANN, "--send", BOB]).await.code, 1);
+    stands_open(&staged).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,6 +177,43 @@ async fn an_address_that_a_rule_admits_since_the_configuration_was_read_again_is
     assert!(!table().contains(&step) && table().contains("worked again at"), "{}", table());
     unnamed("250 ").await;
     staged.is_well().await;
+}
+
+/// Nothing more is heard of them that could end it. Of whoever logs in as its account there is no rule that could go.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_befell_a_client_or_an_account_is_past_once_the_configuration_has_it_no_more_and_the_others_stand() {
+    let rule = format!(
+        "[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n\n",
+        cheap_hash("copier")
+    );
+    let bob = account(BOB, "");
+    let (staged, program) = beside_a_daemon(Plan { more: format!("{rule}{bob}"), ..Plan::default() }).await;
+    let login = async |who: &str, password: &str| {
+        let mut smtp = program.greeted(Protocol::Smtp).await;
+        (smtp.login(Protocol::Smtp, who, password).await, smtp)
+    };
+    assert!(login("copier", "wrong").await.0.starts_with("535 "));
+    assert!(login(BOB, "wrong").await.0.starts_with("535 "));
+    let (said, mut smtp) = login(ANN, PASSWORD).await;
+    assert!(said.starts_with("235 "), "{said}");
+    smtp.open_message().await;
+    smtp.send(format!("From: {ANN}\r\n\r\nx\0y\r\n.\r\n").as_bytes()).await;
+    assert!(smtp.line().await.ends_with("[gatepost nul-byte]"));
+    let standing = || {
+        let status: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+        let faults = status["faults"].as_array().unwrap().iter();
+        let faults = faults.filter(|one| one.get("worked-again-at").is_none());
+        faults.map(|one| format!("{} {}", one["account"].as_str().unwrap(), one["id"])).collect::<Vec<_>>()
+    };
+    let nul = format!("{ANN} \"nul-byte\"");
+    assert_eq!(standing(), [" \"bad-credentials\"", &format!("{BOB} \"bad-credentials\""), &nul]);
+    program.reload().await;
+    assert_eq!(standing().len(), 3, "all of them are there");
+    for gone in [&rule, &bob] {
+        staged.edit(gone, "");
+    }
+    program.reload().await;
+    assert_eq!(standing(), [nul]);
 }
 
 /// A typing error, once in the program and once in the configuration.
@@ -317,4 +366,33 @@ async fn what_a_rule_of_a_client_refuses_is_proved_mended_by_no_test_message() {
     let told = staged.doctor(&[ANN, "--send", BOB, "--lang", "en"]).await;
     assert!(told.code == 0 && told.out.contains("[recipient-not-allowed]"), "{}", told.out);
     assert!(!told.out.contains("All is well") && !told.out.contains(&staged.gatepost("doctor")), "{}", told.out);
+}
+
+/// The log says which one it was, and whoever reads anything else would have to look for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_that_its_rule_refused_is_named_wherever_the_step_is_told() {
+    let source = own_address();
+    let rule = format!(
+        "[[client]]\nname = \"3F copier\"\naccount = \"{ANN}\"\nfrom = [\"{source}\"]\nmax-bytes = 2000\n\
+         recipients = [\"*@fabrikam.example\"]\n"
+    );
+    let (staged, program) = beside_a_daemon(Plan { more: rule, ..Plan::default() }).await;
+    let mut smtp = crate::world::Talk::connect(source, program.address(Protocol::Smtp)).await;
+    smtp.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=2001"), "552 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "550 ").await;
+    let named = r#"`[[client]] name = "3F copier"`"#;
+    for (lang, unnamed) in [("en", "that the log names"), ("ja", "ログに名前がある")] {
+        let status = unwrapped(&run(&["status", "--lang", lang], &staged.file).1);
+        let doctor = unwrapped(&staged.doctor(&[ANN, "--lang", lang]).await.out);
+        for said in [status, doctor] {
+            assert!(said.contains(named) && !said.contains(unnamed), "{lang}: {said}");
+        }
+    }
+    let told: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+    for fault in told["faults"].as_array().unwrap() {
+        assert_eq!(fault["client"], "3F copier", "{fault}");
+        assert!(fault["next-step"].as_str().unwrap().contains(named), "{fault}");
+    }
 }

@@ -1,13 +1,22 @@
 //! The queue: whether messages can be kept, and whether what waits goes.
 
+use std::time::{Duration, SystemTime};
+
+use gatepost::{
+    sandbox::{Answer, CONFIDENTIAL_CLIENT, object_id},
+    store::{Ended, EndedRecipient, RecipientState, Store},
+};
+
 use super::{
-    clients::beside_a_daemon,
+    clients::{beside_a_daemon, daemon_of},
     open::sent,
-    stage::{First, check, outcome},
+    service_principal,
+    stage::{First, Staged, check, outcome},
 };
 use crate::{
-    process::run,
-    world::{ANN, BOB, Plan, account, until_so},
+    process::{Program, run},
+    queue::queued_as,
+    world::{ANN, BOB, Plan, account, settings, until, until_so},
 };
 
 fn queued(more: &str) -> Plan {
@@ -138,6 +147,14 @@ async fn mail_whose_account_is_in_the_configuration_no_more_is_told_by_log_statu
         let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(status.contains("account-gone") && status.contains(cause) && status.contains(&step), "{status}");
     }
+    let list = |more: &[&str]| run(&[&["queue", "list"], more].concat(), &staged.file).1;
+    assert!(list(&[]).contains("  waiting ") && list(&[]).contains("    account-gone"), "{}", list(&[]));
+    for (state, number) in [("waiting", 1), ("held", 0)] {
+        let found: serde_json::Value = serde_json::from_str(&list(&["--json", "--state", state])).unwrap();
+        let found = found["messages"].as_array().unwrap();
+        assert_eq!(found.len(), number, "{state}");
+        assert!(found.iter().all(|one| (&one["state"], &one["fault"]) == (&state.into(), &"account-gone".into())));
+    }
     let report = staged.doctor(&["--json"]).await.json();
     let told = check(&report, "daemon", "queue");
     assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"fail".into(), &"account-gone".into()), "{told}");
@@ -147,4 +164,138 @@ async fn mail_whose_account_is_in_the_configuration_no_more_is_told_by_log_statu
     program.reload().await;
     let moves = async || !run(&["status"], &staged.file).1.contains("stands still");
     until_so("it goes", std::time::Duration::from_secs(20), moves).await;
+}
+
+/// The queue has room for this message and little more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_fills_up_is_told_before_anybody_is_refused_and_is_past_once_something_was_dropped() {
+    let (staged, program) = beside_a_daemon(queued("[queue]\nmax-bytes = 1000000\n")).await;
+    staged.sandbox.faults().set(|faults| faults.apply("smtp-auth-disabled-tenant"));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    let list: serde_json::Value = serde_json::from_str(&run(&["queue", "list", "--json"], &staged.file).1).unwrap();
+    let message = &list["messages"][0];
+    let room = async || check(&staged.doctor(&[ANN, "--json"]).await.json(), "files", "queue-directory");
+    assert_eq!(room().await["outcome"], "pass");
+    staged.edit("max-bytes = 1000000", &format!("max-bytes = {}", message["bytes"].as_u64().unwrap() * 10 / 9));
+    program.reload().await;
+    let told = room().await;
+    assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"skipped".into(), &"queue-fills-up".into()), "{told}");
+    let commands = told["fault"]["commands"].as_array().unwrap();
+    for command in [staged.gatepost("queue list"), format!("kill -HUP {}", program.id())] {
+        assert!(commands.contains(&command.as_str().into()), "{command}: {told}");
+    }
+    for (lang, cause) in [("en", "The queue is nine tenths full."), ("ja", "キューの9割が使われています。")]
+    {
+        let told = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        assert!(told.contains("queue-fills-up") && told.contains(cause) && told.contains("max-bytes"), "{told}");
+    }
+    let said = sent(&program, ANN, ANN).await;
+    assert!(said.starts_with("452 ") && said.ends_with("[gatepost queue-full]"), "there is no room for two: {said}");
+
+    let (code, _, errors) = run(&["queue", "drop", message["id"].as_str().unwrap()], &staged.file);
+    assert_eq!(code, 0, "{errors}");
+    let told = room().await;
+    assert_eq!((&told["outcome"], &told["fault"]), (&"pass".into(), &serde_json::Value::Null), "{told}");
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+}
+
+/// Taken over so long ago that people are told; its id.
+async fn since_two_hours(staged: &Staged) -> String {
+    let at = SystemTime::now() - TWO_HOURS;
+    queued_as(staged.dir.path(), "patient", |message| message.accepted_at = at).await
+}
+
+const TWO_HOURS: Duration = Duration::from_secs(2 * 3600);
+
+/// The same, as a daemon leaves it that has tried it ever since.
+async fn put_off_for_two_hours(staged: &Staged, reply: &str) -> String {
+    let (id, store) = (since_two_hours(staged).await, Store::open(&settings(staged.dir.path())).await.unwrap());
+    let (state, reply) = (RecipientState::Waiting, reply.to_owned());
+    let recipients = vec![EndedRecipient { position: 0, state, reply, fault: None, is_doubtful: false }];
+    let sequence = store.queued_by_id(&id).await.unwrap().unwrap().sequence;
+    let ended =
+        Ended { attempts: 7, recipients, waited: TWO_HOURS, next_at: Some(SystemTime::now()), ..Ended::default() };
+    store.end_attempt(sequence, &ended).await.unwrap();
+    id
+}
+
+/// No way is shut: the mail server has no time for this message.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_is_put_off_for_hours_is_told_by_log_doctor_and_explain_with_the_command_that_shows_why() {
+    let staged = Staged::new(queued("")).await;
+    let words = "451 4.3.0 Come again another day";
+    staged.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words)]);
+    let id = put_off_for_two_hours(&staged, words).await;
+    let program = daemon_of(&staged).await;
+    let line = told_in_the_log(&program, "\"fault\":\"mail-deferred\"").await;
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&event["event"], &event["level"]), (&"queue-stuck".into(), &"WARN".into()), "{line}");
+    let list = staged.gatepost("queue list");
+    assert!(event["message"].as_str().unwrap().contains(&list), "{line}");
+    let shown = run(&["queue", "list"], &staged.file).1;
+    assert!(shown.contains(&id) && shown.contains(words), "as it promises: {shown}");
+    let told = check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "queue");
+    assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"skipped".into(), &"mail-deferred".into()), "{told}");
+    assert!(told["fault"]["commands"].as_array().unwrap().contains(&list.as_str().into()), "{told}");
+    for (lang, cause, waits) in [
+        ("en", "although its mailbox can send", "waiting  held"),
+        ("ja", "1時間以上待っているメールがあります", "待機中"),
+    ] {
+        let status = run(&["status", "--lang", lang], &staged.file).1;
+        let row = status.lines().skip_while(|line| !line.contains(waits)).nth(1).unwrap_or_default().to_owned();
+        assert!(row.trim_start().starts_with("1 "), "{status}");
+        let doctor = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        let (code, page, _) = run(&["explain", &line, "--lang", lang], &staged.file);
+        assert!(code == 0 && page.starts_with("mail-deferred"), "{page}");
+        for text in [doctor, page] {
+            let joined = text.split_whitespace().collect::<String>();
+            assert!(joined.contains(&cause.replace(' ', "")) && text.contains("mail-deferred"), "{text}");
+            assert!(text.lines().any(|one| one.trim() == list), "{text}");
+        }
+    }
+    staged.mended();
+    assert_eq!(run(&["queue", "retry", &id], &staged.file).0, 0);
+    until_so("it goes", Duration::from_secs(20), async || {
+        check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "queue")["outcome"] == "pass"
+    })
+    .await;
+}
+
+/// Looks by itself once a minute, and behind each reload.
+async fn told_in_the_log(program: &Program, word: &str) -> String {
+    until(word, Duration::from_secs(20), async || {
+        program.reload().await;
+        program.logged(word).ok_or("not told")
+    })
+    .await
+}
+
+/// Nobody has to look it up: the token that the daemon has names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_waits_behind_a_wrong_service_principal_is_told_with_the_object_id_wherever_it_is_told() {
+    let staged = service_principal::staged().await;
+    staged.edit(&format!("address = \"{ANN}\""), &format!("address = \"{ANN}\"\ndelivery = \"queue\""));
+    let id = since_two_hours(&staged).await;
+    let program = daemon_of(&staged).await;
+    let object = object_id(CONFIDENTIAL_CLIENT);
+    let command = format!("New-ServicePrincipal -AppId {CONFIDENTIAL_CLIENT} -ObjectId {object}");
+    let right = format!("Add-MailboxPermission -Identity {ANN} -User {object} -AccessRights FullAccess");
+    let names_it = |told: &str| told.contains(&command) && told.contains(&right) && !told.contains("<object-id>");
+    for word in ["\"id\":\"service-principal-missing\"", "\"event\":\"queue-stuck\""] {
+        let line = told_in_the_log(&program, word).await;
+        assert!(names_it(&line) && line.contains("service-principal-missing"), "{line}");
+    }
+    let shown = run(&["queue", "show", &id], &staged.file).1;
+    assert!(shown.contains("[service-principal-missing]"), "{shown}");
+    for lang in ["en", "ja"] {
+        let (code, page, errors) = run(&["explain", &shown, "--lang", lang], &staged.file);
+        assert!(code == 0 && page.contains("service-principal-missing"), "{page}{errors}");
+        let status = run(&["status", "--lang", lang], &staged.file).1;
+        assert!(names_it(&status), "{status}");
+        let doctor = staged.doctor(&["--lang", lang]).await.out;
+        assert!(names_it(&doctor), "{doctor}");
+    }
+    staged.mended();
+    program.reload().await;
+    until_so("it goes", Duration::from_secs(20), async || !run(&["queue", "list"], &staged.file).1.contains(&id)).await;
 }

@@ -1,5 +1,7 @@
 //! A configuration that is refused beside a daemon that runs on with what it read before.
 
+use serde_json::json;
+
 use super::{
     clients::beside_a_daemon,
     stage::{Staged, outcome},
@@ -77,11 +79,15 @@ async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mend
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_names_the_file_that_was_given_and_where_a_daemon_on_another_one_has_its_store_that_one() {
-    let (staged, _program) = beside_a_daemon(Plan::default()).await;
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
     let (code, table, _) = run(&["status"], &staged.file);
     assert!(code == 0 && table.contains(&format!("configuration-file: {}\n", staged.file.display())), "{table}");
     let other = staged.file.with_file_name("b.toml");
     std::fs::copy(&staged.file, &other).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &other).1).unwrap();
+    let held =
+        json!({ "process": program.id(), "configuration-file": staged.file, "stop": format!("kill {}", program.id()) });
+    assert_eq!(status["store-held-by"], held, "a program needs no sentence");
     for (lang, heading) in [("en", "configuration-file: "), ("ja", "設定ファイル: ")] {
         let (code, table, errors) = run(&["status", "--lang", lang], &other);
         let read = staged.file.display().to_string();

@@ -7,7 +7,8 @@ use crate::world::{ANN, Plan};
 
 const SCOPES: &str = "scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]";
 
-async fn staged() -> Staged {
+/// Its account has no other way.
+pub async fn staged() -> Staged {
     let staged = Staged::new(Plan { grant: "client-credentials", signed_in: Vec::new(), ..Plan::default() }).await;
     let own = format!("scopes = [\"https://outlook.office.com/.default\"]\nclient-secret = \"{CONFIDENTIAL_SECRET}\"");
     staged.edit(SCOPES, &own);

@@ -152,7 +152,7 @@ fn calls_are_found_behind_runners_and_in_pipes() {
 fn cmdlets() -> Vec<(String, Vec<String>)> {
     let modules: toml::Table = text("tests/corpus/cmdlets.toml").parse().unwrap();
     let cmdlets = modules.iter().filter(|(module, _)| *module != "all").flat_map(|(_, of)| of.as_table().unwrap());
-    let bare = |parameter: &toml::Value| parameter.as_str().unwrap().trim_end_matches('!').to_owned();
+    let bare = |parameter: &toml::Value| parameter.as_str().unwrap().trim_end_matches(['!', '?']).to_owned();
     cmdlets.map(|(name, takes)| (name.clone(), takes.as_array().unwrap().iter().map(bare).collect())).collect()
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatepost::store::Store;
 
 use super::{
-    ahead, ahead_until, arrived, as_ann, outages::waits_for, queue, queued, rows, sign_in_for_graph, until_empty,
+    ahead, ahead_until, arrived, as_ann, jump, outages::waits_for, queue, queued, rows, sign_in_for_graph, until_empty,
 };
 use crate::{
     process::Program,
@@ -93,7 +93,7 @@ async fn a_day_that_is_used_up_stays_so_behind_a_restart_until_it_is_over() {
     drop(smtp);
     let world = world.restarted().await.restarted().await;
     hears_that_the_day_is_used_up(world.smtp_as_ann().await).await;
-    ahead(DAY).await;
+    jump(DAY).await;
     assert!(world.smtp_as_ann().await.message("three").await.starts_with("250 "));
 }
 

@@ -220,7 +220,9 @@ async fn a_scanner_that_warms_up_its_lamp_in_the_middle_of_a_message() {
     let mut smtp = world.smtp_as_ann().await;
     smtp.open_message().await;
     smtp.send(format!("{HEAD}first\r\n").as_bytes()).await;
-    super::ahead(std::time::Duration::from_secs(12)).await;
+    super::jump(std::time::Duration::from_secs(12)).await;
+    // Whoever hears this comes behind all that was due.
+    drop(world.greeted(Protocol::Smtp).await);
     smtp.send(b"second\r\n.\r\n").await;
     smtp.expect("250 2.0.0 Queued as ").await;
     assert!(delivered(&world).await.ends_with(b"first\r\nsecond\r\n"));

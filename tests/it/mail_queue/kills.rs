@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::sleep;
+use tokio::sync::watch;
 
 use super::{arrived, as_ann, copies, plan, queue, rows, until_empty};
 use crate::{
     process::Program,
-    world::{stage, until_so},
+    world::{ANN, Plan, sign_in_with, stage, until_so},
 };
 
-/// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id.
-async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: usize) {
+/// Sends one message after the other until it is dropped; what got its 250 is noted at once, by the queue's id, and `told`.
+async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: usize, told: &watch::Sender<usize>) {
     let mut smtp = as_ann(program).await;
     // A number is used once, also where the answer to it is lost: what arrives twice is never this client's doing.
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
@@ -19,14 +19,14 @@ async fn sends_on(program: &Program, taken: &mut Vec<(String, String)>, most: us
         let subject = format!("alert {}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let id = queue(&mut smtp, &subject).await;
         taken.push((id, subject));
+        told.send_replace(taken.len());
     }
 }
 
-/// Milliseconds by chance.
-fn by_chance(least: u64, most: u64) -> Duration {
+fn by_chance(least: usize, most: usize) -> usize {
     let mut byte = [0u8];
     aws_lc_rs::rand::fill(&mut byte).unwrap();
-    Duration::from_millis(least + (most - least) * u64::from(byte[0]) / 255)
+    least + (most - least) * usize::from(byte[0]) / 255
 }
 
 #[tokio::test]
@@ -38,10 +38,20 @@ async fn forty_messages_over_four_kills_all_arrive_and_only_what_was_on_its_way_
     let mut program = Program::start(&file).await;
     let mut taken = Vec::new();
     let mut on_their_way = BTreeMap::<String, usize>::new();
+    let (told, mut noted) = watch::channel(0);
     for kill in 1..=4 {
+        // So many are taken, it takes a reload, another process reads the store, more are taken, and it is somewhere in the
+        // next one.
+        let (some, more) = (taken.len() + by_chance(1, 10), by_chance(1, 10));
+        let meanwhile = async {
+            drop(noted.wait_for(|taken| *taken >= some).await);
+            program.reload().await;
+            rows(dir.path()).await;
+            drop(noted.wait_for(|taken| *taken >= some + more).await);
+        };
         tokio::select! {
-            () = sends_on(&program, &mut taken, usize::MAX) => {}
-            () = sleep(by_chance(100, 500)) => {}
+            () = sends_on(&program, &mut taken, usize::MAX, &told) => {}
+            () = meanwhile => {}
         }
         program.killed().await;
         for row in rows(dir.path()).await.into_iter().filter(|row| row.is_under_way) {
@@ -50,7 +60,7 @@ async fn forty_messages_over_four_kills_all_arrive_and_only_what_was_on_its_way_
         assert!(on_their_way.values().sum::<usize>() <= 3 * kill, "no more than there are connections");
         program = Program::start(&file).await;
     }
-    sends_on(&program, &mut taken, 40).await;
+    sends_on(&program, &mut taken, 40, &told).await;
     sandbox.faults().set(|faults| faults.smtp.dot_delay_ms = 0);
     until_empty(dir.path(), 60).await;
 
@@ -79,6 +89,38 @@ async fn what_was_delivered_and_written_down_is_not_sent_again_by_a_kill_and_a_r
     until_empty(dir.path(), 20).await;
     let copies = copies(&sandbox);
     assert!(copies.len() == 6 && copies.values().all(|came| *came == 1), "{copies:?}");
+}
+
+/// SQLite's locks are those of the process, and one file of the database that the daemon itself closed would end them all: who
+/// reads the store then would take himself for the last one, and remove the log into which the daemon writes on.
+#[tokio::test]
+async fn what_is_taken_behind_a_reload_and_a_look_of_another_process_into_the_store_survives_a_kill() {
+    let (sandbox, dir, file) = stage(&Plan { signed_in: Vec::new(), ..plan() }).await;
+    let program = Program::start(&file).await;
+    let log = dir.path().join("gatepost.db-wal");
+    for subject in ["before", "behind", "at last"] {
+        let id = queue(&mut as_ann(&program).await, subject).await;
+        program.reload().await;
+        assert_eq!(rows(dir.path()).await.last().map(|row| row.id.clone()), Some(id));
+        assert!(log.exists(), "{subject}: the daemon writes into a file that has no name any more");
+    }
+    program.killed().await;
+    assert_eq!(rows(dir.path()).await.len(), 3);
+    let _program = Program::start(&file).await;
+    sign_in_with(&sandbox, dir.path(), ANN, None).await;
+    until_empty(dir.path(), 30).await;
+    assert_eq!(arrived(&sandbox), ["before", "behind", "at last"]);
+}
+
+/// One file can be copied by any means.
+#[tokio::test]
+async fn what_a_daemon_leaves_that_ended_in_order_is_one_whole_file() {
+    let (_sandbox, dir, file) = stage(&Plan { signed_in: Vec::new(), ..plan() }).await;
+    let program = Program::start(&file).await;
+    queue(&mut as_ann(&program).await, "waits").await;
+    program.stopped().await;
+    assert!(!dir.path().join("gatepost.db-wal").exists());
+    assert_eq!(rows(dir.path()).await.len(), 1);
 }
 
 /// The one window for a second copy: the upstream has the message, and its answer is not on our disk.

@@ -129,6 +129,17 @@ async fn ahead_until(by: Duration, what: &str, happened: impl Fn() -> bool) {
     until_so(what, Duration::from_secs(20), async || happened()).await;
 }
 
+/// So many steps at most until it happened: what is under way at a jump may begin to wait behind it.
+async fn by_steps(step: Duration, most: usize, what: &str, happened: impl Fn() -> bool) {
+    for _ in 0..most {
+        if happened() {
+            return;
+        }
+        ahead(step).await;
+    }
+    until_so(what, Duration::from_secs(20), async || happened()).await;
+}
+
 /// How many the queue has delivered, and knows of it: the minute of what was sent counts from there.
 fn delivered(world: &World) -> usize {
     const LINE: &str = "gatepost_queue_deliveries_total{outcome=\"delivered\",reason=\"answered\"} ";

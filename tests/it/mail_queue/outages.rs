@@ -8,7 +8,7 @@ use gatepost::{
     store::{AccessToken, QueuedMessage, Store},
 };
 
-use super::{ahead, arrived, jump, queue, queued, rows, sign_in_for_graph, until_empty};
+use super::{arrived, by_steps, jump, queue, queued, rows, sign_in_for_graph, until_empty};
 use crate::world::{ANN, BOB, FOR_GOOD, PASSWORD, World, settings, sign_in_with, stage, until};
 
 const DOWN: &str = "421 4.3.2 Service not available";
@@ -52,11 +52,8 @@ async fn mail_taken_in_while_upstream_identity_provider_and_sign_in_are_gone_arr
     waits_for(dir.path(), "[").await;
     assert!(sandbox.submissions().is_empty());
     sandbox.faults().set(all_is_back);
-    for _ in 0..10 {
-        if sandbox.submissions().len() < both.len() {
-            ahead(Duration::from_secs(20)).await;
-        }
-    }
+    let all = || sandbox.submissions().len() == both.len();
+    by_steps(Duration::from_secs(20), 10, "all of them go", all).await;
     until_empty(dir.path(), 20).await;
     assert_eq!(arrived(sandbox), both, "who goes ahead to look keeps its place");
 
@@ -107,12 +104,8 @@ async fn mail_that_met_a_mailbox_in_trouble_was_not_tried_and_arrives_in_order()
         for row in rows(dir).await.iter().filter(|row| !row.is_under_way) {
             assert!(row.attempts == 0 && row.recipients[0].attempts == 0, "{answers:?}: {row:?}");
         }
-        let mut looks = 0;
-        while sandbox.submissions().len() < alerts.len() {
-            assert!(looks < 20, "{answers:?}: {:?}", arrived(sandbox));
-            ahead(Duration::from_secs(20)).await;
-            looks += 1;
-        }
+        let all = || sandbox.submissions().len() == alerts.len();
+        by_steps(Duration::from_secs(20), 20, "all of them go", all).await;
         until_empty(dir, 20).await;
         assert_eq!(arrived(sandbox), alerts, "{answers:?}");
     }
@@ -181,12 +174,8 @@ async fn ten_minutes_without_upstream_and_identity_provider_lose_nothing_and_hol
     assert!((2..=40).contains(&world.token_requests()), "asked for a token {} times", world.token_requests());
 
     world.sandbox.faults().set(all_is_back);
-    let mut minutes = 0;
-    while world.sandbox.submissions().len() < taken.len() {
-        assert!(minutes < 20, "twenty minutes later: {:?}", arrived(&world.sandbox));
-        ahead(Duration::from_secs(60)).await;
-        minutes += 1;
-    }
+    let all = || world.sandbox.submissions().len() == taken.len();
+    by_steps(Duration::from_secs(60), 20, "all of them go", all).await;
     until_empty(world.dir.path(), 20).await;
     let mut all = arrived(&world.sandbox);
     all.sort();
@@ -240,11 +229,8 @@ async fn a_queue_whose_sign_ons_are_throttled_says_so_and_none_is_overtaken() {
     }
     waits_for(world.dir.path(), "upstream-connections-exceeded").await;
     world.sandbox.faults().set(|faults| faults.smtp.answers.clear());
-    for _ in 0..20 {
-        if world.sandbox.submissions().len() < subjects.len() {
-            ahead(Duration::from_secs(20)).await;
-        }
-    }
+    let all = || world.sandbox.submissions().len() == subjects.len();
+    by_steps(Duration::from_secs(20), 20, "all of them go", all).await;
     until_empty(world.dir.path(), 20).await;
     let went = arrived(&world.sandbox);
     assert_eq!(went.len(), subjects.len());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatepost::{base::Protocol, sandbox::Answer};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
-use super::{ahead, arrived, jump, plan, queue, until_empty};
+use super::{ahead, arrived, by_steps, jump, plan, queue, until_empty};
 use crate::{
     browser::Browser,
     queue::queued,
@@ -59,9 +59,8 @@ async fn while_rows_cannot_be_written_nothing_is_said_upstream_and_then_all_goes
 
     execute(world.dir.path(), "DROP TRIGGER full").await;
     // What was under way when the disk became full is kept, too.
-    for _ in 0..4 {
-        ahead(Duration::from_secs(60)).await;
-    }
+    let all = || arrived(&world.sandbox).len() == subjects.len();
+    by_steps(Duration::from_secs(60), 4, "all of them go", all).await;
     until_empty(world.dir.path(), 20).await;
     let mut all = arrived(&world.sandbox);
     // Who looked whether the way is open waits for a try of its own.
@@ -116,12 +115,7 @@ async fn one_body_that_cannot_be_read_is_told_as_that_and_is_no_standstill() {
     world.sandbox.faults().set(|faults| faults.smtp.answers = Vec::new());
     let told = || journal.lines(&["its body cannot be read; this message waits", &id]);
     // A try that was under way begins its pause behind the jump.
-    for _ in 0..20 {
-        if told().is_empty() {
-            ahead(Duration::from_secs(60)).await;
-        }
-    }
-    assert!(!told().is_empty());
+    by_steps(Duration::from_secs(60), 20, "it is told", || !told().is_empty()).await;
     world.metrics_with("gatepost_queue_standstill 0\n").await;
     assert!(journal.lines(&["the queue waits for its disk", &id]).is_empty());
 }

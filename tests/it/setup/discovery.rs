@@ -59,6 +59,41 @@ async fn without_a_network_it_says_who_could_not_be_asked_and_what_to_type_inste
     assert!(!ended.err.contains("警告"), "{}", ended.err);
 }
 
+#[tokio::test]
+async fn a_provider_that_was_named_is_not_said_to_be_asked_for_and_a_tenant_only_where_it_is() {
+    let stage = Stage::new().await;
+    let flags = [
+        "--address",
+        ANN,
+        "--client-id",
+        "10000000-0000-4000-8000-000000000001",
+        "--yes",
+        "--no-sign-in",
+        "--provider",
+        "microsoft365",
+        "--tenant",
+        "contoso.example",
+    ];
+    for (lang, asks, domain) in [
+        ("en", "asking Microsoft for the tenant contoso.example ...", "and the domain itself"),
+        ("ja", "テナント contoso.example について Microsoft に問い合わせています ...", "とそのドメインに"),
+    ] {
+        let mut said = flags.to_vec();
+        said.extend(["--lang", lang]);
+        let asked = stage.run(&stage.flags(&said), "").await;
+        assert_eq!(asked.code, 0, "{}", asked.err);
+        assert!(asked.err.contains(asks) && !asked.err.contains(domain), "{}", asked.err);
+        std::fs::remove_file(stage.file()).unwrap();
+        let mut unasked = stage.flags(&said);
+        unasked.drain(1..3);
+        let named = stage.run(&unasked, "").await;
+        assert_eq!(named.code, 0, "{}", named.err);
+        assert!(named.err.contains("microsoft365") && !named.err.contains(asks), "{}", named.err);
+        assert!(!named.err.contains("asking Microsoft") && !named.err.contains("問い合わせて"), "{}", named.err);
+        std::fs::remove_file(stage.file()).unwrap();
+    }
+}
+
 /// It advised to set a proxy where one was set.
 #[tokio::test]
 async fn behind_a_proxy_that_refuses_its_fault_is_named_with_what_helps() {

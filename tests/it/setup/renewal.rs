@@ -179,3 +179,36 @@ async fn a_file_for_a_secret_that_is_not_there_yet_is_told_with_where_it_comes_f
     }
     assert!(!made.out.contains(" login ") && made.out.contains(" run\n"), "{}", made.out);
 }
+
+/// As docs/systemd.md has it: the service alone is lent the secret, at its start.
+#[tokio::test]
+async fn a_secret_that_systemd_lends_is_never_written_by_a_setup_which_says_where_it_comes_from() {
+    let house = Renewing::with(&["--address", BOB, "--grant", "client-credentials"]).await;
+    let first = house.run_with(CONFIDENTIAL_SECRET).await;
+    assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
+    house.renews();
+    let folder = house.stage.dir.path();
+    let kept = folder.join("contoso.secret").display().to_string();
+    let lent = house.stage.text().replace(&kept, "$CREDENTIALS_DIRECTORY/contoso.secret");
+    std::fs::write(house.stage.file(), &lent).unwrap();
+    for (lang, alone) in [("en", "to the service alone"), ("ja", "サービスだけに渡します")] {
+        let flags = [house.flags_with(RENEWED), vec!["--lang".into(), lang.into()]].concat();
+        let told = house.stage.run(&flags, "").await;
+        assert_eq!(told.code, 78, "{}\n{}", told.out, told.err);
+        for part in [alone, "LoadCredential=contoso.secret:<file>", "sudo systemctl restart gatepost"] {
+            assert!(told.err.contains(part), "{part}: {}", told.err);
+        }
+        assert!(!folder.join("$CREDENTIALS_DIRECTORY").exists() && !told.err.contains("was put into"), "{}", told.err);
+    }
+
+    // As the service itself, which may read it and no more.
+    let mut command = crate::process::command(&["setup"], &house.stage.file());
+    command.args(house.flags_with(RENEWED)).env("CREDENTIALS_DIRECTORY", folder);
+    let told = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let err = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told.status.code(), Some(1), "{err}");
+    for part in ["[app.contoso]", "LoadCredential=contoso.secret:<file>", "nothing was written", "restart gatepost"] {
+        assert!(err.contains(part), "{part}: {err}");
+    }
+    assert_eq!((house.kept().as_str(), house.stage.text()), (CONFIDENTIAL_SECRET, lent));
+}

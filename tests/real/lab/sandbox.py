@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from .mailboxes import Mailboxes
-from .processes import Part
+from .processes import Part, wait_until
 
 USERS = ("ann@contoso.example", "bob@contoso.example", "shared@contoso.example")
 APP_ID, APP_SECRET = "20000000-0000-4000-8000-000000000002", "sandbox-secret"  # its app for app-only access
@@ -110,15 +110,48 @@ class Sandbox(Mailboxes):
         with answer:
             self.token = json.load(answer)["access_token"]
 
-    def sign_in(self, page, who):
-        """A person at the page that a program shows: signs in, consents, and is led back. What is shown there at last."""
-        with urllib.request.urlopen(page, timeout=20) as asked:
+    def sign_in(self, page, who, code=None):
+        """A person at the page that a program shows, with its code, if it shows one: signs in, consents, and is led back. What is
+        shown there at last.
+        """
+        typed = urllib.parse.urlencode({"code": code}).encode() if code else None
+        with urllib.request.urlopen(page, typed, timeout=20) as asked:
             flow = re.search(r'name=flow value="([^"]+)"', asked.read().decode())[1]
         fields = {"flow": flow, "username": who, "password": "demo", "answer": "accept"}
         encoded = urllib.parse.urlencode(fields).encode()
         urllib.request.urlopen(f"{self.issuer}/sign-in", encoded, timeout=20).close()
         with urllib.request.urlopen(f"{self.issuer}/consent", encoded, timeout=20) as done:
             return done.read().decode()
+
+    def attends(self, part, who, seconds=90):
+        """A person beside a program that asks for them: signs in at each page and with each code that it shows, until it ends."""
+        answered = set()
+
+        def is_over():
+            for asked in re.findall(r"(http://\S+/(?:authorize\?\S+|devicelogin\b))(?:[^A-Z]+([A-Z]{9})\b)?", part.said()):
+                if asked not in answered:
+                    answered.add(asked)
+                    self.sign_in(asked[0], who, asked[1] or None)
+            return part.process.poll() is not None
+
+        wait_until(f"{part.name} to end", is_over, seconds)
+        return part.process.returncode
+
+    # What it stages.
+
+    def switches(self):
+        with urllib.request.urlopen(f"{self.issuer}/sandbox/faults", timeout=20) as answer:
+            return json.load(answer)
+
+    def switch(self, switches):
+        """Those take the place of all that were on."""
+        asked = urllib.request.Request(f"{self.issuer}/sandbox/faults", json.dumps(switches).encode(), method="PUT")
+        urllib.request.urlopen(asked, timeout=20).close()
+
+    def rehearsal(self, name):
+        """What a rehearsal switches on, by its name; none: a healthy tenant. It is on behind this."""
+        urllib.request.urlopen(f"{self.issuer}/sandbox/rehearse", urllib.parse.urlencode({"name": name}).encode(), timeout=20).close()
+        return self.switches()
 
     def configuration(self, password):
         """What a daemon's configuration says about the sandbox."""

@@ -1,6 +1,8 @@
 //! Flags that ask for something else than the configuration has in a block that is there. No line of it is changed, and
 //! no flag is dropped in silence: the lines to change are told, and nothing is written.
 
+use std::path::Path;
+
 use toml::Table;
 
 use super::{
@@ -17,6 +19,7 @@ use super::{
 use crate::{
     account::{Account, LocalPassword, Route},
     cli::outcome::{Failure, Outcome},
+    config::lent,
     net::{ClientTls, HttpClient},
     oauth::{App, AppCredential, Grant},
 };
@@ -72,6 +75,10 @@ impl Interview<'_, '_> {
         if let Some(file) = &args.client_secret_file {
             let asked = secret_in(file)?;
             let is_it = app.credential.secret().is_some_and(|there| there.matches(&asked));
+            let is_lent = text(there, "client-secret-file").is_some_and(|written| lent(Path::new(written)).is_some());
+            if let Some(by) = app.secret_at.clone().filter(|_| is_lent && !is_it) {
+                return Err(Trouble::Lent { block: block.clone(), by });
+            }
             match app.secret_at.clone().filter(|_| text(there, "client-secret-file").is_some()) {
                 _ if is_it => {}
                 Some(at) => {

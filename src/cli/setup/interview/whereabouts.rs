@@ -7,7 +7,7 @@ use super::{
     super::{
         discover::{Discovery, Found, Servers, Tenant, Unasked},
         note,
-        words::{ByProxy, Say, Trouble},
+        words::{ByProxy, Say, Step, Trouble},
     },
     Interview, is_entra,
 };
@@ -25,7 +25,9 @@ type Where = (&'static Preset, Option<String>, Option<Servers>);
 impl Interview<'_, '_> {
     pub(super) fn provider(&mut self, domain: &str) -> Result<Where, Failure> {
         let given = self.args.provider.as_deref().map(|name| self.preset(name)).transpose()?;
+        let named = |provider, tenant| note(&Step::ProviderNamed { provider, tenant }.text(self.lang));
         if let Some(preset) = given.filter(|preset| !is_entra(preset) && preset.name != "custom") {
+            named(preset.name, None);
             return Ok((preset, self.args.tenant.clone(), None));
         }
         let tls = ClientTls::new(&self.config.network).and_then(|tls| HttpClient::new(&self.config.network, &tls));
@@ -33,8 +35,11 @@ impl Interview<'_, '_> {
         let instead = self.discovery_instead();
         let discovery = Discovery::new(&http, instead.as_ref());
         if let Some(preset) = given.filter(|preset| is_entra(preset)) {
+            let asked = || printable(self.args.tenant.as_deref().unwrap_or(domain), 80);
+            named(preset.name, self.asks_for_tenant(&discovery).then(asked));
             return self.tenant(preset, domain, &discovery).map(|tenant| (preset, Some(tenant), None));
         }
+        note(&Step::Provider { domain: domain.to_owned() }.text(self.lang));
         let found = block_on(async { Ok(discovery.provider(domain).await) })?;
         match (found, given) {
             (Found::Servers(servers), _) => {
@@ -109,6 +114,11 @@ impl Interview<'_, '_> {
         self.args.discovery.clone().filter(is_loopback)
     }
 
+    /// Tokens come from where `token-url` says, whatever Microsoft knows of a tenant that was named.
+    fn asks_for_tenant(&self, discovery: &Discovery<'_>) -> bool {
+        self.args.tenant.is_none() || !self.is_set("app", "token-url") || discovery.is_elsewhere()
+    }
+
     /// The tenant that was named, or that of the domain; checked where somebody can be asked.
     pub(super) fn tenant(
         &mut self,
@@ -121,8 +131,7 @@ impl Interview<'_, '_> {
             Some(typed) => tenant_name(typed).map_err(|trouble| self.fail(trouble))?,
             None => domain.to_owned(),
         };
-        // Tokens come from where `token-url` says, whatever Microsoft knows of the tenant.
-        if named.is_some() && self.is_set("app", "token-url") && !discovery.is_elsewhere() {
+        if !self.asks_for_tenant(discovery) {
             return Ok(name);
         }
         let found = block_on(async { Ok(discovery.tenant(&name).await) })?;

@@ -94,8 +94,7 @@ fn both_ja(apart: &Apart) -> String {
     format!("両方を動かす場合は、専用のストア、コンソール、リスナーを{first}\n  {}", apart.both)
 }
 
-/// In the place of the catalogue's step, which leads to the same less well: the file that is there is written here, once the
-/// secret was proved. `file`: with the secret, or what stands for it.
+/// The catalogue's step without its way by hand, and with the file that was given. `file`: with the secret, or what stands for it.
 pub fn new_secret_en(app: &App, address: &str, file: &str) -> String {
     format!(
         "{}\nIt is proved at the provider, and only then takes the place of the old one.",

@@ -7,9 +7,9 @@ use super::{
     pasteable::{into_the_group, listed, proofs, to_print_script, with_flag},
 };
 use crate::{
-    base::Lang,
+    base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, shell},
+        pasted::{powershell, powershell_quoted, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -22,6 +22,10 @@ pub fn step(step: &Step) -> String {
     match step {
         Step::Provider { domain } => format!("Provider of {domain}: asking Microsoft and the domain itself ..."),
         Step::ProviderKnown { provider } => format!("Provider: {provider}, as the configuration has it"),
+        Step::ProviderNamed { provider, tenant: None } => format!("Provider: {provider}, as --provider has it"),
+        Step::ProviderNamed { provider, tenant: Some(tenant) } => {
+            format!("Provider: {provider}, as --provider has it; asking Microsoft for the tenant {tenant} ...")
+        }
         Step::RegistrationKnown { app } => format!("App registration: [app.{app}] of the configuration"),
         Step::Registration => "App registration: what you have to do once at the provider".to_owned(),
         Step::Configuration { file } => format!("Configuration: {file}"),
@@ -187,7 +191,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
             (format!("\"{question}\" is not answered, and nobody can be asked here"), format!("add {flag}, or run it on a terminal:\n  {}", with_flag(flag)))
         }
         Trouble::NotAnAddress { typed } => {
-            (format!("\"{typed}\" is not a mail address"), "for example ann@contoso.com; for \"*@contoso.com\" see docs/whole-domain.md".into())
+            (format!("\"{typed}\" is not a mail address"), "for example ann@contoso.com; \"*@contoso.com\" is written into the configuration by hand, as address of an [[account]]".into())
         }
         Trouble::NotAChoice { typed, of } => (format!("\"{typed}\" is none of them"), format!("type a number from 1 to {of}, or the name beside it")),
         Trouble::NotYesOrNo => ("that is neither yes nor no".into(), "type y or n".into()),
@@ -206,6 +210,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
+        Trouble::Lent { block, by } => (
+            format!("systemd lends the secret of {block} to the service ({by}), and nobody else can change it; nothing was written"),
+            format!("write the value into that file, then: {}", Daemon::Unit.restart()),
+        ),
         Trouble::Unwritable { file, why } => {
             (format!("{file} cannot be written: {why}"), "run it as the user whom that folder belongs to, or name another place (--config FILE)".into())
         }
@@ -254,7 +262,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::NotAClientId { is_microsoft: false } => ("this is not a client id".into(), "it is one word, as the provider shows it".into()),
         Trouble::NoScript { provider, grant } => {
-            (format!("there is no script for {provider} with {grant}"), "gatepost setup without --print-script shows what to do by hand; docs/unattended.md has the other grants".into())
+            (format!("there is no script for {provider} with {grant}"), "gatepost setup without --print-script shows what to do by hand".into())
         }
         Trouble::NoSecret => (
             "an app that signs in by itself needs something that proves it".into(),
@@ -359,7 +367,7 @@ fn entra(of: &Registration, page: &mut String) {
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
             members = into_the_group(of),
-            all = of.all().map(powershell).collect::<Vec<_>>().join(",")
+            all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {

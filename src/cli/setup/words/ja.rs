@@ -9,9 +9,9 @@ use super::{
     pasteable::{into_the_group, listed, proofs, to_print_script, with_flag},
 };
 use crate::{
-    base::Lang,
+    base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, shell},
+        pasted::{powershell, powershell_quoted, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -27,6 +27,10 @@ pub fn step(step: &Step) -> String {
             format!("{domain} のプロバイダー: Microsoft とそのドメインに問い合わせています ...")
         }
         Step::ProviderKnown { provider } => format!("プロバイダー: {provider}（設定のとおり）"),
+        Step::ProviderNamed { provider, tenant: None } => format!("プロバイダー: {provider}（--provider のとおり）"),
+        Step::ProviderNamed { provider, tenant: Some(tenant) } => format!(
+            "プロバイダー: {provider}（--provider のとおり）。テナント {tenant} について Microsoft に問い合わせています ..."
+        ),
         Step::RegistrationKnown { app } => format!("アプリの登録: 設定の [app.{app}]"),
         Step::Registration => "アプリの登録: プロバイダー側で一度だけ必要な作業".to_owned(),
         Step::Configuration { file } => format!("設定ファイル: {file}"),
@@ -194,7 +198,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NotAnAddress { typed } => (
             format!("\"{typed}\" はメールアドレスではありません"),
-            "例: ann@contoso.com。\"*@contoso.com\" については docs/ja/whole-domain.md".into(),
+            "例: ann@contoso.com。\"*@contoso.com\" は、[[account]] の address として設定に直接書いてください".into(),
         ),
         Trouble::NotAChoice { typed, of } => {
             (format!("\"{typed}\" は選択肢にありません"), format!("1 から {of} の番号か、その右の名前を入力してください"))
@@ -230,6 +234,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::Unreadable { file, why } => {
             (format!("{file} を読めません: {why}"), "パスと読み取りの権限を確認してください".into())
         }
+        Trouble::Lent { block, by } => (
+            format!("{block} のシークレットは systemd がサービスに渡すため（{by}）、ここからは変更できません。何も書き込んでいません"),
+            format!("値をそのファイルに書いてから、次を実行してください: {}", Daemon::Unit.restart()),
+        ),
         Trouble::Unwritable { file, why } => (
             format!("{file} に書き込めません: {why}"),
             "そのフォルダーの所有者として実行するか、別の場所を指定してください（--config FILE）".into(),
@@ -296,7 +304,7 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::NoScript { provider, grant } => (
             format!("{provider} の {grant} 用のスクリプトはありません"),
-            "--print-script なしの gatepost setup が手順を表示します。ほかの方法は docs/ja/unattended.md".into(),
+            "--print-script なしの gatepost setup が手順を表示します".into(),
         ),
         Trouble::NoSecret => (
             "アプリ専用のグラントには、アプリを証明するものが必要です".into(),
@@ -411,7 +419,7 @@ fn entra(of: &Registration, page: &mut String) {
              $group = (Get-DistributionGroup -Identity gatepost-senders).DistinguishedName\n       \
              New-ManagementScope -Name Gatepost -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\"",
             members = into_the_group(of),
-            all = of.all().map(powershell).collect::<Vec<_>>().join(",")
+            all = of.all().map(powershell_quoted).collect::<Vec<_>>().join(",")
         );
         for (role, used) in [("SMTP.SendAsApp", of.uses_smtp()), ("Mail.Send", of.uses_graph())] {
             if used {

@@ -30,6 +30,11 @@ pub enum Step {
     ProviderKnown {
         provider: String,
     },
+    /// By `--provider`; the tenant that Microsoft is asked for, if it is.
+    ProviderNamed {
+        provider: &'static str,
+        tenant: Option<String>,
+    },
     Registration,
     RegistrationKnown {
         app: String,
@@ -49,7 +54,7 @@ impl Step {
 
     fn number(&self) -> usize {
         match self {
-            Step::Provider { .. } | Step::ProviderKnown { .. } => 1,
+            Step::Provider { .. } | Step::ProviderKnown { .. } | Step::ProviderNamed { .. } => 1,
             Step::Registration | Step::RegistrationKnown { .. } => 2,
             Step::Configuration { .. } => 3,
             Step::SignIn { .. } => 4,
@@ -249,44 +254,133 @@ impl Say {
 /// Why it does not go on.
 #[derive(Debug)]
 pub enum Trouble {
-    FlagMissing { flag: String, question: String },
-    NotAnAddress { typed: String },
-    NotAChoice { typed: String, of: usize },
+    FlagMissing {
+        flag: String,
+        question: String,
+    },
+    NotAnAddress {
+        typed: String,
+    },
+    NotAChoice {
+        typed: String,
+        of: usize,
+    },
     NotYesOrNo,
     Declined,
-    Terminal { why: String },
-    NotASetting { typed: String },
-    SecretInArgument { key: String },
-    HasAFlag { key: String, flag: &'static str },
-    Otherwise { file: String, lines: Vec<Line>, proof: Option<String> },
-    NotAListener { typed: String },
-    Unreadable { file: String, why: String },
-    Unwritable { file: String, why: String },
-    ChangedMeanwhile { file: String },
-    UnknownProvider { typed: String },
-    PasswordOnly { service: &'static str },
-    NothingFound { domain: String },
-    Unreachable { domain: String, why: String, by_proxy: Option<ByProxy> },
-    TenantUnreachable { domain: String, why: String, by_proxy: Option<ByProxy> },
-    NotATenant { typed: String },
-    NoSuchTenant { tenant: String },
-    NoSuchGrant { provider: &'static str, grant: &'static str },
-    NoGraph { provider: &'static str },
-    Idle { flag: &'static str, why: Idle },
+    Terminal {
+        why: String,
+    },
+    NotASetting {
+        typed: String,
+    },
+    SecretInArgument {
+        key: String,
+    },
+    HasAFlag {
+        key: String,
+        flag: &'static str,
+    },
+    Otherwise {
+        file: String,
+        lines: Vec<Line>,
+        proof: Option<String>,
+    },
+    NotAListener {
+        typed: String,
+    },
+    Unreadable {
+        file: String,
+        why: String,
+    },
+    /// The secret of an app. `by`: which setting of the unit.
+    Lent {
+        block: String,
+        by: String,
+    },
+    Unwritable {
+        file: String,
+        why: String,
+    },
+    ChangedMeanwhile {
+        file: String,
+    },
+    UnknownProvider {
+        typed: String,
+    },
+    PasswordOnly {
+        service: &'static str,
+    },
+    NothingFound {
+        domain: String,
+    },
+    Unreachable {
+        domain: String,
+        why: String,
+        by_proxy: Option<ByProxy>,
+    },
+    TenantUnreachable {
+        domain: String,
+        why: String,
+        by_proxy: Option<ByProxy>,
+    },
+    NotATenant {
+        typed: String,
+    },
+    NoSuchTenant {
+        tenant: String,
+    },
+    NoSuchGrant {
+        provider: &'static str,
+        grant: &'static str,
+    },
+    NoGraph {
+        provider: &'static str,
+    },
+    Idle {
+        flag: &'static str,
+        why: Idle,
+    },
     NobodyArms,
-    NotAClientId { is_microsoft: bool },
-    NoScript { provider: &'static str, grant: &'static str },
+    NotAClientId {
+        is_microsoft: bool,
+    },
+    NoScript {
+        provider: &'static str,
+        grant: &'static str,
+    },
     NoSecret,
-    HalfAPair { there: String, missing: String },
+    HalfAPair {
+        there: String,
+        missing: String,
+    },
     NoPassword,
     NoRandomness,
-    Network { why: String },
-    Gone { address: String },
-    NoTrial { why: String, next: String },
+    Network {
+        why: String,
+    },
+    Gone {
+        address: String,
+    },
+    NoTrial {
+        why: String,
+        next: String,
+    },
     NoSmtpListener,
-    ReloadIt { process: u32, command: String },
-    RestartIt { process: u32, at: SocketAddr, command: String },
-    OtherDaemon { process: u32, stop: String, places: [String; 2], apart: Box<Apart> },
+    ReloadIt {
+        process: u32,
+        command: String,
+    },
+    RestartIt {
+        process: u32,
+        at: SocketAddr,
+        command: String,
+    },
+    OtherDaemon {
+        process: u32,
+        stop: String,
+        places: [String; 2],
+        apart: Box<Apart>,
+    },
     TrialFailed,
     NotWell,
 }

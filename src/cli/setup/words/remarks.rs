@@ -34,7 +34,7 @@ pub fn en(remark: &Remark) -> String {
         Remark::FirstUse => {
             "The first password typed on this machine after the sign-in becomes the account's.".to_owned()
         }
-        Remark::Graph => "Messages leave through Microsoft Graph: SMTP AUTH may stay off (docs/graph.md).".to_owned(),
+        Remark::Graph => "Messages leave through Microsoft Graph: SMTP AUTH may stay off.".to_owned(),
     }
 }
 
@@ -70,9 +70,6 @@ pub fn ja(remark: &Remark) -> String {
         Remark::FirstUse => {
             "サインイン後にこのマシンで最初に入力されたパスワードが、このアカウントのものになります。".to_owned()
         }
-        Remark::Graph => {
-            "メールは Microsoft Graph で送信します。SMTP AUTH は無効のままでかまいません（docs/ja/graph.md）。"
-                .to_owned()
-        }
+        Remark::Graph => "メールは Microsoft Graph で送信します。SMTP AUTH は無効のままでかまいません。".to_owned(),
     }
 }

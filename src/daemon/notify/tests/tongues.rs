@@ -46,6 +46,7 @@ fn of_the_queue() -> Vec<Mail> {
         waiting: 3,
         held: 0,
         oldest: Some(system(0)),
+        tried: std::time::Duration::from_secs(2 * 3600),
         trouble: trouble.map(|fault| (fault, system(0))),
     };
     let note = |is_told, hold| FailureNote {

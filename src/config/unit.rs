@@ -1,6 +1,7 @@
-//! The unit with which systemd starts the daemon on a configuration: whether one names the file, where it keeps its state, and
-//! how a command is run as it is. It refuses to guess: where systemd does not run, or no unit of the name is installed, a person
-//! starts the daemon; and of a unit without a state directory nobody knows where its state is.
+//! The unit with which systemd starts the daemon on a configuration: whether one names the file, where it keeps its state, and of
+//! what file a secret is that it lends to the service alone. It refuses to guess: where systemd does not run, or no unit of the
+//! name is installed, a person starts the daemon; of a unit without a state directory nobody knows where its state is, nor
+//! what a value means in which systemd itself puts something in (`%`).
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +10,6 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
 };
-
-use crate::base::invocation;
 
 const NAME: &str = "gatepost.service";
 /// Where units are, the first one before the others (systemd.unit(5)).
@@ -29,16 +28,12 @@ const MOST: u64 = 64 * 1024;
 const MOST_FILES: usize = 100;
 /// Where systemd makes state directories (systemd.exec(5)).
 const STATE: &str = "/var/lib";
-/// What a unit lends to its process alone, the key of the store among it.
-const LENT: [&str; 4] = ["LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted"];
-
-/// What is printed of this configuration names what starts its daemon.
-pub(super) fn note(file: &Path) {
-    invocation::is_a_service(Unit::in_force().is_some_and(|unit| unit.starts(file)));
-}
+/// The configuration of a daemon that is told none.
+pub const USUAL: &str = "/etc/gatepost/gatepost.toml";
 
 /// What is written of it: the unit itself, and behind it what is dropped in, in the order in which systemd reads that.
-pub(super) struct Unit(String);
+#[derive(Debug, Clone)]
+pub struct Unit(String);
 
 impl Unit {
     /// The one that systemd has on this machine.
@@ -67,35 +62,24 @@ impl Unit {
     /// Whether it starts the daemon on this file.
     pub fn starts(&self, file: &Path) -> bool {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        self.all("ExecStart").iter().any(|command| command.split_whitespace().any(|word| Path::new(word) == file))
+        self.all("ExecStart").into_iter().any(|command| configuration(command) == file)
     }
 
     /// Where it keeps its state.
     pub fn state(&self) -> Option<PathBuf> {
-        let name = self.all("StateDirectory").first()?.split([' ', ':']).next()?;
+        let name = self.all("StateDirectory").first()?.split([' ', ':']).next().filter(|name| is_plain(name))?;
         Some(Path::new(STATE).join(name))
     }
 
-    /// What stands before a command that is to run as it does, as the guide of systemd has it for the unit of the packages.
-    pub fn like_it(&self) -> String {
-        let mut line = "sudo systemd-run --quiet --wait --collect --pty".to_owned();
-        let is_dynamic = self.last("DynamicUser").is_some_and(|word| ["yes", "true", "on", "1"].contains(&word));
-        let user = self.last("User").or(is_dynamic.then_some("gatepost"));
-        let mut add =
-            |key: &str, value: &str| line.extend([" -p ", &super::pasted::word_of(&format!("{key}={value}"))]);
-        if is_dynamic {
-            add("DynamicUser", "yes");
-        }
-        user.iter().for_each(|user| add("User", user));
-        ["Group", "StateDirectory", "StateDirectoryMode", "UMask"].iter().for_each(|key| {
-            self.last(key).iter().for_each(|value| add(key, value));
-        });
-        LENT.iter().for_each(|key| self.all(key).iter().for_each(|value| add(key, value)));
-        line
+    /// The file of which systemd makes what it lends to the service alone under this name.
+    pub fn source(&self, lent: &str) -> Option<PathBuf> {
+        let all = self.all("LoadCredential").into_iter().filter_map(|one| one.split_once(':'));
+        let file = all.filter(|(name, _)| *name == lent).next_back()?.1;
+        (is_plain(file) && file.starts_with('/')).then(|| file.into())
     }
 
     /// The values of a setting. An empty one forgets those before it (systemd.syntax(7)).
-    fn all(&self, key: &str) -> Vec<&str> {
+    pub fn all(&self, key: &str) -> Vec<&str> {
         let lines = self.0.lines().filter_map(|line| line.trim().split_once('='));
         let values = lines.filter(|(name, _)| name.trim_end() == key).map(|(_, value)| value.trim());
         values.fold(Vec::new(), |mut all, value| {
@@ -108,9 +92,43 @@ impl Unit {
         })
     }
 
-    fn last(&self, key: &str) -> Option<&str> {
+    pub fn last(&self, key: &str) -> Option<&str> {
         self.all(key).last().copied()
     }
+}
+
+/// That the command names.
+fn configuration(command: &str) -> PathBuf {
+    let mut words = words(command).into_iter();
+    while let Some(word) = words.next() {
+        if ["-c", "--config"].contains(&word.as_str()) {
+            return words.next().unwrap_or_default().into();
+        }
+        if let Some(file) = ["--config=", "-c=", "-c"].iter().find_map(|flag| word.strip_prefix(flag)) {
+            return file.into();
+        }
+    }
+    USUAL.into()
+}
+
+/// Without their quotes (systemd.syntax(7)).
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut quote) = (vec![String::new()], None);
+    for c in command.chars() {
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None if c.is_ascii_whitespace() => words.push(String::new()),
+            _ => words.last_mut().into_iter().for_each(|word| word.push(c)),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// It says what it means.
+fn is_plain(value: &str) -> bool {
+    !value.is_empty() && !value.contains(['%', '"', '\''])
 }
 
 fn read(file: &Path) -> Option<String> {
@@ -147,18 +165,40 @@ mod tests {
     }
 
     #[test]
-    fn a_command_runs_as_the_guide_of_systemd_has_it_with_what_the_unit_lends() {
-        let unit = Unit::of(PACKAGED);
-        assert_eq!(unit.state(), Some("/var/lib/gatepost".into()));
-        let page = include_str!("../../docs/systemd.md").replace(" \\\n     ", "");
-        assert!(page.contains(&format!("as-gatepost() {{ {} \"$@\"; }}", unit.like_it())), "{}", unit.like_it());
-        let lends = PACKAGED.replace("# LoadCredential=", "LoadCredential=");
-        let end = " -p UMask=0077 -p LoadCredential=client-secret:/etc/gatepost/client-secret";
-        assert!(Unit::of(&lends).like_it().ends_with(end));
+    fn a_configuration_is_the_one_that_the_command_names_however_it_is_written() {
+        let is = |command: &str, file: &str| Unit::of(&format!("ExecStart={command}\n")).starts(Path::new(file));
+        for named in
+            ["--config=/a.toml", "-c=/a.toml", "-c/a.toml", "--config /a.toml", "-c '/a.toml'", "\"--config=/a.toml\""]
+        {
+            let command = format!("/usr/bin/gatepost run {named} --log-format json");
+            assert!(is(&command, "/a.toml") && !is(&command, USUAL), "{command}");
+        }
+        assert!(is("/usr/bin/gatepost run -c \"/a b.toml\"", "/a b.toml"));
+        assert!(
+            is("/usr/bin/gatepost run", USUAL) && !is("/usr/bin/gatepost run", "/a.toml"),
+            "it finds the usual one"
+        );
+    }
+
+    #[test]
+    fn what_systemd_itself_fills_in_nobody_knows() {
+        for odd in ["%N", "\"gate post\"", "'x'"] {
+            assert_eq!(Unit::of(&format!("StateDirectory={odd}\n")).state(), None, "{odd}");
+        }
         let own = Unit::of("[Service]\nUser=svc\nStateDirectory=mail/gate other\n");
         assert_eq!(own.state(), Some("/var/lib/mail/gate".into()));
-        let line = own.like_it();
-        assert!(line.ends_with(" --pty -p User=svc -p 'StateDirectory=mail/gate other'"), "{line}");
         assert_eq!(Unit::of("[Service]\nUser=svc\n").state(), None);
+        assert_eq!(Unit::of(PACKAGED).state(), Some("/var/lib/gatepost".into()));
+    }
+
+    #[test]
+    fn of_what_file_a_secret_is_that_is_lent_the_unit_says() {
+        let unit = Unit::of(
+            "LoadCredential=a:/a\nLoadCredential=a:/b\nLoadCredential=c:%d/c\nLoadCredential=d\nLoadCredential=e:e\n",
+        );
+        assert_eq!(unit.source("a"), Some("/b".into()));
+        for unknown in ["b", "c", "d", "e"] {
+            assert_eq!(unit.source(unknown), None, "{unknown}");
+        }
     }
 }

@@ -1,0 +1,102 @@
+//! Whose file it is that `[store] url` names.
+
+use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::*;
+
+/// A database of SQLite as another program made it, left in this journal mode.
+async fn made_by_others(path: &Path, journal: &str) -> SqliteConnection {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let options =
+        SqliteConnectOptions::new().filename(path).create_if_missing(true).pragma("journal_mode", journal.to_owned());
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    connection.execute("CREATE TABLE moz_places (url TEXT); INSERT INTO moz_places VALUES ('x')").await.unwrap();
+    connection
+}
+
+fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_refused_and_not_a_byte_of_it_changes() {
+    for journal in ["DELETE", "WAL"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/gatepost.db");
+        made_by_others(&path, journal).await.close().await.unwrap();
+        let before = files(&dir.path().join("state"));
+        let refusals = [
+            Store::open(&settings(dir.path())).await.err().unwrap(),
+            Lock::take(&settings(dir.path())).await.err().unwrap(),
+        ];
+        for error in refusals {
+            let text = error.to_string();
+            assert!(text.contains(&path.display().to_string()) && text.contains("\"moz_places\""), "{text}");
+            assert_eq!(error.entry().unwrap().id, "store-not-ours");
+        }
+        assert!(files(&dir.path().join("state")) == before, "{journal}: something changed, or lies beside it");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_has_open_is_refused_although_its_tables_are_in_its_log_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/gatepost.db");
+    let open = made_by_others(&path, "WAL").await;
+    let (file, log) = (fs::read(&path).unwrap(), fs::read(crate::store::origin::log_of(&path)).unwrap());
+    assert!(!log.is_empty());
+    let error = Store::open(&settings(dir.path())).await.err().unwrap();
+    assert!(error.to_string().contains("moz_places"), "{error}");
+    assert!(fs::read(&path).unwrap() == file && fs::read(crate::store::origin::log_of(&path)).unwrap() == log);
+    open.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_named_as_what_it_is_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/gatepost.db");
+    fs::create_dir_all(&path).unwrap();
+    let error = Store::open(&settings(dir.path())).await.err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        format!("the store {} is a folder; nothing was changed [store-not-ours]", path.display())
+    );
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "[daemon]\n").unwrap();
+    let error = Store::open(&settings(dir.path())).await.err().unwrap();
+    let said = format!("the store {} is no database of SQLite; nothing was changed [store-not-ours]", path.display());
+    assert_eq!((error.to_string(), fs::read(&path).unwrap().as_slice()), (said, &b"[daemon]\n"[..]));
+    assert_eq!(files(&dir.path().join("state")).len(), 1, "nothing lies beside it");
+}
+
+#[tokio::test]
+async fn a_store_that_is_older_than_its_mark_opens_and_has_it_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    assert!(store.save_token("k", 0, &row("a")).await.unwrap());
+    store.pool.execute("PRAGMA application_id = 0; DELETE FROM _sqlx_migrations WHERE version = 40").await.unwrap();
+    store.pool.close().await;
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    assert_eq!(refresh_of(&store, "k").await.as_deref(), Some("a"));
+    let mark: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&store.pool).await.unwrap();
+    assert_eq!(mark, 1_198_551_924);
+}
+
+#[tokio::test]
+async fn the_store_of_a_newer_gatepost_is_told_by_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'later', 1, x'00', 0)";
+    store.pool.execute(newer).await.unwrap();
+    store.pool.close().await;
+    let error = Store::open(&settings(dir.path())).await.err().unwrap();
+    assert!(error.to_string().contains("was made by a newer Gatepost"), "{error}");
+    assert_eq!(error.entry().unwrap().id, "store-newer");
+}

@@ -1,0 +1,201 @@
+"""The cmdlets of Exchange Online that Gatepost prints, acting on a directory as Microsoft's reference says.
+
+It exists because rights on mailboxes are Exchange's, beside those of Entra. It refuses what the reference refuses: what is not
+there, what is there already, values that are none. An object id that is no enterprise application's is taken, as Exchange takes it,
+and opens no mailbox. Microsoft's module is not run: where the reference is silent, the stricter reading is taken.
+"""
+
+import re
+
+from .cmdlets import boolean, exchange, only
+from .values import Refused, Thing, listed
+
+ROLES = ("Application Mail.Send", "Application Mail.ReadWrite", "Application SMTP.SendAsApp")
+UNCHANGED = "The command completed successfully but no settings have been modified."
+
+
+def change(session, thing, **properties):
+    if not session.directory.change(thing, **properties):
+        session.warn(UNCHANGED)
+
+
+def named(given, **checks):
+    """Those that were given, each through its check."""
+    return {name: check(given[name]) for name, check in checks.items() if name in given}
+
+
+# Mailboxes.
+
+
+@exchange("Get-CASMailbox")
+def get_cas_mailbox(session, Identity):
+    return session.directory.mailbox(Identity).only("PrimarySmtpAddress", "SmtpClientAuthenticationDisabled", "ImapEnabled", "PopEnabled")
+
+
+@exchange("Set-CASMailbox")
+def set_cas_mailbox(session, Identity, **switches):
+    checks = dict.fromkeys(("SmtpClientAuthenticationDisabled", "ImapEnabled", "PopEnabled"), boolean)
+    change(session, session.directory.mailbox(Identity), **named(switches, **checks))
+
+
+@exchange("Get-Mailbox")
+@exchange("Get-EXOMailbox")
+def get_mailbox(session, Identity):
+    return session.directory.mailbox(Identity).only("DisplayName", "PrimarySmtpAddress", "EmailAddresses", "DistinguishedName")
+
+
+@exchange("Set-Mailbox")
+def set_mailbox(session, Identity, GrantSendOnBehalfTo=None, **limits):
+    mailbox = session.directory.mailbox(Identity)
+    changes = named(limits, MaxSendSize=size, MaxReceiveSize=size, RecipientLimits=lambda value: number(value, 1000))
+    if GrantSendOnBehalfTo is not None:
+        ((verb, who),) = GrantSendOnBehalfTo.items()
+        only(verb, "Add")
+        had, new = mailbox.GrantSendOnBehalfTo, session.directory.mailbox(who).PrimarySmtpAddress
+        changes["GrantSendOnBehalfTo"] = had if new in had else [*had, new]
+    change(session, mailbox, **changes)
+
+
+def number(value, most):
+    if isinstance(value, bool) or not isinstance(value, int) or value > most:
+        raise Refused(f"Cannot convert value {value!r}, or it is more than {most}")
+    return value
+
+
+def size(value):
+    return number(value, 150 * 2**20)
+
+
+@exchange("Get-User")
+def get_user(session, Identity):
+    return session.directory.user(Identity).only("UserPrincipalName", "AuthenticationPolicy")
+
+
+@exchange("Set-User")
+def set_user(session, Identity, AuthenticationPolicy):
+    change(session, session.directory.user(Identity), AuthenticationPolicy=only(AuthenticationPolicy, *session.directory.policies))
+
+
+@exchange("Add-MailboxPermission")
+def add_mailbox_permission(session, Identity, User, AccessRights):
+    only(AccessRights, "FullAccess")
+    give(session, session.directory.full_access, Identity, User, "Full Access")
+
+
+@exchange("Add-RecipientPermission", asks=True)
+def add_recipient_permission(session, Identity, Trustee, AccessRights):
+    only(AccessRights, "SendAs")
+    give(session, session.directory.send_as, Identity, Trustee, "Send As")
+
+
+def give(session, rights, mailbox, who, name):
+    directory = session.directory
+    right = directory.mailbox(mailbox).PrimarySmtpAddress, directory.holder(who)
+    if right in rights:
+        return session.warn("The appropriate access control entry is already present.")
+    rights.add(right)
+    directory.changed(f"{name} on {right[0]}")
+    return Thing("permission", Identity=right[0], User=right[1], AccessRights=name)
+
+
+# Apps, as Exchange knows them.
+
+
+@exchange("Get-ServicePrincipal")
+def get_service_principal(session):
+    return session.directory.known_to_exchange
+
+
+@exchange("New-ServicePrincipal")
+def new_service_principal(session, AppId, ObjectId, DisplayName=None):
+    directory = session.directory
+    if any(AppId == one.AppId or ObjectId == one.ObjectId for one in directory.known_to_exchange):
+        raise Refused(f"The service principal {AppId} already exists")
+    made = Thing("service principal", AppId=AppId, ObjectId=ObjectId, DisplayName=DisplayName or AppId)
+    return directory.add(directory.known_to_exchange, made)
+
+
+@exchange("Remove-ServicePrincipal", asks=True)
+def remove_service_principal(session, Identity):
+    """What was given to it goes with it."""
+    directory = session.directory
+    gone = directory.service_principal(Identity)
+    directory.known_to_exchange.remove(gone)
+    for rights in (directory.full_access, directory.send_as):
+        rights -= {right for right in rights if right[1] == gone.ObjectId}
+    directory.management_roles = [one for one in directory.management_roles if one.RoleAssigneeName != gone.ObjectId]
+    directory.changed("a service principal went")
+
+
+# Groups, scopes and roles.
+
+
+@exchange("Get-DistributionGroup")
+def get_group(session, Identity):
+    return session.directory.group(Identity)
+
+
+@exchange("New-DistributionGroup")
+def new_group(session, Name, Type="Distribution", Members=()):
+    directory = session.directory
+    only(Type, "Security", "Distribution")
+    if any(one.Name.lower() == Name.lower() for one in directory.groups):
+        raise Refused(f"The name {Name} is already being used")
+    members = [directory.mailbox(member).PrimarySmtpAddress for member in listed(list(Members) if isinstance(Members, tuple) else Members)]
+    made = Thing("group", Name=Name, DistinguishedName=f"CN={Name},OU=tenant,DC=PROD", Members=members)
+    return directory.add(directory.groups, made)
+
+
+@exchange("Add-DistributionGroupMember")
+def add_member(session, Identity, Member):
+    directory = session.directory
+    group, address = directory.group(Identity), directory.mailbox(Member).PrimarySmtpAddress
+    if address in group.Members:
+        raise Refused(f"The recipient {address} is already a member of the group")
+    directory.change(group, Members=[*group.Members, address])
+
+
+@exchange("Get-ManagementScope")
+def get_scope(session, Identity):
+    return session.directory.scope(Identity)
+
+
+@exchange("New-ManagementScope")
+def new_scope(session, Name, RecipientRestrictionFilter):
+    directory = session.directory
+    rule = re.fullmatch(r"MemberOfGroup -eq '([^']+)'", RecipientRestrictionFilter)
+    if not rule or any(one.Name.lower() == Name.lower() for one in directory.scopes):
+        raise Refused(f"The scope {Name} already exists, or is none: {RecipientRestrictionFilter}")
+    # By the name that does not change, as the reference of MemberOfGroup has it.
+    group = next((one for one in directory.groups if one.DistinguishedName == rule[1]), None)
+    if group is None:
+        raise Refused(f"The filter names no group: {RecipientRestrictionFilter}")
+    return directory.add(directory.scopes, Thing("management scope", Name=Name, MemberOfGroup=rule[1]))
+
+
+@exchange("Get-ManagementRoleAssignment")
+def get_roles(session, Role):
+    return [one for one in session.directory.management_roles if one.Role == only(Role, *ROLES)]
+
+
+@exchange("New-ManagementRoleAssignment")
+def new_role(session, App, Role, CustomResourceScope):
+    directory = session.directory
+    app, scope = directory.service_principal(App), directory.scope(CustomResourceScope)
+    made = Thing("management role assignment", Role=only(Role, *ROLES), RoleAssigneeName=app.ObjectId, CustomResourceScope=scope.Name)
+    if made in directory.management_roles:
+        raise Refused(f"The role {Role} is already assigned to {App} in {CustomResourceScope}")
+    return directory.add(directory.management_roles, made)
+
+
+# The organization.
+
+
+@exchange("Set-OrganizationConfig")
+def set_organization(session, **switches):
+    change(session, session.directory.organization, **named(switches, SendFromAliasEnabled=boolean, RejectDirectSend=boolean))
+
+
+@exchange("Get-TransportConfig")
+def get_transport(session):
+    return session.directory.transport

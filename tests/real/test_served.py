@@ -1,0 +1,300 @@
+"""A client is refused for what an administrator has to mend; what Gatepost prints against it is typed as it stands; the client is
+served.
+
+It exists because a step that can be typed may still not be the one that helps. The fault is one of the directory, and the sandbox
+has it as long as the directory does (`lab/mirror.py`). It refuses to copy a command: each is read in what the program printed. No
+tenant of Microsoft's is asked, and PowerShell is not run.
+"""
+
+import imaplib
+import os
+import poplib
+import re
+import signal
+import smtplib
+import subprocess
+from dataclasses import dataclass
+
+from bench import RealTest
+from daemon import MAIL_PASSWORD, PORTS, Daemon
+from lab.administrator import Administrator, ways
+from lab.directory import Directory, enterprise_id
+from lab.lab import free_address
+from lab.mirror import Mirror
+from lab.processes import Part, wait_until
+from lab.sandbox import APP_ID, APP_SECRET, USERS, Sandbox
+from lab.values import Refused
+
+ANN, BOB, SHARED = USERS
+PUBLIC_APP = "10000000-0000-4000-8000-000000000001"
+KNOWN = {"policy": "AllowOAuth"}
+
+APP = """
+[app.contoso]
+provider = "microsoft365"
+tenant = "contoso.example"
+"""
+ACCOUNT = """
+[[account]]
+address = "{user}"
+password = "{password}"
+outbound = "{outbound}"
+send-as = ["{user}", "{shared}"]
+"""
+
+
+@dataclass
+class Case:
+    """`broken`: what the directory has otherwise. `heard`: by a client that does `does`. `way`: of those that are printed for it.
+    `staged`: what is met in a message alone, while the first of both holds. `doctor`: what it tells it is, of this mailbox.
+    """
+
+    heard: str
+    does: str
+    broken: object
+    way: tuple = ("",)
+    outbound: str = "smtp"
+    staged: object = None
+    doctor: tuple = ()
+
+
+def mailbox(address=ANN, **properties):
+    return lambda directory: directory.change(directory.mailbox(address), **properties)
+
+
+def user(**properties):
+    return lambda directory: directory.change(directory.user(ANN), **properties)
+
+
+def without(rights, address=SHARED):
+    """Nobody has that right on it."""
+
+    def taken(directory):
+        had = getattr(directory, rights)
+        had -= {right for right in had if right[0] == address}
+        directory.changed(f"{rights} of {address}")
+
+    return taken
+
+
+def wrong_object_id(directory):
+    """That of the app registration was typed, and not that of the enterprise application, wherever one was asked for."""
+    right, wrong = enterprise_id(APP_ID), directory.applications[0].Id
+    directory.full_access = {(mailbox, wrong if holder == right else holder) for mailbox, holder in directory.full_access}
+    for role in directory.management_roles:
+        role.set("RoleAssigneeName", wrong)
+    directory.change(directory.known_to_exchange[0], ObjectId=wrong)
+
+
+def later_mailbox(directory):
+    """One that nobody put into the group."""
+    directory.change(directory.groups[0], Members=[SHARED])
+
+
+def granted_in_entra(directory):
+    """Made by hand, without a group: the right to send stands in Entra. SMTP AUTH is off."""
+    (exchange,) = [one for one in directory.resources if "Exchange" in one.DisplayName]
+    (role,) = [one for one in exchange.AppRoles if one.Value == "SMTP.SendAsApp"]
+    session = Administrator(directory).session
+    session.graph_scopes.add("AppRoleAssignment.ReadWrite.All")
+    ids = dict.fromkeys(("ServicePrincipalId", "PrincipalId"), enterprise_id(APP_ID))
+    session.perform("New-MgServicePrincipalAppRoleAssignment", ids | {"ResourceId": exchange.Id, "AppRoleId": role.Id})
+    directory.groups, directory.scopes, directory.management_roles = [], [], []
+    directory.change(directory.mailbox(ANN), SmtpClientAuthenticationDisabled=True)
+
+
+def reply(protocol, on, text):
+    return {protocol: {"answers": [{"on": on, "reply": text, "times": None, "close": False}]}}
+
+
+def nothing(directory):
+    """It is so by default."""
+
+
+OF_A_PERSON = (
+    Case("smtp-auth-disabled-mailbox", "sends", mailbox(SmtpClientAuthenticationDisabled=True), ("", "Either")),
+    Case("smtp-auth-disabled-tenant", "sends", mailbox(SmtpClientAuthenticationDisabled=None), ("", "Either")),
+    Case("sign-on-criteria-not-met", "sends", user(AuthenticationPolicy="Block Basic"), ("", "Either")),
+    Case("mailbox-not-connected", "reads", mailbox(ImapEnabled=False)),
+    Case("mailbox-not-connected", "reads", mailbox(ImapEnabled=False), doctor=("imap-disabled-mailbox", ANN)),
+    Case("fresh-token-refused", "fetches", mailbox(PopEnabled=False), ("", "Either"), doctor=("pop3-disabled-mailbox", ANN)),
+    Case("mailbox-not-connected", "reads the shared one", without("full_access"), doctor=("full-access-missing", SHARED)),
+    Case("send-as-denied", "sends as the shared one", without("send_as")),
+    Case("own-address-denied", "sends", nothing, staged=(
+        lambda directory: not directory.organization.SendFromAliasEnabled,
+        reply("smtp", ".", "554 5.2.252 SendAsDenied; not allowed to send as this sender; STOREDRV.Submission.Exception:SendAsDeniedException"))),
+    Case("user-disabled", "signs in", user(AccountEnabled=False), staged=(
+        lambda directory: not directory.user(ANN).AccountEnabled, {"identity": {"mishap": {"kind": {"aadsts": 50057}, "times": None}}})),
+    Case("too-many-recipients", "sends", nothing, staged=(
+        lambda directory: directory.mailbox(ANN).RecipientLimits < 1000, reply("smtp", "RCPT", "452 4.5.3 Too many recipients"))),
+    Case("message-too-large", "sends", nothing, staged=(
+        lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20, reply("smtp", ".", "552 5.3.4 Message size exceeds fixed maximum message size"))),
+    Case("imap-append-too-large", "keeps a copy", nothing, staged=(
+        lambda directory: directory.mailbox(ANN).MaxReceiveSize < 100 * 2**20, reply("imap", "APPEND", "{tag} NO Maximum size of appendable message has been exceeded"))),
+)
+OF_AN_APP = (
+    Case("mailbox-not-connected", "reads", wrong_object_id),
+    Case("mailbox-not-connected", "reads", wrong_object_id, doctor=("service-principal-missing", ANN)),
+    Case("fresh-token-refused", "sends", wrong_object_id, doctor=("service-principal-missing", ANN)),
+    Case("fresh-token-refused", "sends", later_mailbox),
+    Case("smtp-auth-disabled-mailbox", "sends", mailbox(SmtpClientAuthenticationDisabled=True), ("", "Either")),
+    Case("smtp-auth-disabled-mailbox", "sends", mailbox(SmtpClientAuthenticationDisabled=True), ("", "Or", "group")),
+    Case("smtp-auth-disabled-mailbox", "sends", granted_in_entra, ("", "Or", "no group")),
+    Case("send-as-denied", "sends as the shared one", nothing),
+    Case("send-on-behalf-denied", "sends on behalf of the shared one", nothing),
+    Case("graph-access-denied", "sends", later_mailbox, ("", "group"), outbound="graph"),
+)
+
+
+class Backend:
+    """What the configuration of a daemon says of the sandbox."""
+
+    def __init__(self, sandbox, by_itself, outbound):
+        self.sandbox, self.ca, self.by_itself, self.outbound = sandbox, sandbox.ca, by_itself, outbound
+
+    def configuration(self, password):
+        keys = ("authorize-url", "token-url", "device-url", "graph-url", "smtp", "imap", "pop3")
+        settings = {key: self.sandbox.app[key] for key in keys} | {"client-id": APP_ID if self.by_itself else PUBLIC_APP}
+        if self.by_itself:
+            settings |= {"grant": "client-credentials", "client-secret": APP_SECRET}
+        text = APP + "".join(f'{key} = "{value}"\n' for key, value in settings.items())
+        for one in (ANN, SHARED):
+            text += ACCOUNT.format(user=one, password=password, outbound=self.outbound, shared=SHARED)
+            text += "" if self.by_itself or one == ANN else f'sign-in-as = "{ANN}"\n'
+        return text
+
+
+class Client:
+    """What it does. It answers with what it hears, and with nothing if it was served."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def does(self, what):
+        who = SHARED if "shared" in what else ANN
+        act = {"sends": self.sends, "reads": self.reads, "fetches": self.fetches, "keeps": self.keeps}[what.split()[0]]
+        try:
+            act(who, *(["on behalf"] if "on behalf" in what else []))
+        except (smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto) as error:
+            return str(error)
+        return ""
+
+    def sends(self, sender, on_behalf=False):
+        envelope, more = (ANN, f"Sender: {ANN}\r\n") if on_behalf else (sender, "")
+        with smtplib.SMTP(self.address, PORTS["off"]["smtp"], timeout=60) as smtp:
+            smtp.login(ANN, MAIL_PASSWORD)
+            smtp.sendmail(envelope, [BOB], f"From: {sender}\r\n{more}To: {BOB}\r\nSubject: served\r\n\r\nserved\r\n")
+
+    def reads(self, who):
+        with imaplib.IMAP4(self.address, PORTS["off"]["imap"], timeout=60) as imap:
+            imap.login(who, MAIL_PASSWORD)
+            imap.select()
+
+    def keeps(self, who):
+        with imaplib.IMAP4(self.address, PORTS["off"]["imap"], timeout=60) as imap:
+            imap.login(who, MAIL_PASSWORD)
+            done, said = imap.append("INBOX", None, None, b"Subject: kept\r\n\r\nkept\r\n")
+            if done != "OK":
+                raise imaplib.IMAP4.error(said)
+
+    def fetches(self, who):
+        pop3 = poplib.POP3(self.address, PORTS["off"]["pop3"], timeout=60)
+        pop3.user(who)
+        pop3.pass_(MAIL_PASSWORD)
+        pop3.quit()
+
+
+def applies(command, administrator):
+    """What the words ahead of it say, of the app as Exchange has it: a wrong one goes, and one that is not there is made."""
+    if not command.startswith(("Remove-ServicePrincipal", "New-ServicePrincipal")):
+        return True
+    known = administrator.session.directory.known_to_exchange
+    if command.startswith("New-"):
+        return not known
+    return known[0].ObjectId != administrator.seen("object-id")
+
+
+class Served(RealTest):
+    def setUp(self):
+        """Nothing of the lab."""
+        self.folder, self.sandbox = Sandbox.of_test(self)
+
+    def test_a_person_is_refused_the_step_is_typed_and_mail_flows(self):
+        self.all_of(OF_A_PERSON, by_itself=False)
+
+    def test_an_app_is_refused_the_step_is_typed_and_mail_flows(self):
+        self.all_of(OF_AN_APP, by_itself=True)
+
+    def all_of(self, cases, by_itself):
+        for number, case in enumerate(cases):
+            with self.subTest(f"{case.doctor or case.heard} {case.does} {case.way}"):
+                self.plays(case, by_itself, self.folder / str(number))
+
+    def plays(self, case, by_itself, folder):
+        app_id = APP_ID if by_itself else PUBLIC_APP
+        directory = Directory("contoso.example", USERS, app_ids=[app_id])
+        directory.policies.append(KNOWN["policy"])
+        mailboxes, person = ([ANN], None) if by_itself else ([ANN, SHARED], ANN)
+        mirror = Mirror(directory, self.sandbox, app_id, case.outbound, mailboxes, person)
+        Administrator(directory).types(self.script(by_itself, case.outbound))
+        daemon = Daemon(self.bench.binary, folder, free_address(), Backend(self.sandbox, by_itself, case.outbound))
+        self.ends_with_this_test(daemon)
+        daemon.wait_ready()
+        if not by_itself:
+            self.assertEqual(self.signs_in(daemon), "")
+        case.broken(directory)
+        if case.staged:
+            holds, switches = case.staged
+            mirror.stage(lambda: holds(directory), switches)
+        daemon.restart()
+        client = Client(daemon.address)
+
+        heard = self.signs_in(daemon) if case.does == "signs in" else client.does(case.does)
+        self.assertTrue(heard, "it was served")
+        page = daemon.command("explain", heard, "--account", ANN).stdout
+        self.assertEqual(page.split()[0], case.heard, heard)
+        if case.doctor:
+            fault, of = case.doctor
+            page = daemon.command("doctor", of, check=False).stdout
+            self.assertIn(f"[{fault}]", page)
+        commands, administrator = ways(page)[case.way], Administrator(directory)
+        if named := re.search(r"an administrator runs: (.*?)(?: \(.*\))? \[gatepost ", heard):
+            self.assertIn(named[1], commands, "the reply names another command than the step")
+        for command in filter(lambda one: applies(one, administrator), commands):
+            self.typed(administrator, command, page)
+        self.does_the_rest(page, case.way, daemon)
+        self.assertEqual(client.does("sends" if case.does == "signs in" else case.does), "", page)
+        daemon.stop()
+
+    def signs_in(self, daemon):
+        """What it says is refused, if it is."""
+        command = [daemon.binary, "login", ANN, "--flow", "device"]
+        number = len(list(daemon.folder.glob("login-*.log")))
+        login = Part("gatepost login", command, daemon.folder / f"login-{number}.log", cwd=daemon.folder, env=daemon.environment)
+        return self.sandbox.attends(login, ANN) and re.search(r"\[[a-z0-9-]+\]", login.said())[0] or ""
+
+    def typed(self, administrator, command, page):
+        """Where the words behind it say "unless it is so already", it may be so."""
+        try:
+            administrator.types(command, **KNOWN)
+        except Refused as refused:
+            behind = " ".join(page.partition(command)[2].split())
+            self.assertTrue("already" in str(refused) and "unless it is so already" in behind, f"{command}: {refused}")
+
+    def does_the_rest(self, page, way, daemon):
+        """What is not typed into PowerShell: the line of the configuration, the reload, the sign-in."""
+        if way[-1] in ("group", "no group") and re.search(r'(?m)^ +outbound = "graph"$', page):
+            daemon.config.write_text(daemon.config.read_text().replace('outbound = "smtp"', 'outbound = "graph"'))
+        if reload := re.search(r"(?m)^ +kill -HUP (\d+)$", page):
+            self.assertEqual(int(reload[1]), daemon.part.process.pid)
+            began = daemon.log_size()
+            os.kill(int(reload[1]), signal.SIGHUP)
+            wait_until("the reload", lambda: re.search("configuration (read again|taken over)", daemon.log_since(began)))
+        if re.search(rf"(?m)^ +gatepost .*login {ANN}$", page):
+            self.assertEqual(self.signs_in(daemon), "")
+
+    def script(self, by_itself, outbound):
+        flags = ["--grant", "client-credentials"] if by_itself else []
+        command = [self.bench.binary, "setup", "--discovery", self.sandbox.issuer, "--config", self.folder / "new.toml", "--address", ANN]
+        command += ["--shared", SHARED, "--outbound", outbound, *flags, "--print-script", "-"]
+        return subprocess.run(command, check=True, capture_output=True, text=True, env={"HOME": "/nonexistent"}, timeout=60).stdout
