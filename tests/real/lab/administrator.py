@@ -17,7 +17,8 @@ PLACEHOLDER = re.compile(r"<([a-z][a-z-]*)>")
 # Of which one is taken, in both languages, as the English page has them. What is gone through one by one has no label here.
 WAYS = {
     "Either": "Either", "Or": "Or", "方法1": "Either", "方法2": "Or", "方法3": "Or",
-    "Where the group is there already": "group", "グループがすでにある場合": "group", "Where it is not": "no group", "まだない場合": "no group",
+    "Where the group is there already": "group", "グループがすでにある場合": "group", "Where there is no such group": "no group",
+    "グループがまだない場合": "no group",
     "With an app-only grant": "app", "アプリ専用のグラントの場合": "app",
     "At one's own mailbox": "own", "自分のメールボックスの場合": "own", "At other providers": "elsewhere", "他のプロバイダーの場合": "elsewhere",
 }
