@@ -198,6 +198,7 @@ class Script(RealTest):
             (folder / "given").write_text(APP_SECRET)
             command += ["--client-secret-file", folder / "given"]
         number = len(list(folder.glob("*.log")))
-        part = Part("gatepost setup", command, folder / f"{number}.log", text="garden gate 7\n", cwd=folder, env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+        environment = {"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+        part = Part("gatepost setup", command, folder / f"{number}.log", text="garden gate 7\n", cwd=folder, env=environment)
         self.ends_with_this_test(part)
         return self.sandbox.attends(part, ANN), part.said()

@@ -149,7 +149,8 @@ OF_A_PERSON = (
     Case("too-many-recipients", "sends", nothing, staged=(
         lambda directory: directory.mailbox(ANN).RecipientLimits < 1000, reply("smtp", "RCPT", "452 4.5.3 Too many recipients"))),
     Case("message-too-large", "sends", nothing, staged=(
-        lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20, reply("smtp", ".", "552 5.3.4 Message size exceeds fixed maximum message size"))),
+        lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20,
+        reply("smtp", ".", "552 5.3.4 Message size exceeds fixed maximum message size"))),
     Case("mail-protocol-disabled", "reads", mailbox(ImapEnabled=False), staged=(
         lambda directory: not directory.mailbox(ANN).ImapEnabled,
         reply("imap", "AUTHENTICATE", "{tag} NO IMAP access is disabled for your domain. Please contact your domain administrator"))),
@@ -160,7 +161,8 @@ OF_A_PERSON = (
     Case("graph-too-large", "sends", nothing, outbound="graph", staged=(
         lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20, refused_by_graph("ErrorMessageSizeExceeded"))),
     Case("imap-append-too-large", "keeps a copy", nothing, staged=(
-        lambda directory: directory.mailbox(ANN).MaxReceiveSize < 100 * 2**20, reply("imap", "APPEND", "{tag} NO Maximum size of appendable message has been exceeded"))),
+        lambda directory: directory.mailbox(ANN).MaxReceiveSize < 100 * 2**20,
+        reply("imap", "APPEND", "{tag} NO Maximum size of appendable message has been exceeded"))),
 )
 OF_AN_APP = (
     Case("mailbox-not-connected", "reads", wrong_object_id),
