@@ -201,6 +201,8 @@ mod tests {
                 "Remove-ServicePrincipal -Identity c-1",
                 "New-ServicePrincipal -AppId c-1 -ObjectId o-1",
                 "Add-MailboxPermission -Identity ann@contoso.com -User o-1 -AccessRights FullAccess",
+                "Add-DistributionGroupMember -Identity gatepost-senders -Member ann@contoso.com",
+                "New-ManagementRoleAssignment -App c-1 -Role \"Application SMTP.SendAsApp\" -CustomResourceScope Gatepost",
                 reload
             ]
         );

@@ -19,6 +19,10 @@ address = "ann@contoso.com"
 app = "contoso"
 "#;
 
+/// The one of the guides.
+const PASSWORD: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
+
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
     command.arg("explain").args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
@@ -367,7 +371,8 @@ fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
 fn what_befalls_people_alone_is_not_told_of_an_app_that_acts_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let file = configured(folder.path());
-    let text = std::fs::read_to_string(&file).unwrap();
+    // Nobody types a password of their own where nobody signs in.
+    let text = format!("{CONFIGURATION}password = \"{PASSWORD}\"\n");
     for (grant, is_of_it) in [("", true), ("grant = \"client-credentials\"\nclient-secret = \"x\"\n", false)] {
         std::fs::write(&file, text.replace("[app.contoso]\n", &format!("[app.contoso]\n{grant}"))).unwrap();
         let said = well(&["AADSTS50057", "--config", &file]);

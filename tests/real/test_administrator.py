@@ -130,6 +130,15 @@ class Script(RealTest):
         self.assertEqual(granted(directory)["certificates"], 1, "another installation may live on the one that is there")
         self.assertEqual(len([one for one in warned if "certificate" in one]), 1, warned)
 
+    def test_an_app_that_exchange_has_by_a_wrong_object_id_is_mended(self):
+        script = self.script("--config", str(self.folder / "gatepost.toml"), "--address", ODD, "--grant", "client-credentials")
+        directory = Directory("contoso.example", [ODD])
+        self.made_by_hand(directory)
+        app = directory.applications[0]
+        Administrator(directory).types(f"Connect-ExchangeOnline; New-ServicePrincipal -AppId {app.AppId} -ObjectId {app.Id}")
+        self.runs(script, directory)
+        self.assertEqual(granted(directory), least("client-credentials", "smtp", (), ()))
+
     def test_the_steps_by_hand_give_the_same_rights_in_exchange(self):
         parts = ("is known to Exchange", "full access", "send as", "sends for", "SMTP AUTH")
         for grant, outbound, shared, language in itertools.product(GRANTS, OUTBOUND, ((), (INFO, BOB)), ("en", "ja")):
@@ -189,6 +198,7 @@ class Script(RealTest):
             (folder / "given").write_text(APP_SECRET)
             command += ["--client-secret-file", folder / "given"]
         number = len(list(folder.glob("*.log")))
-        part = Part("gatepost setup", command, folder / f"{number}.log", text="garden gate 7\n", cwd=folder, env={"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+        environment = {"HOME": str(folder), "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+        part = Part("gatepost setup", command, folder / f"{number}.log", text="garden gate 7\n", cwd=folder, env=environment)
         self.ends_with_this_test(part)
         return self.sandbox.attends(part, ANN), part.said()

@@ -20,7 +20,7 @@ from daemon import MAIL_PASSWORD, PORTS, Daemon
 from lab.administrator import Administrator, ways
 from lab.directory import Directory, enterprise_id
 from lab.lab import free_address
-from lab.mirror import Mirror
+from lab.mirror import ALL_TOKENS, Mirror
 from lab.processes import Part, wait_until
 from lab.sandbox import APP_ID, APP_SECRET, USERS, Sandbox
 from lab.values import Refused
@@ -28,6 +28,9 @@ from lab.values import Refused
 ANN, BOB, SHARED = USERS
 PUBLIC_APP = "10000000-0000-4000-8000-000000000001"
 KNOWN = {"policy": "AllowOAuth"}
+# Of over 3 MB, which goes to Graph as a draft.
+ATTACHED = "--x\r\n\r\nserved\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+ATTACHED += ("QUJD" * 18 + "\r\n") * 60_000 + "--x--\r\n"
 
 APP = """
 [app.contoso]
@@ -107,6 +110,24 @@ def reply(protocol, on, text):
     return {protocol: {"answers": [{"on": on, "reply": text, "times": None, "close": False}]}}
 
 
+def refused_by_graph(code, on=None):
+    return {"graph": {"mishap": {"status": 403 if on else 413, "code": code, "retry-after": None, "times": None, "on": on}}}
+
+
+def on_for_the_tenant(directory):
+    """The tenant has SMTP AUTH on, and what refuses is the mailbox by itself, in other words."""
+    directory.transport.set("SmtpClientAuthenticationDisabled", False)
+    directory.change(directory.mailbox(ANN), SmtpClientAuthenticationDisabled=None)
+
+
+def is_not_on(directory):
+    return directory.mailbox(ANN).SmtpClientAuthenticationDisabled is not False
+
+
+def always(directory):
+    return True
+
+
 def nothing(directory):
     """It is so by default."""
 
@@ -128,9 +149,20 @@ OF_A_PERSON = (
     Case("too-many-recipients", "sends", nothing, staged=(
         lambda directory: directory.mailbox(ANN).RecipientLimits < 1000, reply("smtp", "RCPT", "452 4.5.3 Too many recipients"))),
     Case("message-too-large", "sends", nothing, staged=(
-        lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20, reply("smtp", ".", "552 5.3.4 Message size exceeds fixed maximum message size"))),
+        lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20,
+        reply("smtp", ".", "552 5.3.4 Message size exceeds fixed maximum message size"))),
+    Case("mail-protocol-disabled", "reads", mailbox(ImapEnabled=False), staged=(
+        lambda directory: not directory.mailbox(ANN).ImapEnabled,
+        reply("imap", "AUTHENTICATE", "{tag} NO IMAP access is disabled for your domain. Please contact your domain administrator"))),
+    Case("upstream-not-signed-on", "sends", on_for_the_tenant, staged=(
+        is_not_on, reply("smtp", "MAIL", "530 5.7.57 Client not authenticated to send mail. {tail}"))),
+    Case("fresh-token-refused", "sends", on_for_the_tenant, ("", "Either"), doctor=("smtp-refused-alone", ANN), staged=(
+        is_not_on, {"smtp": {"refuse-tokens": ALL_TOKENS}})),
+    Case("graph-too-large", "sends", nothing, outbound="graph", staged=(
+        lambda directory: directory.mailbox(ANN).MaxSendSize < 150 * 2**20, refused_by_graph("ErrorMessageSizeExceeded"))),
     Case("imap-append-too-large", "keeps a copy", nothing, staged=(
-        lambda directory: directory.mailbox(ANN).MaxReceiveSize < 100 * 2**20, reply("imap", "APPEND", "{tag} NO Maximum size of appendable message has been exceeded"))),
+        lambda directory: directory.mailbox(ANN).MaxReceiveSize < 100 * 2**20,
+        reply("imap", "APPEND", "{tag} NO Maximum size of appendable message has been exceeded"))),
 )
 OF_AN_APP = (
     Case("mailbox-not-connected", "reads", wrong_object_id),
@@ -141,6 +173,12 @@ OF_AN_APP = (
     Case("smtp-auth-disabled-mailbox", "sends", mailbox(SmtpClientAuthenticationDisabled=True), ("", "Or", "group")),
     Case("smtp-auth-disabled-mailbox", "sends", granted_in_entra, ("", "Or", "no group")),
     Case("send-as-denied", "sends as the shared one", nothing),
+    Case("fresh-token-refused", "sends", later_mailbox, ("", "Either"), doctor=("smtp-refused-alone", ANN)),
+    Case("security-defaults", "sends", nothing, ("", "group"), staged=(always, reply(
+        "smtp", "AUTH", "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. {tail}"))),
+    Case("graph-draft-denied", "sends a large one", nothing, outbound="graph", staged=(
+        lambda directory: all(one.Role != "Application Mail.ReadWrite" for one in directory.management_roles),
+        refused_by_graph("ErrorAccessDenied", "messages"))),
     Case("send-on-behalf-denied", "sends on behalf of the shared one", nothing),
     Case("graph-access-denied", "sends", later_mailbox, ("", "group"), outbound="graph"),
 )
@@ -174,16 +212,19 @@ class Client:
         who = SHARED if "shared" in what else ANN
         act = {"sends": self.sends, "reads": self.reads, "fetches": self.fetches, "keeps": self.keeps}[what.split()[0]]
         try:
-            act(who, *(["on behalf"] if "on behalf" in what else []))
+            act(who, *(word for word in ("on behalf", "large") if word in what))
         except (smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto) as error:
             return str(error)
         return ""
 
-    def sends(self, sender, on_behalf=False):
-        envelope, more = (ANN, f"Sender: {ANN}\r\n") if on_behalf else (sender, "")
+    def sends(self, sender, how=""):
+        envelope, more = (ANN, f"Sender: {ANN}\r\n") if how == "on behalf" else (sender, "")
+        body = ATTACHED if how == "large" else "served\r\n"
+        if how == "large":
+            more += 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="x"\r\n'
         with smtplib.SMTP(self.address, PORTS["off"]["smtp"], timeout=60) as smtp:
             smtp.login(ANN, MAIL_PASSWORD)
-            smtp.sendmail(envelope, [BOB], f"From: {sender}\r\n{more}To: {BOB}\r\nSubject: served\r\n\r\nserved\r\n")
+            smtp.sendmail(envelope, [BOB], f"From: {sender}\r\n{more}To: {BOB}\r\nSubject: served\r\n\r\n{body}")
 
     def reads(self, who):
         with imaplib.IMAP4(self.address, PORTS["off"]["imap"], timeout=60) as imap:

@@ -251,8 +251,11 @@ fn mailboxes_of_it(page: &mut String, words: &ScriptWords) {
     let _ = write!(
         page,
         "# {enterprise}\n\
-         if (-not (Get-ServicePrincipal | Where-Object AppId -eq $app.AppId)) {{\n  \
-           $null = New-ServicePrincipal -AppId $app.AppId -ObjectId $enterprise.Id -DisplayName 'Gatepost'\n}}\n\
+         $known = Get-ServicePrincipal | Where-Object AppId -eq $app.AppId\n\
+         if ($known -and $known.ObjectId -ne $enterprise.Id) {{\n  \
+           Remove-ServicePrincipal -Identity $app.AppId -Confirm:$false\n  \
+           $known = $null\n}}\n\
+         if (-not $known) {{ $null = New-ServicePrincipal -AppId $app.AppId -ObjectId $enterprise.Id -DisplayName 'Gatepost' }}\n\
          # {mailboxes}\n\
          foreach ($one in @($mailbox) + $others) {{\n  \
            $null = Add-MailboxPermission -Identity $one -User $enterprise.Id -AccessRights FullAccess\n}}\n\

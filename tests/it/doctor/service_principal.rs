@@ -33,6 +33,10 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
             &format!("Remove-ServicePrincipal -Identity {CONFIDENTIAL_CLIENT}"),
             &command,
             &format!("Add-MailboxPermission -Identity {ANN} -User {id} -AccessRights FullAccess"),
+            &format!("Add-DistributionGroupMember -Identity gatepost-senders -Member {ANN}"),
+            &format!(
+                "New-ManagementRoleAssignment -App {CONFIDENTIAL_CLIENT} -Role \"Application SMTP.SendAsApp\" -CustomResourceScope Gatepost"
+            ),
             &staged.gatepost("run"),
         ],
         "in the order in which they help"

@@ -10,7 +10,8 @@ import uuid
 from .values import Refused, Thing
 
 GRAPH, EXCHANGE = "00000003-0000-0000-c000-000000000000", "00000002-0000-0ff1-ce00-000000000000"
-DELEGATED = ("IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send", "Mail.Send", "Mail.ReadWrite", "offline_access", "openid", "profile", "User.Read")
+# Those of Exchange first.
+DELEGATED = ("IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send", "Mail.Send", "Mail.ReadWrite", "offline_access", "openid", "profile")
 OF_APPS = ("IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp", "full_access_as_app")
 TENANT_ID = "c0ffee00-0000-4000-8000-00000000cafe"  # as the sandbox has it
 # Names of a cloud in Connect-MgGraph and in Connect-ExchangeOnline.

@@ -175,7 +175,10 @@ def new_scope(session, Name, RecipientRestrictionFilter):
 
 @exchange("Get-ManagementRoleAssignment")
 def get_roles(session, Role):
-    return [one for one in session.directory.management_roles if one.Role == only(Role, *ROLES)]
+    """Whoever may hand the role out is among them."""
+    only(Role, *ROLES)
+    handing_out = Thing("management role assignment", Role=Role, RoleAssigneeName="Organization Management", CustomResourceScope=None)
+    return [handing_out, *(one for one in session.directory.management_roles if one.Role == Role)]
 
 
 @exchange("New-ManagementRoleAssignment")
