@@ -64,7 +64,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             let (host, port) = server(text).unzip();
             Known {
                 address: address(text, "account").or_else(|| told("address")),
-                mailbox: told("mailbox"),
+                mailbox: address(text, "mailbox").or_else(|| told("mailbox")),
                 smtp_user: smtp_user.or_else(|| told("smtp-user")),
                 who_signs_on: person.or_else(|| told("who-signs-on")),
                 is_app_only,
