@@ -313,11 +313,12 @@ mod tests {
         let consent = "https://login.microsoftonline.com/t/adminconsent?client_id=c";
         let (login, reload) = ("gatepost login ann@contoso.com", "sudo systemctl reload gatepost");
         let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
+        let script = &*format!("{setup} --print-script -");
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             for (entry, block) in [
-                (CONSENT_MISSING, [one, consent, reload, two, login]),
-                (GRAPH_CONSENT_MISSING, [one, consent, reload, two, login]),
-                (CONDITIONAL_ACCESS, [one, reload, two, setup, reload]),
+                (CONSENT_MISSING, &[one, consent, reload, two, login][..]),
+                (GRAPH_CONSENT_MISSING, &[one, consent, reload, two, login]),
+                (CONDITIONAL_ACCESS, &[one, reload, two, script, setup, reload]),
             ] {
                 assert_eq!(block_of(entry, lang), block, "{}", entry.id);
             }

@@ -192,6 +192,8 @@ async fn a_client_writes_to_its_recipients_and_the_upstream_never_hears_of_other
     let upstream = world.said_upstream("smtp");
     assert!(!upstream.contains("eve") && !upstream.contains("other@"), "{upstream}");
     assert!(!journal().lines(&["recipient refused", "client=\"limited\"", "eve@elsewhere.example"]).is_empty());
+    let named = r#"`recipients` of `[[client]] name = \"limited\"`"#;
+    assert!(!journal().lines(&["RCPT refused", "id=\"recipient-not-allowed\"", named]).is_empty());
 }
 
 #[tokio::test]
