@@ -182,7 +182,7 @@ pub(super) fn cloud_at(login_host: &str) -> Option<&'static str> {
 pub(super) fn cloud_of(step: &str) -> Option<&'static str> {
     let connecting = connecting(step).next()?;
     let is_named = |name: &str| connecting.split(' ').any(|word| word == name);
-    let named = CLOUDS.iter().find(|(_, graph, exchange, _)| is_named(*graph) || is_named(*exchange));
+    let named = CLOUDS.iter().find(|(_, graph, exchange, _)| is_named(graph) || is_named(exchange));
     Some(named.or(CLOUDS.first())?.0)
 }
 

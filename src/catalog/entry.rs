@@ -12,10 +12,7 @@ use super::{
     moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{
-    Fault, Kind, Lang, Owner, Protocol,
-    invocation::{self, gatepost},
-};
+use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]

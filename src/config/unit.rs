@@ -73,8 +73,8 @@ impl Unit {
 
     /// The file of which systemd makes what it lends to the service alone under this name.
     pub fn source(&self, lent: &str) -> Option<PathBuf> {
-        let all = self.all("LoadCredential").into_iter().filter_map(|one| one.split_once(':'));
-        let file = all.filter(|(name, _)| *name == lent).next_back()?.1;
+        let mut all = self.all("LoadCredential").into_iter().filter_map(|one| one.split_once(':'));
+        let file = all.rfind(|(name, _)| *name == lent)?.1;
         (is_plain(file) && file.starts_with('/')).then(|| file.into())
     }
 

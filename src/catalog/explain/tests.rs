@@ -178,15 +178,16 @@ fn the_most_particular_word_of_an_answer_counts() {
     assert_eq!(means(graph), ["send-as-denied"]);
 }
 
-/// What is of another fault, is empty or could move a cursor is not repeated as ours.
+/// What is of another fault, or has a cursor moved, tells nothing.
 #[test]
-fn the_step_of_a_line_is_that_of_its_fault_in_one_line() {
+fn the_step_of_a_line_tells_of_its_own_fault_alone() {
     let [denied, other] = ["send-as-denied", "queue-full"].map(|id| crate::catalog::find(id).unwrap());
     let line = |next: &str| format!("WARN refused: no [send-as-denied] account=\"ann@x\" next=\"{next}\"");
-    assert_eq!(advice(&line("Do it."), denied).as_deref(), Some("Do it."));
-    assert_eq!(advice(&line("Do it."), other), None);
-    for odd in ["", "Do\\nthis.", "\\u001b[31mDo it."] {
-        assert_eq!(advice(&line(odd), denied), None, "{odd:?}");
+    let address = |next: &str, entry| filled_in(&line(next), entry).known.address;
+    assert_eq!(address("`gatepost doctor ann@x.example`", denied).as_deref(), Some("ann@x.example"));
+    assert_eq!(address("`gatepost doctor ann@x.example`", other), None);
+    for odd in ["", "gatepost doctor ann@x.example", "`gatepost doctor \\u001b[31mann@x.example`"] {
+        assert_eq!(address(odd, denied), None, "{odd:?}");
     }
 }
 

@@ -63,6 +63,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             let (host, port) = server(text).unzip();
             Known {
                 address: address(text, "account").or(told.address),
+                mailbox: address(text, "mailbox").or(told.mailbox),
                 smtp_user: smtp_user.or(told.smtp_user),
                 who_signs_on: person.or(told.who_signs_on),
                 is_app_only: is_app_only.or(told.is_app_only),
