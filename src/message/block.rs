@@ -130,6 +130,11 @@ impl<'a> Block<'a> {
         self.bytes.get(field.value.clone()).unwrap_or_default()
     }
 
+    /// Lines, and none of them a field.
+    pub(super) fn is_text(&self) -> bool {
+        !self.fields.iter().any(|field| self.is_sound(field))
+    }
+
     /// Whether the field has a name that everybody takes for one.
     pub(super) fn is_sound(&self, field: &Field) -> bool {
         self.bytes.get(field.all.start..field.value.start).is_some_and(|head| is_name(without_colon(head)))

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     address_fields,
-    block::{Block, Edits, Field, Name, header_end},
+    block::{Block, Edits, Name, header_end},
     force,
     headers::unstuffed,
     long_lines, missing,
@@ -52,6 +52,7 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
     }
     let mut plain = unstuffed(head);
     let mut is_changed = false;
+    let is_text = Block::cut(&plain).is_text();
     for pass in PASSES {
         let mut edits = Edits::default();
         pass(&Block::cut(&plain), orders, &mut edits, &mut mended.repairs);
@@ -60,7 +61,7 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
             is_changed = true;
         }
     }
-    if is_changed {
+    if is_changed && (is_text || header_end(&plain, 0).is_none()) {
         plain = closed(plain);
     }
     mended.awaits_body = orders.repair && Block::cut(&plain).lacks(Name::ContentType);
@@ -69,16 +70,11 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
 }
 
 /// Where a message begins with its text, or has no empty line before it, the fields that were added would be taken for
-/// text or the text for fields: the line between them (RFC 5322 2.1) is put in. Also where the first empty line is one
-/// of the text: no field stands between that and the line that is none.
+/// text or the text for fields: the line between them (RFC 5322 2.1) is put in. The first empty line of a text with
+/// paragraphs is its own.
 fn closed(mut plain: Vec<u8>) -> Vec<u8> {
-    let block = Block::cut(&plain);
-    let end = block.end();
-    let is_closed = header_end(&plain, 0).map_or(end == plain.len(), |closes| {
-        let goes_on = |field: &Field| (end..closes).contains(&field.all.start) && block.is_sound(field);
-        end + b"\r\n".len() >= closes || block.fields.iter().any(goes_on)
-    });
-    if !is_closed {
+    let end = Block::cut(&plain).end();
+    if plain.get(end..).is_some_and(|text| !text.is_empty() && text != b"\r\n") {
         plain.splice(end..end, *b"\r\n");
     }
     plain

@@ -419,14 +419,12 @@ fn text_without_a_header_or_an_empty_line_stays_text() {
 
 #[test]
 fn a_text_with_paragraphs_and_without_a_header_is_closed_ahead_of_its_first_line() {
-    for (before, text) in
-        [("", "Disk full on srv1\n"), ("", "Disk full\non srv1:\n"), ("Subject: x\n", "Disk full on srv1\n")]
-    {
-        let mended = mend(wire(&format!("{before}{text}")).as_bytes(), &orders());
+    for text in ["Disk full on srv1\n", "Disk full\non srv1: /var\n"] {
+        let mended = mend(wire(text).as_bytes(), &orders());
         let whole = String::from_utf8(mended.head.unwrap()).unwrap().replace("\r\n", "\n");
         let (head, rest) = whole.split_once("\n\n").expect("an empty line between them");
         assert_eq!(rest, format!("{text}\n"));
-        assert!(head.starts_with(before) && head.contains("Date: ") && head.contains("Message-ID: "), "{head}");
+        assert!(head.contains("Date: ") && head.contains("Message-ID: "), "{head}");
         let again = mend(whole.replace('\n', "\r\n").as_bytes(), &orders());
         assert!(again.head.is_none(), "{again:?}");
     }

@@ -104,13 +104,11 @@ impl Checker<'_> {
         }
         let KeySource::File(file) = KeySource::of(store) else { return };
         let key = table.field("key-file");
-        let found = match store::is_one_file(&file, database) {
-            true => Err(StoreError::KeyFormat { key: file.display().to_string(), why: "is the database".into() }),
-            false => store::read_key(&file),
-        };
+        // Nor is the database read as a key, where one is written in the place of the other.
+        let found = (!store::is_one_file(&file, database)).then(|| store::read_key(&file));
         match found {
-            Ok(Some(_)) if is_in_open_folder(&file) => self.warn_if_open(&key, &file),
-            Err(StoreError::KeyFormat { .. }) => {
+            Some(Ok(Some(_))) if is_in_open_folder(&file) => self.warn_if_open(&key, &file),
+            None | Some(Err(StoreError::KeyFormat { .. })) => {
                 let hint = "a key is 32 bytes, or their base64 as one line: put the right one back, or name another \
                             `key-file` in [store]";
                 self.error(&key, format!("{} holds no key", file.display()), hint);
