@@ -90,6 +90,7 @@ const OPEN: &[&str] = &[
     "src/config/fingerprint.rs",  // roots, which are of the configuration
     "src/config/mod.rs",          // the configuration
     "src/config/model.rs",        // the console's token, beside the key
+    "src/config/unit.rs",         // units of systemd
     "src/store/backup.rs",        // a copy
     "src/store/lock.rs",          // the lock beside the database
     "src/store/private_file.rs",  // secrets, what is made, and directories
