@@ -12,7 +12,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 52] = [
     "account",
     "address",
     "admin-consent-page",
@@ -37,6 +37,8 @@ const NAMES: [&str; 49] = [
     "mailbox",
     "needed",
     "object-id",
+    "other-proxy-file-line",
+    "other-proxy-line",
     "outbound",
     "permissions",
     "port",
@@ -55,6 +57,7 @@ const NAMES: [&str; 49] = [
     "sender",
     "sender-domain",
     "set-clock",
+    "signed-in-as",
     "smtp-user",
     "start",
     "stop",
@@ -108,6 +111,8 @@ pub struct Known {
     pub smtp_user: Option<String>,
     /// Who signs in, and whose right it is that the mail server looks at. Nobody where an app acts by itself.
     pub who_signs_on: Option<String>,
+    /// Who signed in, where that is somebody else.
+    pub signed_in_as: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
@@ -258,6 +263,8 @@ impl Known {
             "object-id" => word(&self.object_id),
             // Where nothing is known of the account, that which needs no more than Graph.
             "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
+            "other-proxy-file-line" => Some(self.proxy_file_line(self.other_proxy_name())),
+            "other-proxy-line" => Some(format!("{} = \"{}\"", self.other_proxy_name(), self.proxy_with_login())),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
@@ -268,7 +275,7 @@ impl Known {
                 let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
                 Some(place.map_or_else(|| self.value("proxy-key"), str::to_owned))
             }
-            "proxy-file-line" => Some(self.proxy_file_line()),
+            "proxy-file-line" => Some(self.proxy_file_line(self.proxy_name())),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),
             "proxy-with-login" => Some(self.proxy_with_login()),
             "reload" => Some(invocation::reload()),
@@ -278,6 +285,7 @@ impl Known {
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
+            "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start_in_general()),
             "stop" => Some(invocation::stop_the_other()),
@@ -404,10 +412,15 @@ impl Known {
             .map_or("http-proxy", |_| "mail-proxy")
     }
 
+    /// The one that may name the same proxy.
+    fn other_proxy_name(&self) -> &'static str {
+        if self.proxy_name() == "http-proxy" { "mail-proxy" } else { "http-proxy" }
+    }
+
     /// Where the URL stands in a file of its own, which may be so already.
-    fn proxy_file_line(&self) -> String {
+    fn proxy_file_line(&self, name: &str) -> String {
         let of_file = self.proxy.as_ref().filter(|via| via.key.ends_with("-file") && is_harmless_path(&via.place));
-        format!("{}-file = \"{}\"", self.proxy_name(), of_file.map_or("<file>", |via| &via.place))
+        format!("{name}-file = \"{}\"", of_file.map_or("<file>", |via| &via.place))
     }
 
     fn harmless_proxy(&self) -> Option<&Via> {

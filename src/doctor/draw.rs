@@ -314,9 +314,10 @@ mod tests {
         let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
         for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
             for (entry, block) in [
-                (CONSENT_MISSING, [one, consent, reload, two, login]),
-                (GRAPH_CONSENT_MISSING, [one, consent, reload, two, login]),
-                (CONDITIONAL_ACCESS, [one, reload, two, setup, reload]),
+                (CONSENT_MISSING, &[one, consent, reload, two, login][..]),
+                (GRAPH_CONSENT_MISSING, &[one, consent, reload, two, login]),
+                // What is to be done behind it, it says itself.
+                (CONDITIONAL_ACCESS, &[one, reload, two, setup]),
             ] {
                 assert_eq!(block_of(entry, lang), block, "{}", entry.id);
             }

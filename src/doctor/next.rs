@@ -23,6 +23,8 @@ pub(super) struct Who {
     pub smtp_user: Option<String>,
     /// Who signs in.
     pub identity: Option<String>,
+    /// See [`Known::signed_in_as`].
+    pub signed_in_as: Option<String>,
     pub app: Option<String>,
     pub provider: Option<String>,
     pub tenant: Option<String>,
@@ -87,6 +89,7 @@ impl Who {
             mailbox: self.imap_user.clone(),
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
+            signed_in_as: self.signed_in_as.clone(),
             sender: self.sender.clone(),
             device_address: self.device_address.clone(),
             send_as: self.send_as.clone(),
@@ -212,10 +215,9 @@ mod tests {
         let done: Vec<_> = told.step().deeds().into_iter().map(|deed| deed.text().to_owned()).collect();
         let deeds = [
             "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes",
-            "sudo systemctl reload gatepost",
             "client-secret-file = \"/etc/gatepost/secret\"",
-            "sudo systemctl reload gatepost",
             "secret-expires = 2027-11-29",
+            "sudo systemctl reload gatepost",
         ];
         assert_eq!(done, deeds, "what proves the secret stands first, and what is written is what TOML reads");
         assert_eq!(told.shell, None, "there is no cmdlet");
