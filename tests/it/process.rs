@@ -83,6 +83,11 @@ impl Program {
         found(&said.unwrap_or_else(|_| panic!("it never says {words:?}")).expect("it runs")).unwrap()
     }
 
+    /// The first line of its log with this word, once it is there.
+    pub async fn logs(&self, word: &str) -> String {
+        self.says(0, &[word]).await
+    }
+
     /// Where its console is, once it said so.
     pub async fn console(&self) -> SocketAddr {
         const AT: &str = "console, status and metrics on http://";

@@ -351,3 +351,23 @@ fn what_more_clients_do_wrong_than_are_remembered_is_not_past_by_those() {
     }
     assert_eq!(recent.list()[0].worked_again_at, None, "of the first nobody knows");
 }
+
+#[test]
+fn what_waited_for_a_sign_in_is_over_once_somebody_signed_in_and_nothing_else_is() {
+    let fault = |id, kind, stage| Fault::new(kind, crate::base::Owner::User, id, "no").at(stage);
+    let recent = Recent::default();
+    for (id, kind, stage) in [
+        ("mfa-required", Kind::SignInNeeded, Stage::FetchingToken),
+        ("conditional-access", Kind::IdentityRefused, Stage::FetchingToken),
+        ("token-refused", Kind::IdentityRefused, Stage::SigningOn),
+    ] {
+        recent.push(Protocol::Imap, "ann@x", None, &fault(id, kind, stage));
+    }
+    let stands = |signed_in: i64| {
+        let at = Timestamp::from_second(i64::try_from(now()).unwrap() + signed_in).unwrap();
+        let all = recent.list().into_iter().map(|one| one.since(Some(at)));
+        all.filter(|one| one.worked_again_at.is_none()).map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(stands(-60), ["mfa-required", "conditional-access", "token-refused"], "it was before");
+    assert_eq!(stands(60), ["conditional-access", "token-refused"]);
+}
