@@ -96,8 +96,9 @@ impl<'a> Denied<'a> {
             Claims::Theirs => (SEND_AS_DENIED, "Send As", send_as),
         };
         let user = &account.smtp_user;
+        let of_app = if account.sign_in.app.grant.is_app_only() { "the app of " } else { "" };
         let line = format!(
-            "{user} has no {right} right on {address}; an administrator runs: {command}{whose} [gatepost {}]",
+            "{of_app}{user} has no {right} right on {address}; an administrator runs: {command}{whose} [gatepost {}]",
             entry.id
         );
         (entry.fault().detail(format!("{user} as {address}: {command}{whose}")).of_sender(address), line)
@@ -115,7 +116,23 @@ fn is_harmless(address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::{self, Surroundings};
+
+    #[test]
+    fn where_an_app_acts_by_itself_it_is_the_app_that_lacks_the_right_and_is_given_it() {
+        const FILE: &str = "[app.x]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \"c\"\nclient-secret = \"s\"\n\
+                            grant = \"client-credentials\"\n[[account]]\naddress = \"ann@contoso.com\"\napp = \"x\"\n\
+                            password = \"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ\"\n";
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        let account = &config.accounts[0];
+        let (_, line) = Denied::in_envelope("info@contoso.com", account).unwrap().explained(account, Some("o-1"));
+        assert!(line.starts_with("the app of ann@contoso.com has no Send As right on info@contoso.com; "), "{line}");
+        assert!(line.contains("-Identity info@contoso.com -Trustee o-1 "), "{line}");
+    }
 
     #[test]
     fn no_command_is_made_of_an_address_that_a_shell_reads_otherwise() {

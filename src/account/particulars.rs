@@ -79,6 +79,7 @@ impl Account {
             mailbox: Some(self.imap_user.clone()),
             smtp_user: Some(self.smtp_user.clone()),
             who_signs_on: Some(self.sign_in.identity.clone()),
+            signed_in_as: occasion.sign_in.and_then(|state| state.somebody_else(&self.sign_in)).map(str::to_owned),
             sender: occasion.sender.map(str::to_owned),
             client: occasion.client.map(str::to_owned),
             send_as: Some(self.send_as_in_table()),

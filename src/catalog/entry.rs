@@ -116,7 +116,7 @@ fn beside([en, ja]: [&str; 2], lang: Lang) -> String {
 }
 
 /// Behind a step that has ways, what holds for all of them has a label of its own: else it would be a part of the last.
-fn put_behind(next: &mut String, said: &str, lang: Lang) {
+pub fn put_behind(next: &mut String, said: &str, lang: Lang) {
     let label = beside(WHICHEVER, lang);
     match (has_ways(next) && !next.contains(&label), lang) {
         (true, _) => next.push_str(&label),
@@ -189,39 +189,53 @@ pub fn consent_in_entra(known: &Known, lang: Lang) -> String {
     })
 }
 
+const OBJECT_ID: &str = "object-id";
+
 /// What nobody here knows of an account: where it is found, and whether `gatepost doctor` shows it.
-const FOUND: [(&str, &str, &str, bool); 6] = [
+const FOUND: [(&str, &str, &str, bool); 7] = [
     (
         "admin-consent-page",
         "where an administrator consents to the app at this provider",
-        "このプロバイダーで、管理者がアプリに同意するページ",
+        "このプロバイダーで、管理者がアプリに同意するページです",
         false,
     ),
     (
-        "object-id",
+        OBJECT_ID,
         "Entra > Enterprise applications > the app > Object ID",
-        "Entra の「エンタープライズアプリケーション」>（アプリ）>「オブジェクト ID」",
+        "Entra の「エンタープライズアプリケーション」>（アプリ）>「オブジェクト ID」にあります",
         true,
     ),
     ("permissions", "", "", true),
     ("pid", "", "", true),
-    ("proxy", "`http-proxy` or `mail-proxy` of `[network]`", "`[network]` の `http-proxy` または `mail-proxy`", false),
-    ("sender", "the sender that the log names", "ログにある差出人", false),
+    (
+        "proxy",
+        "`http-proxy` or `mail-proxy` of `[network]`",
+        "`[network]` の `http-proxy` または `mail-proxy` の値です",
+        false,
+    ),
+    ("sender", "the sender that the log names", "ログにある差出人です", false),
+    (
+        "signed-in-as",
+        "who signed in, as `gatepost status` has it",
+        "サインインした人で、`gatepost status` が示します",
+        false,
+    ),
 ];
 
-fn stand_ins(next: &str, known: &Known, lang: Lang) -> String {
+/// `has_token`: there is one that `gatepost doctor` can look into.
+fn stand_ins(next: &str, known: &Known, has_token: bool, lang: Lang) -> String {
     let (shows, or) = match lang {
         Lang::En => ("shown by `gatepost doctor {address}`", "; or "),
         Lang::Ja => ("`gatepost doctor {address}` が示します", "。または "),
     };
     let told =
         FOUND.iter().filter(|(name, ..)| next.contains(&stand_in(name))).filter_map(|(name, en, ja, is_shown)| {
+            let is_shown = *is_shown && !known.is_doctors && (has_token || *name != OBJECT_ID);
             let elsewhere = if lang == Lang::En { *en } else { *ja };
-            let places =
-                [(*is_shown && !known.is_doctors).then_some(shows), Some(elsewhere).filter(|at| !at.is_empty())];
+            let places = [is_shown.then_some(shows), Some(elsewhere).filter(|at| !at.is_empty())];
             let places: Vec<&str> = places.into_iter().flatten().collect();
             let (name, places) = (stand_in(name), Some(places.join(or)).filter(|places| !places.is_empty())?);
-            Some(if lang == Lang::En { format!(" {name}: {places}.") } else { format!("{name}：{places}。") })
+            Some(if lang == Lang::En { format!(" {name}: {places}.") } else { format!("{name} は、{places}。") })
         });
     known.fill(&told.collect::<String>())
 }
@@ -303,7 +317,9 @@ impl Entry {
         if known.is_in_general && self.is_about_a_sign_in(known) && !next.contains(" login ") {
             put_behind(&mut next, &signs_in_then(known, lang), lang);
         }
-        let found = stand_ins(&next, known, lang);
+        // What the provider refuses, there is none for.
+        let has_token = self.layer != "token" || self.doctor_tells;
+        let found = stand_ins(&next, known, has_token, lang);
         if !found.is_empty() {
             put_behind(&mut next, &found, lang);
         }

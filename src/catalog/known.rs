@@ -15,7 +15,7 @@ use crate::base::{
 };
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 52] = [
+pub(super) const NAMES: [&str; 55] = [
     "account",
     "address",
     "admin-consent-page",
@@ -42,6 +42,8 @@ pub(super) const NAMES: [&str; 52] = [
     "needed",
     "object-id",
     "open-port-says",
+    "other-proxy-file-line",
+    "other-proxy-line",
     "outbound",
     "permissions",
     "port",
@@ -60,6 +62,7 @@ pub(super) const NAMES: [&str; 52] = [
     "sender",
     "sender-domain",
     "set-clock",
+    "signed-in-as",
     "smtp-user",
     "start",
     "stop",
@@ -116,6 +119,8 @@ pub struct Known {
     pub smtp_user: Option<String>,
     /// Who signs in, and whose right it is that the mail server looks at. Nobody where an app acts by itself.
     pub who_signs_on: Option<String>,
+    /// Who signed in, where that is somebody else.
+    pub signed_in_as: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
@@ -256,6 +261,8 @@ impl Known {
             "open-port-says" => Some(if self.harmless_proxy().is_some() { "200" } else { "Connected to" }.to_owned()),
             // Where nothing is known of the account, that which needs no more than Graph.
             "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
+            "other-proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.other_proxy_name())),
+            "other-proxy-line" => Some(format!("{} = \"{}\"", self.other_proxy_name(), self.proxy_with_login())),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
             "port" => self.port.map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
@@ -273,6 +280,7 @@ impl Known {
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
+            "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
@@ -456,6 +464,11 @@ impl Known {
             .map(|via| via.key)
             .filter(|key| key.starts_with("mail-"))
             .map_or("http-proxy", |_| "mail-proxy")
+    }
+
+    /// The one that may name the same proxy.
+    fn other_proxy_name(&self) -> &'static str {
+        if self.proxy_name() == "http-proxy" { "mail-proxy" } else { "http-proxy" }
     }
 
     fn harmless_proxy(&self) -> Option<&Via> {

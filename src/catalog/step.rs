@@ -109,6 +109,32 @@ impl Step {
         has_begun
     }
 
+    /// One for all, where they differ by nothing but commands: each of these in its place.
+    pub fn in_common(all: &[Self]) -> Option<Self> {
+        let (first, others) = all.split_first()?;
+        let is_alike = |one: &Self| {
+            (one.label, one.lines.len(), one.ways.len()) == (first.label, first.lines.len(), first.ways.len())
+        };
+        if !others.iter().all(is_alike) {
+            return None;
+        }
+        let mut lines: Vec<Line> = Vec::new();
+        for at in 0..first.lines.len() {
+            let mut here: Vec<&Line> = Vec::new();
+            for line in all.iter().filter_map(|one| one.lines.get(at)) {
+                here.extend((!here.contains(&line)).then_some(line));
+            }
+            if here.len() > 1 && here.iter().any(|line| line.command().is_none()) {
+                return None;
+            }
+            lines.extend(here.into_iter().cloned());
+        }
+        let way =
+            |at: usize| Self::in_common(&all.iter().filter_map(|one| one.ways.get(at).cloned()).collect::<Vec<_>>());
+        let ways = (0..first.ways.len()).map(way).collect::<Option<Vec<_>>>()?;
+        Some(Self { label: first.label, lines, ways })
+    }
+
     /// What is done as it stands, of all ways.
     pub fn deeds(&self) -> Vec<&Deed> {
         let own = self.lines.iter().filter_map(Line::deed);
@@ -278,6 +304,22 @@ mod tests {
         let laid_out = "方法1：再度サインインしてください：\n      gatepost login ann@contoso.com\n方法2：\n      sudo systemctl reload gatepost\n  \
                         を実行してください。\n  数分かかります。";
         assert_eq!(drawn(text), laid_out);
+    }
+
+    #[test]
+    fn steps_that_differ_by_commands_alone_are_one_with_each_of_these_in_its_place() {
+        let step = |switch: &str, then: &str| {
+            Step::of(&format!(
+                "(1) Look: `Get-CASMailbox -Identity x`. (2) Allow it: `Set-CASMailbox -Identity x {switch}`. Then: {then}."
+            ))
+        };
+        let [smtp, imap] =
+            ["-SmtpClientAuthenticationDisabled $false", "-ImapEnabled $true"].map(|one| step(one, "wait"));
+        let both = Step::in_common(&[smtp.clone(), imap.clone(), smtp.clone()]).unwrap();
+        let deeds: Vec<&str> = both.deeds().into_iter().map(Deed::text).collect();
+        assert_eq!(deeds.len(), 3, "{deeds:?}");
+        assert!(deeds[1].contains("-Smtp") && deeds[2].contains("-Imap"), "{deeds:?}");
+        assert_eq!(Step::in_common(&[smtp, step("-ImapEnabled $true", "do not wait")]), None);
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub(super) fn unanswered(
 ) -> Failure {
     let holder = store::holder(&config.store);
     if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)) {
-        let known = Known { running_file: Some(other.display().to_string()), ..Known::default() };
+        let address = config.accounts.first().map(|account| account.address.clone());
+        let known = Known { address, running_file: Some(other.display().to_string()), ..Known::default() };
         return of_entry(CONFIGURATION_OF_ANOTHER_DAEMON, &known, language::current());
     }
     let hangs = matches!(cause, Some(Unanswered::Silent(_))) && holder.is_some_and(|holder| holder.is_within_reach);

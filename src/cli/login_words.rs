@@ -226,7 +226,7 @@ impl Said<'_> {
                 match used {
                     Used::AtOnce => "動作中のデーモンがすぐに使用します。".to_owned(),
                     Used::OnceOneRuns => {
-                        format!("これを使用するデーモンはまだ動いていません。`{}` で起動します。", start())
+                        format!("これを使用するデーモンはまだ動いていません。`{}` で起動してください。", start())
                     }
                     Used::Never => String::new(),
                 }

@@ -18,13 +18,13 @@ use super::{
     entry::{Bare, form_is_old, not_found},
     look::{Frame, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
-    status::{AccountStatus, Companions, somebody_else},
+    status::{AccountStatus, Companions},
     words::Words,
 };
 use crate::{
     account::{Account, Occasion, local_password::Told},
     base::{Lang, Secret},
-    catalog::{self, Entry, token::CLIENT_SECRET_EXPIRED},
+    catalog::{self, Entry, Known, token::CLIENT_SECRET_EXPIRED},
     net::{own_uid, peer_uid},
     oauth::{Phase, SignInState},
 };
@@ -61,8 +61,8 @@ struct ToldFault {
 }
 
 impl ToldFault {
-    fn new(entry: &Entry, detail: &str, lang: Lang, account: &Account, occasion: &Occasion<'_>) -> Self {
-        let words = entry.told(lang, &account.known(occasion));
+    fn new(entry: &Entry, detail: &str, lang: Lang, known: &Known) -> Self {
+        let words = entry.told(lang, known);
         let whose_turn = catalog::owner(entry.owner, lang);
         let next = words.whole_step();
         Self { id: entry.id, cause: words.cause, next, avoid: words.avoid, whose_turn, detail: detail.to_owned() }
@@ -123,7 +123,7 @@ impl AccountRow {
         let helps = matches!(status.phase(), Phase::SignInNeeded | Phase::Refused) && status.refused_ways.is_empty();
         status.note_refusals(console, account);
         let (phase, state) = (status.phase(), status.sign_in.as_ref());
-        let other = state.and_then(|state| somebody_else(account, state));
+        let other = state.and_then(|state| state.somebody_else(&account.sign_in));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
         // A mailbox that opens for somebody else is not well, nor is one that has another way out.
         let is_unwell = warning.is_some() || state.is_some_and(|state| state.graph_fault.is_some());
@@ -227,13 +227,9 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
             // The page's own script only asks whether it is over.
             Progress::Done(end) => done = Some(end.view(!look.follows, look.lang)),
             Progress::Failed(verdict) => {
-                failed = Some(ToldFault::new(
-                    verdict.entry,
-                    &verdict.detail,
-                    look.lang,
-                    account,
-                    &Occasion::of_sign_in(None),
-                ))
+                let known = account.known(&Occasion::of_sign_in(None));
+                let known = Known { signed_in_as: verdict.signed_in_as.clone(), ..known };
+                failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, &known));
             }
         }
     }
@@ -244,8 +240,9 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault
-            .and_then(|(id, occasion)| Some(ToldFault::new(catalog::find(id)?, "", look.lang, account, &occasion))),
+        fault: fault.and_then(|(id, occasion)| {
+            Some(ToldFault::new(catalog::find(id)?, "", look.lang, &account.known(&occasion)))
+        }),
         is_waiting: open.is_some(),
         open,
         trouble,

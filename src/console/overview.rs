@@ -171,8 +171,9 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
     let sign_in = account.as_ref().and_then(|account| console.keepers.state(&account.sign_in));
     let (cause, next, avoid) = match told(fault.id, lang, account.as_deref(), &occasion(&fault, sign_in.as_ref())) {
         Some(words) => (words.cause.clone(), words.whole_step(), words.avoid),
-        None => (fault.text, String::new(), None),
+        None => (fault.text.clone(), String::new(), None),
     };
+    let fault = fault.since(sign_in.and_then(|state| state.signed_in_at));
     FaultRow {
         at: fault.at,
         times: fault.times,

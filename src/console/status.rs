@@ -95,7 +95,7 @@ impl FaultStatus {
         let sign_in = account.as_ref().and_then(|account| states.get(account.sign_in.key().as_str()).copied());
         let explained = Explained::of(seen.id, account.as_deref(), &occasion(&seen, sign_in));
         seen.client = rule(&seen).map(str::to_owned);
-        Self { seen, explained }
+        Self { seen: seen.since(sign_in.and_then(|state| state.signed_in_at)), explained }
     }
 }
 
@@ -191,7 +191,7 @@ pub struct ListenerStatus {
 
 impl AccountStatus {
     pub fn new(account: &Account, sign_in: Option<SignInState>) -> Self {
-        let other = sign_in.as_ref().and_then(|state| somebody_else(account, state)).map(str::to_owned);
+        let other = sign_in.as_ref().and_then(|state| state.somebody_else(&account.sign_in)).map(str::to_owned);
         let identity = &account.sign_in.identity;
         let app = &account.sign_in.app;
         let is_app_only = app.grant.is_app_only();
@@ -251,12 +251,6 @@ fn refused_ways(sign_in: Option<&SignInState>, refusals: &[Standing]) -> Vec<&'s
         ways.extend((!ways.contains(&way)).then_some(way));
     }
     ways
-}
-
-/// Who consented, where that is another name than the configured one.
-pub fn somebody_else<'a>(account: &Account, state: &'a SignInState) -> Option<&'a str> {
-    let name = state.consented_as.as_deref().filter(|_| !account.sign_in.app.grant.is_app_only())?;
-    (!name.eq_ignore_ascii_case(&account.sign_in.identity)).then_some(name)
 }
 
 /// Accounts by the consent that they live on. One that an app holds by itself is nobody's.

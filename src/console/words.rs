@@ -29,11 +29,9 @@ impl Lang {
     /// Somebody else consented than the configuration names.
     pub fn consented_for(self, other: &str, identity: &str) -> String {
         match self {
-            Lang::En => format!("{other} consented for {identity}: sign in again as {identity}"),
+            Lang::En => format!("{other} signed in for {identity}: sign in again as {identity}"),
             Lang::Ja => {
-                format!(
-                    "{identity} のサインインに {other} が同意しました。{identity} として再度サインインしてください。"
-                )
+                format!("{identity} のサインインを {other} が行いました。{identity} として再度サインインしてください。")
             }
         }
     }

@@ -125,7 +125,10 @@ fn held_by(look: Look, account: &Account, claims: &Claims, who: &Who) -> Check {
     let said = holder(claims);
     match other {
         None => look.pass(said),
-        Some(_) => look.fail(said, &SOMEBODY_ELSE_SIGNED_IN.fault(), who),
+        Some(name) => {
+            let who = Who { signed_in_as: Some(name.clone()), ..who.clone() };
+            look.fail(said, &SOMEBODY_ELSE_SIGNED_IN.fault(), &who)
+        }
     }
 }
 

@@ -69,6 +69,15 @@ impl Met<'_> {
         self.fault.get("worked-again-at").is_some()
     }
 
+    fn how_over(&self) -> Over {
+        match self.entry.id {
+            _ if text(self.fault, "account").is_empty() => Over::LetIn,
+            // Whether the mail server lets it pass is another matter.
+            id if id == SENDER_NOT_ALLOWED.id => Over::Allowed,
+            _ => Over::Worked,
+        }
+    }
+
     /// Nothing else says how it is now: a message was refused for good, by whoever has to do something about it.
     fn stands_open(&self, account: &Account) -> bool {
         let is_ours_to_mend = self.entry.owner != Owner::Client && !self.entry.passes_by_itself;
@@ -186,7 +195,7 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         times,
         minutes_ago: one.ago / 60,
         peers: one.peers().into_iter().map(|peer| printable(peer, NAME_CAP)).collect(),
-        over: one.is_over().then_some(if address.is_empty() { Over::LetIn } else { Over::Worked }),
+        over: one.is_over().then_some(one.how_over()),
     };
     let account = account_of(address, &config.accounts, &config.domains);
     let is_remembered = is_remembered(one, found);
@@ -241,7 +250,7 @@ fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Runn
         is_harmless(&account.address) && !one.is_past_a_test() && !fault.commands.contains(&command)
     };
     if let Some(fault) = check.fault.as_mut().filter(is_untold) {
-        fault.next.push_str(&proof(lang, &command));
+        catalog::put_behind(&mut fault.next, &proof(lang, &command), lang);
         fault.commands.push(command);
     }
     check

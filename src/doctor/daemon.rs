@@ -154,7 +154,9 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
     let mut checks = vec![look.pass(Said::Runs { process: holder.process })];
     if let Some(other) = &running.reads {
         let (look, running_file) = (at(Name::LoadedConfiguration), other.display().to_string());
-        let who = Who { running_file: Some(running_file.clone()), ..Who::default() };
+        // Whom a new store lacks first.
+        let address = config.accounts.first().map(|account| account.address.clone());
+        let who = Who { address, running_file: Some(running_file.clone()), ..Who::default() };
         checks.push(look.fail(Said::ReadsOther { file: running_file }, &CONFIGURATION_OF_ANOTHER_DAEMON.fault(), &who));
         return checks;
     }

@@ -318,7 +318,8 @@ mod tests {
             for (entry, block) in [
                 (CONSENT_MISSING, &[one, consent, reload, two, login][..]),
                 (GRAPH_CONSENT_MISSING, &[one, consent, reload, two, login]),
-                (CONDITIONAL_ACCESS, &[one, reload, two, script, setup, reload]),
+                // What is to be done behind it, it says itself.
+                (CONDITIONAL_ACCESS, &[one, reload, two, script, setup]),
             ] {
                 assert_eq!(block_of(entry, lang), block, "{}", entry.id);
             }

@@ -23,6 +23,8 @@ pub(super) struct Who {
     pub smtp_user: Option<String>,
     /// Who signs in.
     pub identity: Option<String>,
+    /// See [`Known::signed_in_as`].
+    pub signed_in_as: Option<String>,
     pub app: Option<String>,
     pub provider: Option<String>,
     pub tenant: Option<String>,
@@ -89,6 +91,7 @@ impl Who {
             mailbox: self.imap_user.clone(),
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
+            signed_in_as: self.signed_in_as.clone(),
             sender: self.sender.clone(),
             client: self.client.clone(),
             device_address: self.device_address.clone(),

@@ -12,11 +12,12 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use self::proof::Proof;
 use super::messages::now;
-use crate::base::{Fault, Owner, Protocol, Stage, StageCell};
+use crate::base::{Fault, Kind, Owner, Protocol, Stage, StageCell};
 
 /// How many faults are remembered.
 const RECENT_CAP: usize = 50;
@@ -203,6 +204,14 @@ pub struct FaultView {
 }
 
 impl FaultView {
+    /// What waited for a sign-in is over once somebody signed in.
+    pub fn since(mut self, signed_in_at: Option<Timestamp>) -> Self {
+        let is_of_a_sign_in = self.stage == Some(Stage::FetchingToken) && self.kind == Kind::SignInNeeded.as_str();
+        let since = signed_in_at.and_then(|at| u64::try_from(at.as_second()).ok()).filter(|since| *since > self.at);
+        self.worked_again_at = self.worked_again_at.or(since.filter(|_| is_of_a_sign_in));
+        self
+    }
+
     fn has_sender_of(&self, fault: &Fault) -> bool {
         let lower = |sender: &Option<String>| sender.as_deref().map(str::to_ascii_lowercase);
         lower(&self.sender) == lower(&fault.sender)

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     base::{Bearer, Fault, invocation::gatepost},
-    catalog::token::TOKEN_FETCH_UNFINISHED,
+    catalog::{doctor::SOMEBODY_ELSE_SIGNED_IN, token::TOKEN_FETCH_UNFINISHED},
     meter::Meter,
     net::HttpClient,
     store::{Stamp, Store},
@@ -258,6 +258,14 @@ impl Keepers {
     /// When a person last signed in; changes with every new sign-in.
     pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
         self.counter(sign_in)?.signed_in_at()
+    }
+
+    /// Why a mail server takes no token of this sign-in, where somebody else gave it than was meant.
+    pub fn somebody_else(&self, sign_in: &SignIn) -> Option<Fault> {
+        let state = self.state(sign_in)?;
+        let name = state.somebody_else(sign_in)?;
+        let fault = SOMEBODY_ELSE_SIGNED_IN.fault_with(&self.way_to_sign_in(sign_in));
+        Some(fault.detail(format!("{name} signed in")))
     }
 
     /// Whether what began under the sign-in of then may go on: a logout counts from the moment it returned, as for a token.

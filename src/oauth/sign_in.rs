@@ -14,6 +14,7 @@ use crate::{
     base::{Kind, Secret},
     catalog::{
         self,
+        doctor::SOMEBODY_ELSE_SIGNED_IN,
         token::{PROVIDER_REFUSES, STORE_FAILING},
     },
     net::HttpClient,
@@ -25,7 +26,8 @@ use crate::{
 pub struct Kept {
     /// Who consented, where the provider says.
     pub consented_as: Option<String>,
-    /// Somebody else than configured consented; the mail server will refuse, unless it is another name of the same.
+    /// Somebody else than configured consented, where nobody was signed in well before; the mail server will refuse, unless
+    /// it is another name of the same.
     pub is_somebody_else: bool,
 }
 
@@ -39,7 +41,8 @@ pub struct Forgotten {
     pub revoked: Option<Result<(), Verdict>>,
 }
 
-/// Stores the tokens over whatever was there; a refresh in flight elsewhere loses.
+/// Stores the tokens over whatever was there; a refresh in flight elsewhere loses. What somebody else than configured gave
+/// never takes the place of a sign-in that is good: whom the browser had signed in may be anybody.
 pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -> Result<Kept, Verdict> {
     let attended = !sign_in.app.grant.is_unattended();
     if set.refresh.is_none() && attended {
@@ -49,6 +52,7 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
     let failed = |error: StoreError| Verdict::new(STORE_FAILING, error.to_string());
     let key = sign_in.key();
     let now = clock.wall();
+    let other = set.account.clone().filter(|account| !account.eq_ignore_ascii_case(&sign_in.identity));
     // A daemon may save at the same time; it then reads ours and yields.
     for _ in 0..10 {
         let (version, before) = match store.token(&key).await {
@@ -57,6 +61,14 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
             Err(StoreError::Row { .. }) => (store.version(&key).await.map_err(failed)?, None),
             Err(error) => return Err(failed(error)),
         };
+        if let (Some(other), Some(before)) = (&other, &before)
+            && attended
+            && is_good(before, sign_in)
+            && !before.consented_as.as_ref().is_some_and(|same| same.eq_ignore_ascii_case(other))
+        {
+            let why = format!("{other} signed in; the sign-in that was there before stays");
+            return Err(Verdict { signed_in_as: Some(other.clone()), ..Verdict::new(SOMEBODY_ELSE_SIGNED_IN, why) });
+        }
         let access = AccessToken {
             token: set.access.clone(),
             obtained_at: Some(now),
@@ -74,8 +86,7 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
             ..TokenRow::default()
         };
         if store.save_token(&key, version, &row).await.map_err(failed)? {
-            let other = set.account.as_ref().is_some_and(|account| !account.eq_ignore_ascii_case(&sign_in.identity));
-            return Ok(Kept { consented_as: set.account, is_somebody_else: other });
+            return Ok(Kept { consented_as: set.account, is_somebody_else: other.is_some() });
         }
     }
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))
@@ -83,10 +94,12 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
 
 /// Remembers that a person's sign-in was refused, until one comes about: whoever asks for mail meanwhile is told that, and
 /// not to sign in as if nobody had tried. Where somebody is signed in and well it changed nothing, and is no more than a
-/// note; what passes by itself, or is ours, is not worth it.
+/// note; what passes by itself, or is ours, is not worth it. Nor is what somebody else gave: whoever was signed in well
+/// still is, and has nothing to do.
 pub async fn note_refusal(store: &Store, sign_in: &SignIn, verdict: &Verdict, clock: &Clock) -> Result<(), StoreError> {
     let is_refusal = matches!(verdict.entry.kind, Kind::SignInNeeded | Kind::IdentityRefused);
-    if !is_refusal || sign_in.app.grant.is_unattended() {
+    let is_others = verdict.entry.id == SOMEBODY_ELSE_SIGNED_IN.id;
+    if !is_refusal || is_others || sign_in.app.grant.is_unattended() {
         return Ok(());
     }
     let is_beside = is_signed_in(store, sign_in).await?;
@@ -142,18 +155,21 @@ pub enum Adopted {
     Interrupted,
 }
 
-/// Whether somebody is signed in here, and the provider never said no. What it said to the app as it was before, with
-/// another secret, does not count unless it was said of the refresh token.
+/// Whether somebody is signed in here, and the provider never said no.
 pub async fn is_signed_in(store: &Store, sign_in: &SignIn) -> Result<bool, StoreError> {
     let row = match store.token(&sign_in.key()).await {
         Err(StoreError::Row { .. }) => return Ok(false),
         found => found?.row,
     };
-    Ok(row.filter(|row| row.refresh.is_some()).is_some_and(|row| {
-        row.failure.is_none_or(|failure| {
-            failure.app != sign_in.fingerprint() && !verdict::means_dead_refresh_token(&failure.id)
-        })
-    }))
+    Ok(row.is_some_and(|row| is_good(&row, sign_in)))
+}
+
+/// What the provider said to the app as it was before, with another secret, does not count unless it was said of the refresh
+/// token.
+fn is_good(row: &TokenRow, sign_in: &SignIn) -> bool {
+    let counts =
+        |failure: &Failure| failure.app == sign_in.fingerprint() || verdict::means_dead_refresh_token(&failure.id);
+    row.refresh.is_some() && !row.failure.as_ref().is_some_and(counts)
 }
 
 /// Takes over a refresh token that another program was given for the same app and person. One that the provider called

@@ -163,6 +163,12 @@ impl SignInState {
         self.policy_seen = forecast.map_or(0, |forecast| forecast.seen);
     }
 
+    /// Who signed in, where that is another name than the one who was meant. An app that acts by itself is nobody.
+    pub fn somebody_else(&self, sign_in: &SignIn) -> Option<&str> {
+        let name = self.consented_as.as_deref().filter(|_| !sign_in.app.grant.is_app_only())?;
+        (!name.eq_ignore_ascii_case(&sign_in.identity)).then_some(name)
+    }
+
     /// Whether somebody signed in, or was taken over from another program, and did not sign out since.
     pub fn has_somebody(&self) -> bool {
         self.signed_in_at.is_some() || self.phase != Phase::SignInNeeded

@@ -33,6 +33,8 @@ pub struct Verdict {
     pub retry_after: Option<Duration>,
     /// The `error` word, where there was one.
     pub word: Option<String>,
+    /// Who signed in, where that is somebody else than was meant.
+    pub signed_in_as: Option<String>,
 }
 
 /// When the same request may be sent again.
@@ -48,7 +50,7 @@ pub enum Retry {
 
 impl Verdict {
     pub fn new(entry: &'static Entry, detail: impl Into<String>) -> Self {
-        Self { entry, detail: redacted(&detail.into(), &[]), retry_after: None, word: None }
+        Self { entry, detail: redacted(&detail.into(), &[]), retry_after: None, word: None, signed_in_as: None }
     }
 
     pub fn of_fault(fault: &HttpFault) -> Self {
@@ -96,7 +98,8 @@ impl Verdict {
         }
         let detail = redacted(&detail, sent);
         let word = said.and_then(|said| said.error);
-        Self { entry, detail: printable(&detail, 900), retry_after: reply.retry_after.map(patience::asked), word }
+        let retry_after = reply.retry_after.map(patience::asked);
+        Self { word, retry_after, ..Self::new(entry, printable(&detail, 900)) }
     }
 
     /// An answer that promised success and did not hold it.

@@ -18,6 +18,7 @@ use crate::{
             TOKEN_TIMEOUT, UPSTREAM_NAME_UNKNOWN, UPSTREAM_TIMEOUT, UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED,
             UPSTREAM_UNREACHABLE,
         },
+        sign_on::MAILBOX_NOT_CONNECTED,
         token::FRESH_TOKEN_REFUSED,
         upstream::{Refusal, sign_on_refusal},
     },
@@ -63,7 +64,15 @@ impl Outbound {
         stage: &StageCell,
     ) -> Result<SignedOn, Fault> {
         let result = Attempts { outbound: self, account, protocol, deadline, stage }.run().await;
-        result.map_err(|fault| fault.at(stage.now()))
+        result.map_err(|fault| self.by_whom(account, fault).at(stage.now()))
+    }
+
+    /// What the mail server says to a token of somebody else is about nothing but that.
+    fn by_whom(&self, account: &Account, fault: Fault) -> Fault {
+        let may_be = [FRESH_TOKEN_REFUSED.id, MAILBOX_NOT_CONNECTED.id].contains(&fault.id);
+        let Some(other) = self.keepers.somebody_else(&account.sign_in).filter(|_| may_be) else { return fault };
+        let detail = format!("{}; {}", other.detail, fault.detail);
+        Fault { stage: fault.stage, ..other }.detail(detail)
     }
 
     fn road(&self) -> Road<'_> {
@@ -148,7 +157,8 @@ impl Attempts<'_> {
     }
 
     fn note(&self, signed_in_at: Option<Timestamp>, fault: &Fault, asked: Option<Duration>) {
-        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, fault, asked);
+        let fault = self.outbound.by_whom(self.account, fault.clone());
+        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, &fault, asked);
     }
 }
 

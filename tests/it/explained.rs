@@ -262,7 +262,7 @@ fn heard(entry: &'static Entry) -> String {
                        [[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\n";
     let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
     let (config, _) = config::check_text(APP, "gatepost.toml", &around).unwrap();
-    let verdict = Verdict { entry, detail: String::new(), retry_after: None, word: None };
+    let verdict = Verdict::new(entry, "");
     let fault = verdict.fault_of(&config.accounts[0].sign_in.app, "run: gatepost login <address>", None);
     fault.text.replace("/contoso.com/", "/<tenant>/").replace("00000000-0000-0000-0000-000000000000", "<client-id>")
 }

@@ -271,6 +271,15 @@ fn a_script_hears_how_a_sign_in_ended_also_where_it_failed_or_somebody_else_cons
     assert_eq!((code, bobs["as"].as_str(), bobs["somebody-else"].as_bool()), (Some(0), Some("bob@b.c"), Some(true)));
     let (_, anns) = ended(&[("code", "anns-code")]);
     assert_eq!((anns["as"].as_str(), anns["somebody-else"].as_bool()), (Some("ann@b.c"), Some(false)));
+    // Ann's is good: bob's takes it from nobody.
+    let (code, bobs) = ended(&[("code", "bobs-code")]);
+    assert_eq!((code, bobs["event"].as_str()), (Some(1), Some("failed")), "{bobs}");
+    assert!(bobs["error"].as_str().unwrap().contains("[somebody-else-signed-in]: bob@b.c signed in"), "{bobs}");
+    let hint = bobs["hint"].as_str().unwrap();
+    let again = format!("`gatepost --config {config} login ann@b.c`");
+    assert!(hint.contains(&again) && hint.contains("`sign-in-as = \"bob@b.c\"`"), "{hint}");
+    let (_, status, _) = run(&["status", "--lang", "en"], &config);
+    assert!(status.contains("ready") && !status.contains("bob@b.c") && !status.contains("somebody-else"), "{status}");
 }
 
 #[test]

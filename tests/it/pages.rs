@@ -304,7 +304,7 @@ async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() 
     browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "device")]).await;
     let code = between(&browser.page(ACCOUNT).await, "<p class=\"code\">", "<").to_owned();
     world.sandbox.approve_device(&code, BOB);
-    let warning = format!("{BOB} consented for {ANN}: sign in again as {ANN}");
+    let warning = format!("{BOB} signed in for {ANN}: sign in again as {ANN}");
     let page = browser.until(ACCOUNT, &warning).await;
     assert!(page.contains(&format!("<dt>Signed in as</dt><dd>{BOB}</dd>")), "{page}");
     let page = browser.until("/", &warning).await;
@@ -316,7 +316,7 @@ async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() 
     assert_eq!((one["signed-in-as"].as_str(), one["warning"].as_str()), (Some(BOB), Some(warning.as_str())));
     browser.keep_cookies(&browser.get("/?lang=ja").await);
     for path in ["/", ACCOUNT] {
-        assert!(browser.page(path).await.contains(&format!("{ANN} のサインインに {BOB} が同意しました。")));
+        assert!(browser.page(path).await.contains(&format!("{ANN} のサインインを {BOB} が行いました。")));
     }
 }
 

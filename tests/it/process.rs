@@ -88,6 +88,11 @@ impl Program {
         self.log.borrow().iter().rev().find(|line| line.contains(word)).cloned()
     }
 
+    /// The first line of its log with this word, once it is there.
+    pub async fn logs(&self, word: &str) -> String {
+        self.says(0, &[word]).await
+    }
+
     /// Where its console is, once it said so.
     pub async fn console(&self) -> SocketAddr {
         const AT: &str = "console, status and metrics on http://";

@@ -37,6 +37,87 @@ fn whatever_is_loaded_has_ahead_of_it_what_was_to_be_changed() {
     }
 }
 
+/// Whether a line is to be written behind the load that was to count it, and whether there was a load at all. Of ways of which
+/// one is enough none is behind another.
+fn writes_behind_a_load(step: &Step, loaded: bool) -> (bool, bool) {
+    let (mut late, mut loaded, at_first) = (false, loaded, loaded);
+    for line in &step.lines {
+        match line {
+            Line::Deed(Deed::Line { .. }) => late |= loaded,
+            Line::Deed(deed) => loaded |= deed.command().is_some_and(is_load),
+            Line::Words(_) => {}
+        }
+    }
+    let ahead = loaded;
+    for way in &step.ways {
+        let label = way.label.unwrap_or_default();
+        let is_next = label.starts_with(['(', '（'])
+            || ["Then:", "その後：", "In each case:", "いずれの場合も："].contains(&label);
+        let is_for_others =
+            ["At ", "With ", "自分の", "アプリ専用", "他の"].iter().any(|begin| label.starts_with(begin));
+        let before = if is_for_others { at_first } else { ahead };
+        let (is_late, has_loaded) = writes_behind_a_load(way, if is_next { loaded } else { before });
+        (late, loaded) = (late || is_late, loaded || has_loaded);
+    }
+    (late, loaded)
+}
+
+#[test]
+fn no_line_is_to_be_written_behind_the_load_of_the_same_way() {
+    for (entry, _, words) in all_told() {
+        let (late, _) = writes_behind_a_load(&words.step(), false);
+        assert!(!late, "{}: {}", entry.id, words.next);
+    }
+}
+
+#[test]
+fn both_keys_of_one_proxy_are_written_ahead_of_one_load() {
+    for lang in Lang::ALL {
+        let step = own::PROXY_LOGIN_REFUSED.told(lang, &ann(false)).step();
+        let deeds: Vec<&str> = step.deeds().into_iter().map(Deed::text).collect();
+        for key in ["http-proxy = ", "mail-proxy = ", "http-proxy-file = ", "mail-proxy-file = "] {
+            assert!(deeds.iter().any(|deed| deed.starts_with(key)), "{key}: {deeds:?}");
+        }
+        assert_eq!(deeds.iter().filter(|deed| is_load(deed)).count(), 1, "{deeds:?}");
+    }
+}
+
+#[test]
+fn an_app_that_lacks_consent_is_told_of_sending_by_smtp_too() {
+    for lang in Lang::ALL {
+        let next = token::CONSENT_MISSING.told(lang, &ann(true)).next;
+        for part in ["`SMTP.SendAsApp`", "`Application SMTP.SendAsApp`", "Application permissions"] {
+            let part = if lang == Lang::Ja {
+                part.replace("Application permissions", "アプリケーションの許可")
+            } else {
+                part.to_owned()
+            };
+            assert!(next.contains(&part), "{part}: {next}");
+        }
+    }
+}
+
+#[test]
+fn where_there_is_no_token_nobody_is_sent_to_the_doctor_for_what_stands_in_it() {
+    let known = Known { object_id: None, ..ann(true) };
+    for (lang, place) in [(Lang::En, "<object-id>: Entra > "), (Lang::Ja, "<object-id> は、Entra の")] {
+        let next = token::GRAPH_CONSENT_MISSING.told(lang, &known).next;
+        assert!(next.contains(place) && !next.contains("gatepost doctor"), "{next}");
+    }
+}
+
+#[test]
+fn what_a_command_says_itself_is_not_cut_short_by_a_load_and_a_new_store_is_signed_in_to() {
+    for lang in Lang::ALL {
+        let commands = token::CONDITIONAL_ACCESS.told(lang, &ann(false)).commands();
+        let last = commands.last().unwrap();
+        assert!(last.ends_with("--grant client-credentials"), "{commands:?}");
+        let known = Known { running_file: Some("/etc/gatepost/other.toml".into()), ..ann(false) };
+        let commands = doctor::CONFIGURATION_OF_ANOTHER_DAEMON.told(lang, &known).commands();
+        assert!(commands.contains(&"gatepost login ann@contoso.com".to_owned()), "{commands:?}");
+    }
+}
+
 #[test]
 fn a_line_that_makes_the_difference_is_written_ahead_of_the_command_that_loads_it() {
     for (entry, line) in [
@@ -49,7 +130,7 @@ fn a_line_that_makes_the_difference_is_written_ahead_of_the_command_that_loads_i
         (token::CLIENT_SECRET_EXPIRED, "secret-expires = <YYYY-MM-DD>"),
         (own::PROXY_SCHEME_UNKNOWN, "mail-proxy = \"http://127.0.0.1:3128\""),
         (doctor::PORT_TAKEN, "listen = [\"<address>:<other-port>\"]"),
-        (doctor::SOMEBODY_ELSE_SIGNED_IN, "sign-in-as = \"<other-address>\""),
+        (doctor::SOMEBODY_ELSE_SIGNED_IN, "sign-in-as = \"<signed-in-as>\""),
         (message::SENDER_NOT_ALLOWED, "send-as = [\"ann@contoso.com\", \"<sender>\"]"),
     ] {
         for lang in Lang::ALL {
@@ -266,6 +347,8 @@ fn whoever_looks_at_a_port_by_hand_is_told_how_an_open_way_looks() {
     for (entry, _, words) in all_told().filter(|(.., words)| words.next.contains(" telnet://")) {
         looks += 1;
         assert!(words.next.contains("200") || words.next.contains("Connected to"), "{}: {}", entry.id, words.next);
+        // A proxy may say 200, and then lead to its login page.
+        assert!(entry.id != "proxy-portal" || words.next.contains("HTML"), "{}", words.next);
     }
     assert!(looks > 20, "{looks}");
 }
@@ -320,7 +403,7 @@ fn what_exchange_has_of_an_app_is_taken_out_only_where_it_is_another_and_that_is
 fn where_nobody_knows_an_object_id_the_command_that_does_is_named() {
     let known = Known { object_id: None, ..ann(true) };
     for (lang, shows) in
-        [(Lang::En, "<object-id>: shown by `gatepost doctor "), (Lang::Ja, "<object-id>：`gatepost doctor ")]
+        [(Lang::En, "<object-id>: shown by `gatepost doctor "), (Lang::Ja, "<object-id> は、`gatepost doctor ")]
     {
         // A reply that was pasted, too, of which nothing else is known.
         for known in [Known::default(), known.clone()] {

@@ -32,25 +32,34 @@ struct ToDo {
 }
 
 impl Cause {
-    /// The protocols are named where there are several: once, or at the step of each where the steps differ.
+    /// The protocols are named where there are several: once, or ahead of the step of each where the steps differ by more
+    /// than the commands.
     fn told(&self, lang: Lang) -> String {
+        let drawn = |step: &Step| {
+            let lines = step.drawn(WRAP, &|_| None).join("\n    ");
+            format!("    {lines}\n")
+        };
         let mut protocols: Vec<&str> = Vec::new();
         for protocol in self.steps.iter().flat_map(|step| &step.protocols) {
             protocols.extend((!protocols.contains(&protocol.as_str())).then_some(protocol.as_str()));
         }
-        let is_one_step = self.steps.len() == 1;
+        let laid_out = |step: &ToDo| Step::behind_remark(&step.text, step.shell.as_deref());
+        let all: Vec<Step> = self.steps.iter().map(laid_out).collect();
+        let in_common = Step::in_common(&all);
+        let is_one_step = in_common.is_some();
         let of = match protocols.len() {
             2.. if is_one_step => format!(" ({})", protocols.join(", ")),
             _ => String::new(),
         };
         let mut told = indented(2, &format!("{}{of}: {}", self.id, self.text));
-        for step in &self.steps {
-            let whose = step.protocols.join(", ");
-            let is_named = protocols.len() > 1 && !is_one_step && !whose.is_empty();
-            let lines = Step::behind_remark(&step.text, step.shell.as_deref()).drawn(WRAP, &|_| None);
-            let whose = if is_named { format!("{whose}: ") } else { String::new() };
-            told.push_str(&format!("    {whose}{}\n", lines.join("\n    ")));
+        let apart = self.steps.iter().zip(&all).filter(|_| !is_one_step);
+        for (todo, step) in apart {
+            let is_named = protocols.len() > 1 && !todo.protocols.is_empty();
+            // On a line of its own: what is typed stands alone on its line.
+            told.extend(is_named.then(|| format!("    {}:\n", todo.protocols.join(", "))));
+            told.push_str(&drawn(step));
         }
+        told.extend(in_common.as_ref().map(drawn));
         let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
         told.extend(self.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
         told

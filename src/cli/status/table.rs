@@ -395,7 +395,13 @@ mod tests {
         let same = draw(&json!({ "faults": [fault("smtp", "Do."), fault("imap", "Do.")] }), Lang::En);
         assert!(same.ends_with("  x (smtp, imap): So.\n    Do.\n  Connect.\n"), "{same}");
         let each = draw(&json!({ "faults": [fault("smtp", "Do."), fault("imap", "Do more.")] }), Lang::En);
-        assert!(each.ends_with("  x: So.\n    smtp: Do.\n    imap: Do more.\n  Connect.\n"), "{each}");
+        assert!(each.ends_with("  x: So.\n    smtp:\n    Do.\n    imap:\n    Do more.\n  Connect.\n"), "{each}");
+        let typed = |switch: &str| format!("Allow it: `Set-CASMailbox -Identity x {switch}`.");
+        let faults = [fault("smtp", &typed("-SmtpX $true")), fault("imap", &typed("-ImapEnabled $true"))];
+        let both = draw(&json!({ "faults": faults }), Lang::En);
+        let once = "  x (smtp, imap): So.\n    Allow it:\n        Set-CASMailbox -Identity x -SmtpX $true\n        \
+                    Set-CASMailbox -Identity x -ImapEnabled $true\n  Connect.\n";
+        assert!(both.ends_with(once), "{both}");
     }
 
     #[test]

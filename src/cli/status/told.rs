@@ -148,6 +148,7 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
     let address = known.address.clone().or_else(|| occasion.address.map(str::to_owned));
     let client = occasion.client.map(str::to_owned);
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
+    let signed_in_as = state.and_then(|state| text(state, "/consented-as")).map(str::to_owned);
     let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
     let asks_again = faults.filter_map(|fault| {
         let id = catalog::find(text(fault, "/id")?)?.id;
@@ -157,7 +158,7 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
         let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));
         REFUSED.into_iter().find_map(one)
     });
-    Known { address, client, object_id, asks_again: asks_again.collect(), refused_sign_in, ..known }
+    Known { address, client, object_id, signed_in_as, asks_again: asks_again.collect(), refused_sign_in, ..known }
 }
 
 fn of_account(account: &mut Value) {

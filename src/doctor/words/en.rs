@@ -258,6 +258,7 @@ pub(super) fn detail(said: &Said) -> String {
             let over = match over {
                 None => "",
                 Some(Over::Worked) => "; it worked again since",
+                Some(Over::Allowed) => "; since then send-as allows it, or its program sends as another",
                 Some(Over::LetIn) => "; since then a client of its address was let in, or a rule admits it",
             };
             let of = sender.as_ref().map(|sender| format!(" for the sender {sender}")).unwrap_or_default();

@@ -271,6 +271,7 @@ pub(super) fn detail(said: &Said) -> String {
             let over = match over {
                 None => "",
                 Some(Over::Worked) => "（その後、成功しています）",
+                Some(Over::Allowed) => "（その後、send-as で許可されたか、差出人が変わりました）",
                 Some(Over::LetIn) => {
                     "（その後、このアドレスのクライアントが受け入れられたか、ルールで許可されています）"
                 }

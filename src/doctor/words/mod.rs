@@ -148,6 +148,7 @@ const FAULTS: &[(&Entry, Name)] = &[
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Over {
     Worked,
+    Allowed,
     /// Of clients without a name that is all there is to know: it may have been another one there.
     LetIn,
 }
@@ -405,7 +406,7 @@ pub(super) fn detail(lang: Lang, said: &Said) -> String {
 /// What shows whether it was mended meanwhile.
 pub(super) fn proof(lang: Lang, command: &str) -> String {
     match lang {
-        Lang::En => format!(" Mended meanwhile? `{command}` sends a test message and proves it."),
+        Lang::En => format!("Mended meanwhile? `{command}` sends a test message and proves it."),
         Lang::Ja => format!("直したあとは、`{command}` でテストメッセージを送って確認できます。"),
     }
 }

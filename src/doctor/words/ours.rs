@@ -27,7 +27,7 @@ const OURS: &[(&str, &str)] = &[
     (ProxyTrouble::NoWay.words(), "プロキシーが接続できません"),
     (
         "it says yes, and a web page comes in place of the server",
-        "許可した後、サーバーの代わりにウェブページが返ってきます",
+        "プロキシーは接続を許可しますが、サーバーの代わりにウェブページを返してきます",
     ),
     ("no user and password are set", "ユーザー名とパスワードが設定されていません"),
     ("the user is ", "ユーザー名: "),

@@ -377,3 +377,23 @@ fn what_more_clients_do_wrong_than_are_remembered_is_not_past_by_those() {
     locked(&recent.faults).iter_mut().for_each(|fault| fault.at -= 24 * 3600 + 60);
     assert!(recent.list().is_empty(), "a day later nobody looks for a proof");
 }
+
+#[test]
+fn what_waited_for_a_sign_in_is_over_once_somebody_signed_in_and_nothing_else_is() {
+    let fault = |id, kind, stage| Fault::new(kind, crate::base::Owner::User, id, "no").at(stage);
+    let recent = Recent::default();
+    for (id, kind, stage) in [
+        ("mfa-required", Kind::SignInNeeded, Stage::FetchingToken),
+        ("conditional-access", Kind::IdentityRefused, Stage::FetchingToken),
+        ("token-refused", Kind::IdentityRefused, Stage::SigningOn),
+    ] {
+        recent.push(Protocol::Imap, "ann@x", None, &fault(id, kind, stage));
+    }
+    let stands = |signed_in: i64| {
+        let at = Timestamp::from_second(i64::try_from(now()).unwrap() + signed_in).unwrap();
+        let all = recent.list().into_iter().map(|one| one.since(Some(at)));
+        all.filter(|one| one.worked_again_at.is_none()).map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(stands(-60), ["mfa-required", "conditional-access", "token-refused"], "it was before");
+    assert_eq!(stands(60), ["conditional-access", "token-refused"]);
+}

@@ -215,7 +215,8 @@ async fn a_device_sign_in_shows_safe_links_only() {
 #[tokio::test]
 async fn who_consented_is_compared_with_who_should() {
     let house = House::with(vec![], None, |_| {}).await;
-    for (account, other) in [("ANN@contoso.example", false), ("bob@contoso.example", true)] {
+    // Bob first: somebody is signed in at least, and it may be another name of ann's.
+    for (account, other) in [("bob@contoso.example", true), ("ANN@contoso.example", false)] {
         let mut set = super::endpoint::set("a", "r", 3600);
         set.account = Some(account.to_owned());
         let kept = sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap();
@@ -225,6 +226,28 @@ async fn who_consented_is_compared_with_who_should() {
     set.refresh = None;
     let verdict = sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap_err();
     assert!(verdict.detail.contains("offline_access"));
+}
+
+#[tokio::test]
+async fn a_sign_in_of_somebody_else_never_takes_the_place_of_a_good_one() {
+    let house = House::with(vec![], None, |_| {}).await;
+    let signs_in = async |name: &str, refresh: &str| {
+        let mut set = super::endpoint::set("a", refresh, 3600);
+        set.account = Some(name.to_owned());
+        let kept = sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await;
+        let stored = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
+        (kept.map_err(|verdict| (verdict.entry.id, verdict.signed_in_as)), stored.refresh.unwrap().expose().to_owned())
+    };
+    assert!(matches!(signs_in("ann@contoso.example", "r1").await, (Ok(_), refresh) if refresh == "r1"));
+    let (refused, stored) = signs_in("bob@contoso.example", "r2").await;
+    let wanted = ("somebody-else-signed-in", Some("bob@contoso.example".to_owned()));
+    assert_eq!((refused.unwrap_err(), stored.as_str()), (wanted, "r1"));
+    // A good one by another name is renewed by that name.
+    house.store.delete_tokens(&house.sign_in.key()).await.unwrap();
+    for refresh in ["r3", "r4"] {
+        let (kept, stored) = signs_in("ann.smith@contoso.example", refresh).await;
+        assert!(kept.unwrap().is_somebody_else && stored == refresh);
+    }
 }
 
 #[tokio::test]

@@ -2,10 +2,16 @@
 
 use std::time::SystemTime;
 
-use gatepost::store::{Store, TokenRow};
+use gatepost::{
+    base::Protocol,
+    store::{Store, TokenRow},
+};
 
 use super::stage::{First, Staged, check, outcome};
-use crate::world::{ANN, BOB, Plan, account, settings};
+use crate::{
+    process::run,
+    world::{ANN, BOB, Plan, account, settings},
+};
 
 #[tokio::test]
 async fn who_never_signed_in_is_told_the_command_and_what_lies_behind_is_not_looked_at() {
@@ -81,7 +87,8 @@ async fn signed_in_by_bob(delegates: &[&str]) -> Staged {
     let scopes = mail.map(|name| format!("https://outlook.office.com/{name}"));
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).chain(["offline_access"]).collect();
     let refresh = Some(staged.sandbox.issue_refresh_token_for(BOB, &scopes));
-    let row = TokenRow { refresh, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
+    let consented_as = Some(BOB.to_owned());
+    let row = TokenRow { refresh, consented_as, signed_in_at: Some(SystemTime::now()), ..TokenRow::default() };
     let store = Store::open(&settings(staged.dir.path())).await.unwrap();
     assert!(store.save_token(&format!("contoso/{ANN}"), 0, &row).await.unwrap());
     staged
@@ -95,6 +102,32 @@ async fn who_signed_in_for_another_is_told_with_the_sign_in_that_is_needed() {
         let wanted = First { layer: "claims", name: "holder", id: "somebody-else-signed-in", command };
         let failed = staged.fails_first(wanted).await;
         assert!(failed["detail"].as_str().unwrap().contains(BOB), "{failed}");
+    }
+}
+
+/// Whatever is looked at says the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_because_somebody_else_signed_in_hears_just_that_and_so_does_the_log() {
+    let staged = signed_in_by_bob(&[]).await;
+    let program = super::clients::daemon_of(&staged).await;
+    for protocol in Protocol::ALL {
+        let said = program.login(protocol).await;
+        assert!(said.contains("somebody-else-signed-in") && said.contains(&format!("login {ANN}")), "{said}");
+        assert!(!said.contains("administrator"), "{said}");
+    }
+    let line = program.logs("somebody-else-signed-in").await;
+    assert!(line.contains(&format!("{BOB} signed in; ")), "{line}");
+    let status: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+    assert_eq!(status["faults"][0]["owner"], "user", "{status}");
+    let written = format!("sign-in-as = \"{BOB}\"");
+    let explained = run(&["explain", &line], &staged.file).1;
+    for lang in ["en", "ja"] {
+        let status = run(&["status", "--lang", lang], &staged.file).1;
+        for text in [&status, &explained] {
+            assert!(text.contains("somebody-else-signed-in") && text.contains(&written), "{lang}: {text}");
+            assert!(!text.contains("Get-EXOMailbox"), "{lang}: {text}");
+        }
+        assert!(!status.contains("fresh-token-refused"), "{status}");
     }
 }
 

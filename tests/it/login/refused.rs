@@ -53,7 +53,7 @@ fn the_step_of_a_refused_sign_in_ends_with_the_sign_in_itself() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let config = provider.config(folder.path(), "authorization-code", &with_hash("ann@b.c"));
     // Behind a policy it is what shows that it lets the sign-in through.
-    for (description, behind) in [("AADSTS50105: not assigned", "Then "), ("AADSTS53003: blocked", "then ")] {
+    for (description, behind) in [("AADSTS50105: not assigned", "After that "), ("AADSTS53003: blocked", "then ")] {
         let last = login_answered(&config, &[("error", "access_denied"), ("error_description", description)]);
         let hint = last["hint"].as_str().unwrap();
         assert!(hint.contains(&format!("{behind}`gatepost --config {config} login ann@b.c`.")), "{hint}");
