@@ -3,16 +3,17 @@
 //! What is not known reads `<tenant>`, as in the docs: pasted as it stands, every shell refuses it. So does what a shell
 //! would read as more than a word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
+mod secret;
+
 use jiff::Timestamp;
+
+pub(super) use self::secret::is_file;
 
 use super::{
     harmless::{is_harmless, is_harmless_path},
     look::{Opening, as_curl_has_it, look_at_certificate},
 };
-use crate::base::{
-    Protocol,
-    invocation::{self, Daemon},
-};
+use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
 pub(super) const NAMES: [&str; 55] = [
@@ -84,8 +85,6 @@ const NEEDED: [&str; 5] = [
     "outlook.office365.com:995",
     "graph.microsoft.com:443",
 ];
-/// Where a secret stands that has no other place than the table of its app.
-const IN_THE_TABLE: &str = "client-secret";
 /// The port of the web.
 const WEB: &str = ":443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
@@ -409,50 +408,6 @@ impl Known {
         format!("-Identity {} {switch}", self.value(whose))
     }
 
-    /// By systemd to the service, from a file that another user may write.
-    pub(super) fn is_secret_lent(&self) -> bool {
-        self.lent_secret().is_some()
-    }
-
-    /// Its name and its file.
-    fn lent_secret(&self) -> Option<(&str, &str)> {
-        let lent = self.client_secret_at.as_deref()?.strip_prefix("LoadCredential=")?;
-        lent.split_once(':').filter(|(name, _)| is_harmless(name))
-    }
-
-    fn client_secret_at(&self) -> String {
-        let at = self.lent_secret().map(|(_, file)| file).or(self.client_secret_at.as_deref());
-        match (at.filter(|at| is_harmless_path(at)), self.lent_secret()) {
-            (Some(at), _) => at.to_owned(),
-            (None, Some((name, _))) => format!("LoadCredential={name}:<file>"),
-            (None, None) => "client-secret-file".to_owned(),
-        }
-    }
-
-    /// What of the table of the app says where its secret is.
-    fn client_secret_line(&self) -> String {
-        if let Some((name, _)) = self.lent_secret() {
-            return format!("client-secret-file = \"$CREDENTIALS_DIRECTORY/{name}\"");
-        }
-        match self.client_secret_at.as_deref().filter(|at| is_harmless_path(at)) {
-            Some(IN_THE_TABLE) => "client-secret = \"<value>\"".to_owned(),
-            Some(file) if is_file(file) => format!("client-secret-file = \"{file}\""),
-            Some(variable) => format!("client-secret-env = \"{variable}\""),
-            None => "client-secret-file = \"<file>\"".to_owned(),
-        }
-    }
-
-    /// A process that runs gets no other environment.
-    fn take_secret(&self) -> String {
-        let is_variable = |at: &str| at != IN_THE_TABLE && !is_file(at);
-        match self.client_secret_at.as_deref() {
-            // systemd hands it over at a start, and never again.
-            Some(_) if self.is_secret_lent() => Daemon::Unit.restart(),
-            Some(at) if is_variable(at) => invocation::restart(),
-            _ => invocation::reload(),
-        }
-    }
-
     fn proxy_with_login(&self) -> String {
         with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url))
     }
@@ -499,11 +454,6 @@ fn table_of_client(name: &str) -> String {
 
 fn harmless(via: &Option<Via>) -> Option<&Via> {
     via.as_ref().filter(|via| is_harmless_path(&via.url))
-}
-
-/// Of where a secret stands: a path is whole, and no variable of the environment has what divides one.
-pub(super) fn is_file(at: &str) -> bool {
-    at.contains(['/', '\\'])
 }
 
 /// In the form that it has in the configuration, if it is there: `mail-proxy-file`.

@@ -97,9 +97,9 @@ impl Running {
     /// cannot be told it stands until a client proves it.
     pub async fn note_proved(&self, config: &Config, account: &Account, sender: &str, began: Instant) {
         let Some(at) = config.console.reached_at().filter(|_| self.status.is_some()) else { return };
-        let seconds = (began.elapsed().as_secs() + 1).to_string();
+        let took = began.elapsed().as_millis().to_string();
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs([("account", account.address.as_str()), ("sender", sender), ("seconds", &seconds)]);
+        query.extend_pairs([("account", account.address.as_str()), ("sender", sender), ("milliseconds", &took)]);
         let path = format!("/api/proved?{}", query.finish());
         let _ = client::ask(at, Method::POST, &path, config.console_token().as_ref()).await;
     }

@@ -27,6 +27,7 @@ const THEIR_OWN: &[&str] = &[
     "src/cli/login_words.rs",
     "src/cli/queue/table.rs",
     "src/cli/setup/",
+    "src/cli/status/other.rs",
     "src/cli/status/silent.rs",
     "src/cli/status/steps.rs",
     "src/cli/status/table.rs",

@@ -176,7 +176,7 @@ fn of_account(account: &mut Value) {
         let by = match text(refusal, "/by") {
             Some(BY_PROVIDER) => "ID プロバイダー",
             Some("mail server") => "メールサーバー",
-            Some("proxy") => "プロキシ",
+            Some("proxy") => "プロキシー",
             _ => continue,
         };
         put(refusal, "by", Some(by.to_owned()));

@@ -2,9 +2,11 @@
 //! can be missing in a language.
 
 mod en;
+mod frame;
 mod ja;
 mod ours;
 
+pub(super) use self::frame::{Frame, frame};
 use super::report::Layer;
 use crate::{
     base::{Lang, Owner},
@@ -424,45 +426,6 @@ pub(super) const fn turn(lang: Lang, owner: Owner) -> &'static str {
     match lang {
         Lang::En => en::turn(owner),
         Lang::Ja => ja::turn(owner),
-    }
-}
-
-/// The words around an explanation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
-    pub fails: &'static str,
-    /// Of another account.
-    pub fails_too: &'static str,
-    pub said: &'static str,
-    pub cause: &'static str,
-    pub turn: &'static str,
-    pub next: &'static str,
-    pub avoid: &'static str,
-    /// A line of the configuration: into which file, under which table, of whom.
-    pub written: fn(&Option<String>, &str, Option<&str>) -> String,
-    pub passes: &'static str,
-    /// Of what clients met.
-    pub open: &'static str,
-    pub all_well: &'static str,
-    /// Nothing fails, and these are open.
-    pub well_but: fn(&str) -> String,
-    /// Nothing fails, and no daemon runs.
-    pub well_but_down: fn() -> String,
-    /// Nothing fails, and the daemon that runs was not asked.
-    pub well_but_silent: &'static str,
-    /// Nothing fails, and this client was not seen well since it was refused.
-    pub well_but_unproven: fn(&str) -> String,
-    /// Nothing fails, and clients do these wrong.
-    pub well_but_a_client: fn(&str) -> String,
-    /// Nothing fails, and these sign-ins were refused beside those that are stored.
-    pub well_but_a_sign_in: fn(&str) -> String,
-    pub others: fn(usize, bool) -> String,
-}
-
-pub(super) const fn frame(lang: Lang) -> Frame {
-    match lang {
-        Lang::En => en::FRAME,
-        Lang::Ja => ja::FRAME,
     }
 }
 
