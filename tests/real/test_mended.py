@@ -143,7 +143,7 @@ class Mended(RealTest):
                     if "[app.contoso]` has nothing" in page or "`[app.contoso]` は" in page:
                         continue  # nobody says it to this app
                     # It names the command that shows it.
-                    known = {"object_id": enterprise_id(APP_ID)} if re.search(rf"(?s)<object-id>[:：].{{,300}}doctor {ANN}", page) else {}
+                    known = {"object_id": enterprise_id(APP_ID)} if re.search(rf"(?s)<object-id>(?:[:：]| は).{{,300}}doctor {ANN}", page) else {}
                     for way, commands in ways(page).items():
                         with self.subTest(f"{fault['id']} for {who} in {language}: {way}"):
                             self.typed_in_order(commands, **known)

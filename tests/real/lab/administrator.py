@@ -24,6 +24,8 @@ WAYS = {
 }
 AUDIENCES = ("app", "own", "elsewhere")
 OF_ALL = ("In each case", "いずれの場合も", "Then", "その後")
+# What is gone through one by one ends the cases of the one before.
+POINT = re.compile(r"[(（]\d[)）]")
 LABEL = re.compile(rf"(?:- )?(?:\*\*)?({'|'.join((*WAYS, *OF_ALL))})[:：]")
 
 
@@ -62,7 +64,7 @@ def ways(page):
     for line in page.splitlines():
         depth, text = len(line) - len(line.lstrip()), line.strip()
         label = LABEL.match(text)
-        if label or text.startswith("- **"):
+        if label or text.startswith("- **") or POINT.match(text):
             stack = [(at, name) for at, name in stack if at < depth]
         if label and label[1] in WAYS:
             stack.append((depth, WAYS[label[1]]))
