@@ -58,6 +58,11 @@ async fn fetch(
     if reply.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }
+    if reply.status() == StatusCode::UNAUTHORIZED {
+        return Err(Unanswered::Untold(format!(
+            "{address} does not know the token of this configuration: another Gatepost has that port, or another configuration keeps its store in the same folder"
+        )));
+    }
     if !reply.status().is_success() {
         return Err(Unanswered::Untold(format!("{address} answered {}", reply.status())));
     }
@@ -81,4 +86,33 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// It runs, so whoever is told to start it is misled.
+    #[tokio::test]
+    async fn a_console_that_does_not_know_the_token_is_told_as_one_of_another_gatepost() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let other = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            assert!(socket.read(&mut [0; 1024]).await.unwrap() > 0);
+            socket
+                .write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .await
+                .unwrap();
+        };
+        let token = Secret::new("x");
+        let (asked, ()) = tokio::join!(ask(at, Method::GET, "/api/status", Some(&token)), other);
+        let why = asked.unwrap_err().to_string();
+        assert!(why.contains("does not know the token") && why.contains("another Gatepost has that port"), "{why}");
+    }
 }

@@ -53,6 +53,10 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
     let mut plain = unstuffed(head);
     let mut is_changed = false;
     let is_text = Block::cut(&plain).is_text();
+    if is_text && plain.starts_with(b" ") | plain.starts_with(b"\t") {
+        // Else its first line were the rest of a field that is put ahead of it.
+        plain.splice(..0, *b"\r\n");
+    }
     for pass in PASSES {
         let mut edits = Edits::default();
         pass(&Block::cut(&plain), orders, &mut edits, &mut mended.repairs);
@@ -74,7 +78,7 @@ pub fn mend(head: &[u8], orders: &Orders<'_>) -> Mended {
 /// paragraphs is its own.
 fn closed(mut plain: Vec<u8>) -> Vec<u8> {
     let end = Block::cut(&plain).end();
-    if plain.get(end..).is_some_and(|text| !text.is_empty() && text != b"\r\n") {
+    if plain.get(end..).is_some_and(|text| !text.is_empty() && !text.starts_with(b"\r\n")) {
         plain.splice(end..end, *b"\r\n");
     }
     plain

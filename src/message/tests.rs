@@ -419,7 +419,9 @@ fn text_without_a_header_or_an_empty_line_stays_text() {
 
 #[test]
 fn a_text_with_paragraphs_and_without_a_header_is_closed_ahead_of_its_first_line() {
-    for text in ["Disk full on srv1\n", "Disk full\non srv1: /var\n"] {
+    for text in
+        ["Disk full on srv1\n", "Disk full\non srv1: /var\n", "   *** ALERT ***\n   disk full\n", "\tdisk full\n"]
+    {
         let mended = mend(wire(text).as_bytes(), &orders());
         let whole = String::from_utf8(mended.head.unwrap()).unwrap().replace("\r\n", "\n");
         let (head, rest) = whole.split_once("\n\n").expect("an empty line between them");

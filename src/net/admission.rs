@@ -145,8 +145,8 @@ impl Drop for Seat {
 impl Books {
     /// Counts the seat in one more scope; makes room there if it is full and somebody is waiting.
     fn enter(&mut self, number: u64, scope: Scope, cap: usize) -> bool {
-        // One that was asked to leave meanwhile takes no room of another.
-        if !self.seats.contains_key(&number) {
+        // One that was asked to leave meanwhile takes no room of another, and nobody takes room twice.
+        if self.seats.get(&number).is_none_or(|entry| entry.scopes.contains(&scope)) {
             return true;
         }
         let tally = self.scopes.entry(scope).or_default();
@@ -263,6 +263,13 @@ mod tests {
         let evicted = [&mine[0], &mine[1], &newcomer].map(|seat| seat.evicted().is_cancelled());
         assert_eq!(evicted, [true, false, false]);
         assert!(admission.admit(0, 50, ip("192.0.2.2")).is_ok());
+        let twice = admission.admit(0, 50, ip("192.0.2.3")).unwrap();
+        twice.locate("192.0.2.3".parse().unwrap());
+        let beside = admission.admit(0, 50, ip("192.0.2.3")).unwrap();
+        assert!(
+            !twice.evicted().is_cancelled() && !beside.evicted().is_cancelled(),
+            "whoever is located twice counts once"
+        );
         let local: Vec<_> = (0..10).map(|_| admission.admit(0, 50, ip("127.0.0.1")).unwrap()).collect();
         assert!(local.iter().all(|seat| !seat.evicted().is_cancelled()));
     }

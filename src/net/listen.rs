@@ -194,13 +194,13 @@ async fn prepare(door: Door, mut stream: Stream, seat: Seat) -> Option<Arrival> 
     let evicted = seat.evicted().clone();
     let peer = stream.peer();
     let work = async {
-        if !door.proxy_protocol_from.is_empty()
-            && let Err(error) = learn_client(&door, &mut stream).await
-        {
-            tracing::info!(%peer, "connection closed: {error}");
-            return None;
+        if !door.proxy_protocol_from.is_empty() {
+            if let Err(error) = learn_client(&door, &mut stream).await {
+                tracing::info!(%peer, "connection closed: {error}");
+                return None;
+            }
+            seat.locate(stream.peer().ip());
         }
-        seat.locate(stream.peer().ip());
         secure(&door, stream).await
     };
     let stream = tokio::select! {

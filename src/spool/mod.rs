@@ -101,8 +101,14 @@ impl Spool {
     pub fn open_beside(database: &Path) -> Result<Self, SpoolFault> {
         let spool = Self::open(&owner::beside(database))?;
         owner::claim(spool.directory(), database)?;
-        owner::narrow(spool.directory());
-        owner::refuse_others(spool.directory(), database)?;
+        if owner::narrow(spool.directory()) {
+            owner::refuse_others(spool.directory(), database)?;
+        } else {
+            let directory = spool.directory().display();
+            warn!(
+                "the file system of {directory} keeps no rights of files: whoever may write there can change mail that waits"
+            );
+        }
         Ok(spool)
     }
 

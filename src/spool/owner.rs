@@ -17,6 +17,8 @@ use crate::store::private_file;
 
 /// No name of a body.
 const MARK: &str = "store";
+#[cfg(unix)]
+const ROOT: u32 = 0;
 /// Of a file name, on any system.
 const MOST_BYTES: u64 = 1024;
 
@@ -47,19 +49,19 @@ pub fn claim(directory: &Path, database: &Path) -> Result<(), SpoolFault> {
     }
 }
 
-/// Takes away what other users may do in a directory that was claimed, where that can be done.
+/// Takes away what other users may do in a directory that was claimed. `false`: nothing comes of it although it is ours, for
+/// the file system keeps no rights (FAT, many shares), and whoever mounts it says who may write there.
 #[cfg(unix)]
-pub fn narrow(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    if let Ok(found) = fs::metadata(directory)
-        && found.permissions().mode() & 0o077 != 0
-    {
-        // What comes of it, the next look shows: on some file systems nothing does.
-        let _ = fs::set_permissions(directory, fs::Permissions::from_mode(found.permissions().mode() & 0o700));
-    }
+pub fn narrow(directory: &Path) -> bool {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let open = || fs::metadata(directory).ok().filter(|found| found.mode() & 0o077 != 0);
+    let Some(found) = open() else { return true };
+    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(found.mode() & 0o700));
+    let user = rustix::process::geteuid().as_raw();
+    open().is_none() || ![ROOT, found.uid()].contains(&user)
 }
 
-/// `Err`: somebody else than the database's owner may write there.
+/// `Err`: somebody else than the database's owner may write there. Root may everywhere, and whoever asks has to.
 #[cfg(unix)]
 pub fn refuse_others(directory: &Path, database: &Path) -> Result<(), SpoolFault> {
     use std::os::unix::fs::MetadataExt;
@@ -67,14 +69,18 @@ pub fn refuse_others(directory: &Path, database: &Path) -> Result<(), SpoolFault
     let found = fs::metadata(directory).map_err(failed)?;
     let owner = fs::metadata(database).map_err(failed)?.uid();
     match (found.uid(), found.mode() & 0o022) {
-        (uid, _) if uid != owner => Err(SpoolFault::of_user(directory, uid, owner)),
+        (uid, _) if ![owner, ROOT, rustix::process::geteuid().as_raw()].contains(&uid) => {
+            Err(SpoolFault::of_user(directory, uid, owner))
+        }
         (_, 0) => Ok(()),
         _ => Err(SpoolFault::open_to_others(directory)),
     }
 }
 
 #[cfg(not(unix))]
-pub fn narrow(_: &Path) {}
+pub fn narrow(_: &Path) -> bool {
+    true
+}
 
 #[cfg(not(unix))]
 pub fn refuse_others(_: &Path, _: &Path) -> Result<(), SpoolFault> {
@@ -147,6 +153,10 @@ mod tests {
             let refused = Spool::open_beside(&database).unwrap_err().to_string();
             assert!(refused.contains("belongs to user 65534"), "{refused}");
             assert!(refused.ends_with(&format!("; chown -R {owner} {}", queue.display())), "{refused}");
+            // A queue of root's beside a database of another user's.
+            chown(&queue, Some(0), None).unwrap();
+            chown(&database, Some(65534), None).unwrap();
+            assert!(Spool::open_beside(&database).is_ok());
         }
     }
 
