@@ -14,7 +14,7 @@ use super::Daemon;
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// The store is whole on disk without it; what is behind a disk that hangs waits for nobody.
+/// For the store, where the sessions took all of the drain's time. It is whole on disk without it: with its log.
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Daemon {
@@ -32,13 +32,18 @@ impl Daemon {
         self.beside.close();
         self.closing.cancel();
         let time = *self.drain.read().unwrap_or_else(PoisonError::into_inner);
+        let end = Instant::now() + time;
         let keepers = self.current().outbound.keepers.clone();
         let (keepers, ()) = tokio::join!(timeout(time, keepers.stop()), self.drain_sessions(time));
         if keepers.is_err() {
             warn!("a token refresh did not end in time and is cut off");
         }
         self.drained.cancel();
-        let _ = timeout(CLOSED_WITHIN, self.current().store.close()).await;
+        let store = self.current().store.clone();
+        if timeout_at(end.max(Instant::now() + CLOSED_WITHIN), store.close()).await.is_err() {
+            let database = store.path().display();
+            warn!("{database} was not closed in time: what was written last stands in {database}-wal beside it");
+        }
     }
 
     async fn drain_sessions(&self, time: Duration) {

@@ -56,7 +56,7 @@ pub struct Deleted {
 }
 
 pub struct Store {
-    /// One connection: statements are few and short, and `PRAGMA data_version` compares on one connection only.
+    /// One connection for life: statements are few and short, and `PRAGMA data_version` compares on one connection only.
     pub(super) pool: SqlitePool,
     pub(super) readiness: Readiness,
     pub(super) source: KeySource,
@@ -369,6 +369,9 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // Who gives up during the ping takes the connection along: the next one counts `data_version` from elsewhere, and
+        // the old one may end behind the process, with its log left. A file does not hang up.
+        .test_before_acquire(false)
         // On a full disk SQLite ends a transaction by itself, and sqlx counts on: such a connection begins none any more.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)

@@ -224,6 +224,32 @@ async fn a_logout_leaves_no_copy_behind_and_says_so_where_a_reader_keeps_one() {
 }
 
 #[tokio::test]
+async fn whoever_gives_up_on_the_store_takes_its_one_connection_along_at_no_point() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(&settings(dir.path())).await;
+    // Of this connection, and gone with it.
+    sqlx::query("CREATE TEMP TABLE mark (n)").execute(&store.pool).await.unwrap();
+    for polls in 0..8 {
+        while store.pool.num_idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        {
+            let mut given_up = std::pin::pin!(store.sign_ins());
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            for _ in 0..polls {
+                if given_up.as_mut().poll(&mut context).is_ready() {
+                    break;
+                }
+            }
+        }
+        let mark = sqlx::query("SELECT n FROM mark").fetch_all(&store.pool).await;
+        assert!(mark.is_ok(), "given up at poll {polls}: {mark:?}");
+    }
+    store.close().await;
+    assert!(!dir.path().join("state/gatepost.db-wal").exists());
+}
+
+#[tokio::test]
 async fn a_commit_is_on_disk_before_it_counts() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&settings(dir.path())).await.unwrap();
