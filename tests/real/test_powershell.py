@@ -15,7 +15,7 @@ from bench import RealTest
 from lab.administrator import CMDLET, Administrator
 from lab.directory import Directory, enterprise_id
 from lab.guide import DOCS
-from lab.shell import CMDLETS, OF_ALL, bare, errors, parsed, within
+from lab.shell import CMDLETS, OF_ALL, bare, errors, parsed, within, words
 from lab.values import Refused, Unknown
 
 # What they show by themselves is a table without the property that is meant.
@@ -29,7 +29,7 @@ def parameters(command):
     """Those of a command itself, not of one within."""
     for child in command.children:
         if child.type == "command_parameter":
-            yield child.text.decode().rstrip(":").removeprefix("-")
+            yield words(child).rstrip(":").removeprefix("-")
         elif child.type != "command":
             yield from parameters(child)
 
@@ -50,15 +50,15 @@ def invented(text):
 def lacking(command):
     """What a command that somebody is to type does without and cannot."""
     first, *behind = re.split(r" \| ", command)
-    name, *words = re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", first)
-    named = {word for word in words if word.startswith("-")}
-    if words and not words[0].startswith("-"):
+    name, *behind_it = re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", first)
+    named = {word for word in behind_it if word.startswith("-")}
+    if behind_it and not behind_it[0].startswith("-"):
         named.add("-Identity")
     needs = [f"-{parameter.removesuffix('!')}" for parameter in CMDLETS.get(name, ()) if parameter.endswith("!")]
     found = [parameter for parameter in needs if parameter not in named]
-    for at, word in enumerate(words):
+    for at, word in enumerate(behind_it):
         is_switch = f"{word[1:]}?" in CMDLETS.get(name, ())
-        if word.startswith("-") and not is_switch and (at + 1 == len(words) or words[at + 1].startswith("-")):
+        if word.startswith("-") and not is_switch and (at + 1 == len(behind_it) or behind_it[at + 1].startswith("-")):
             found.append(f"a value of {word}")
     if name in SHOWS_LITTLE and not any(step.startswith(("Format-List ", "Format-Table ", "Select-Object ")) for step in behind):
         found.append("| Format-List")
@@ -92,6 +92,10 @@ class PowerShell(RealTest):
     def test_what_microsoft_does_not_document_is_found(self):
         self.assertEqual(invented("Get-MgUser -UserId $x | Where-Object { $_.Id -eq (Get-MgApplication -Filter 'y').Id }"), [])
         self.assertEqual(invented("Set-CASMailbox ann@contoso.com -SmtpAuthDisabled $false"), ["Set-CASMailbox -SmtpAuthDisabled"])
+        self.assertEqual(invented("Update-MgOauth2PermissionGrant -OAuth2PermissionGrantId x"), [])
+        self.assertEqual(
+            invented("Update-MgOauth2PermissionGrant -OAuth3PermissionGrantId x"), ["Update-MgOauth2PermissionGrant -OAuth3PermissionGrantId"],
+        )
         self.assertEqual(invented("if ($x) { Get-User 'a' | Set-Mail -Identity 'b' }"), ["Set-Mail"])
 
     def test_every_cmdlet_of_the_catalogue_is_powershell(self):
@@ -113,9 +117,10 @@ class PowerShell(RealTest):
         for page in sorted(DOCS.rglob("*.md")):
             text = page.read_text()
             blocks = re.findall(r"```powershell\n(.*?)```", text, re.S)
-            spans = list(filter(TYPED.match, re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))))
+            rest = re.sub(r"```.*?```", "", text, flags=re.S)
+            spans = list(filter(TYPED.match, re.findall(r"`([^`\n]+)`", rest)))
             # In the pages of the faults each stands alone on its line.
-            spans += filter(TYPED.match, re.findall(r"^ {4,}(\S.*)$", text, re.M))
+            spans += filter(TYPED.match, re.findall(r"^ {4,}(\S.*)$", rest, re.M))
             for command in spans:
                 self.assertEqual(lacking(command), [], f"{page.relative_to(DOCS)}: {command}")
             for code in itertools.chain(blocks, spans):
@@ -157,12 +162,21 @@ class Evaluator(RealTest):
             "Remove-ServicePrincipal -Identity <client-id>",
         )
 
+    def test_a_value_that_is_none_is_refused_for_exchange_would_take_it_for_everybody(self):
+        self.refuses(
+            Unknown, "Get-Mailbox $null", "Get-Mailbox -Identity ''", "Get-MgUser -UserId @(Get-ServicePrincipal).AppId",
+            "Set-Mailbox ann@contoso.com -GrantSendOnBehalfTo @{ Add = $null }", "Get-DistributionGroup @('a', $null)",
+        )
+
+    def test_no_variable_of_powershells_own_is_set(self):
+        self.refuses(Unknown, "$host = 'x'", "foreach ($pid in @(1)) { $pid }", "$Error = @()", "$ErrorActionPreference = 'Continue'")
+
     def test_a_call_that_microsofts_reference_does_not_have_is_refused(self):
         self.refuses(
             Refused, "Set-CASMailbox ann@contoso.com -SmtpAuthDisabled $false", "Set-CASMailbox ann@contoso.com -ImapEnabled",
             "Set-CASMailbox -ImapEnabled $true", "Set-CASMailbox ann@contoso.com bob@contoso.com", "Set-CASMailbox ann@contoso.com -ImapEnabled 'false'",
             "Update-MgUser -UserId ann@contoso.com -AccountEnabled $true", "Add-MailboxPermission ann@contoso.com -User ann@contoso.com -AccessRights Full",
-            "Set-Mailbox ann@contoso.com -MaxSendSize 151MB", "New-ServicePrincipal -AppId x", "Connect-ExchangeOnline -ExchangeEnvironmentName O365China",
+            "Set-Mailbox ann@contoso.com -MaxSendSize 151MB", "New-ServicePrincipal -AppId x", "Get-ServicePrincipal | Format-List 'AppId' 'ObjectId'", "Connect-ExchangeOnline -ExchangeEnvironmentName O365China",
         )
 
     def test_what_is_not_there_is_refused_and_so_is_what_is_there_already(self):
@@ -188,15 +202,52 @@ class Evaluator(RealTest):
             self.assertEqual(self.directory.is_open("ann@contoso.com", enterprise_id(app.AppId)), is_open)
             self.administrator.types(f"Remove-ServicePrincipal -Identity {app.AppId}")
 
-    def test_an_error_that_is_not_to_be_shown_is_nothing_and_one_of_ours_is_still_told(self):
+    def test_an_error_that_is_not_to_be_shown_is_nothing_and_one_that_nobody_expects_is_still_told(self):
         self.assertEqual(self.administrator.types("Get-DistributionGroup nobody -ErrorAction SilentlyContinue"), [])
         self.refuses(Unknown, "Get-DistributionGroup $nobody -ErrorAction SilentlyContinue")
+        self.refuses(
+            Refused, "Set-Mailbox ann@contoso.com -MaxSendSize 151MB -ErrorAction SilentlyContinue",
+            "New-ManagementScope -Name x -RecipientRestrictionFilter 'Nobody' -ErrorAction SilentlyContinue",
+        )
+
+    def test_an_error_stops_a_cmdlet_of_a_script_module_by_its_parameter_or_the_default_of_that_alone(self):
+        fails, goes_on = "Get-DistributionGroup nobody", "Set-CASMailbox ann@contoso.com -ImapEnabled $false"
+        preference, default = "$ErrorActionPreference = 'Stop'", "$PSDefaultParameterValues = @{ '*:ErrorAction' = 'Stop' }"
+        for lines, stops in (([fails], False), ([preference, fails], False), ([default, fails], True), ([f"{fails} -ErrorAction Stop"], True)):
+            with self.subTest(lines), self.assertRaises(Refused):
+                self.directory.mailbox("ann@contoso.com").set("ImapEnabled", True)
+                Administrator(self.directory).types("; ".join(["Connect-ExchangeOnline", *lines, goes_on]))
+            self.assertEqual(self.directory.mailbox("ann@contoso.com").ImapEnabled, stops)
+        # One that is in a library heeds the preference.
+        for line, stops in ((preference, True), ("$x = 1", False)):
+            administrator = Administrator(self.directory)
+            with self.assertRaises(Refused):
+                administrator.types(f"{line}; Connect-MgGraph -Scopes User.Read.All -Environment China; Connect-ExchangeOnline")
+            self.assertEqual(administrator.session.has_exchange, not stops)
+
+    def test_typographic_quotation_marks_are_quotation_marks(self):
+        for text, value in (("‘a’", "a"), ("'o’’brien'", "o’brien"), ("“a ‘b’”", "a ‘b’"), ("'“'", "“"), ("# o’brien\n'a'", "a"), ("'a''b'", "a'b")):
+            with self.subTest(text):
+                self.assertEqual(self.administrator.types(text), [value])
+        self.refuses(Unknown, "Get-Mailbox 'o’brien@contoso.com'")
+
+    def test_a_scope_that_nothing_needs_is_not_asked_for_and_some_need_another_beside_them(self):
+        self.refuses(Unknown, "Connect-MgGraph -Scopes Directory.ReadWrite.All")
+        ids = "-ServicePrincipalId x -PrincipalId x -ResourceId x -AppRoleId x"
+        with self.assertRaisesRegex(Refused, "Insufficient privileges"):
+            Administrator(self.directory).types(f"Connect-MgGraph -Scopes AppRoleAssignment.ReadWrite.All; New-MgServicePrincipalAppRoleAssignment {ids}")
+        reads = Administrator(self.directory)
+        reads.types("Connect-MgGraph -Scopes Application.ReadWrite.All; Get-MgApplication -Filter \"displayName eq 'x'\"")
+        self.assertEqual(reads.session.least_scopes(), {"Application.Read.All"})
 
     def test_it_computes_as_powershell_does(self):
         for text, value in (
             ("$one = @('a'); $one + 'b'", ["a", "b"]), ("@(-split 'a  b') -join '-'", ["a-b"]), ("if (-not @()) { 'none' }", ["none"]),
             ("@('a', 'B') | Where-Object { $_ -ne 'b' }", ["a"]), ("'A' -in @('a', 'b')", [True]), ("$x = 'it''s'; \"$x $(1000)\"", ["it's 1000"]),
             ("foreach ($x in @()) { $x }", []), ("@(@{ Id = 'x' }, @{ Id = 'y' }).Id", ["x", "y"]), ("$null -eq @().Id", [True]),
+            ("@($null) | ForEach-Object { 'once' }", ["once"]), ("$null | ForEach-Object { 'once' }", ["once"]), ("@('a') + $null", ["a", None]),
+            ("foreach ($x in $null) { 'never' }", []), ("@(Get-ServicePrincipal)", []), ("$x = Get-ServicePrincipal; @($x)", []),
+            ("$x = Get-ServicePrincipal; $null -eq $x", [True]), ("@($null)", [None]), ("@{ 'a:b' = 'x' }", [{"a:b": "x"}]),
         ):
             with self.subTest(text):
                 self.assertEqual(self.administrator.types(text), value)

@@ -89,10 +89,12 @@ pub fn script(registration: &Registration, lang: Lang) -> String {
     let _ = write!(
         page,
         "# {head}\n# {modules}\n#   Install-Module Microsoft.Graph.Applications, Microsoft.Graph.Identity.SignIns, Microsoft.Graph.Users, \
-         ExchangeOnlineManagement\n$ErrorActionPreference = 'Stop'\n$mailbox = {mailbox}\n$others = {others}\n\n\
+         ExchangeOnlineManagement\n# {stops}\n$ErrorActionPreference = 'Stop'\n\
+         $PSDefaultParameterValues = @{{ '*:ErrorAction' = 'Stop' }}\n$mailbox = {mailbox}\n$others = {others}\n\n\
          # {sign_in}\nConnect-MgGraph -TenantId {tenant} -Environment {graph_cloud} -NoWelcome -Scopes {scopes}\n\n",
         head = words.head,
         modules = words.modules,
+        stops = words.stops,
         mailbox = quoted(registration.address),
         others = list(registration.others),
         sign_in = words.sign_in,
@@ -193,10 +195,14 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
         [("Application SMTP.SendAsApp", registration.uses_smtp()), ("Application Mail.Send", registration.uses_graph())]
     {
         if used {
+            // Found again by its name: whether RoleAssigneeName is the object id or what the app is called no reference says,
+            // and another app may be called Gatepost, too.
             let _ = write!(
                 page,
-                "if (-not (Get-ManagementRoleAssignment -Role '{role}' -ErrorAction SilentlyContinue | Where-Object CustomResourceScope -eq 'Gatepost' | Where-Object RoleAssigneeName -eq $enterprise.Id)) {{\n  \
-                   $null = New-ManagementRoleAssignment -App $app.AppId -Role '{role}' -CustomResourceScope 'Gatepost'\n}}\n"
+                "$name = \"{role} $($enterprise.Id)\"\n\
+                 if (-not (Get-ManagementRoleAssignment -Role '{role}' | Where-Object CustomResourceScope -eq 'Gatepost' | \
+                 Where-Object {{ $_.Name -eq $name -or $_.RoleAssigneeName -eq $enterprise.Id }})) {{\n  \
+                   $null = New-ManagementRoleAssignment -Name $name -App $app.AppId -Role '{role}' -CustomResourceScope 'Gatepost'\n}}\n"
             );
         }
     }
@@ -350,6 +356,17 @@ mod tests {
         }
     }
 
+    /// 64 characters are the most of it, an object id is 36 of them.
+    #[test]
+    fn the_name_of_a_role_has_room_for_the_object_id() {
+        let text = script(&registration(Grant::ClientCredentials, SetupOutbound::SmtpThenGraph, &[]), Lang::En);
+        let names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("$name = \"")).collect();
+        assert_eq!(names.len(), 2, "{text}");
+        for name in names {
+            assert!(name.trim_end_matches("$($enterprise.Id)\"").len() + 36 <= 64, "{name}");
+        }
+    }
+
     /// One that was registered anew finds the role of the one before.
     #[test]
     fn the_role_of_another_app_in_the_same_scope_is_none_of_this_one() {
@@ -358,7 +375,8 @@ mod tests {
             let looks: Vec<_> = text.lines().filter(|line| line.contains("Get-ManagementRoleAssignment")).collect();
             assert!(!looks.is_empty(), "{text}");
             for look in looks {
-                assert!(look.contains("| Where-Object RoleAssigneeName -eq $enterprise.Id)"), "{look}");
+                let finds = "| Where-Object { $_.Name -eq $name -or $_.RoleAssigneeName -eq $enterprise.Id })";
+                assert!(look.contains(finds), "{look}");
             }
         }
     }

@@ -5,7 +5,7 @@ its `Connect-`, a call whose scope was not asked for, and a cloud that is not th
 """
 
 from .directory import CLOUDS, TENANT_ID
-from .values import Refused, Unknown, listed
+from .values import NOTHING, Refused, Unknown, listed
 
 KNOWN = {}
 
@@ -21,13 +21,17 @@ def exchange(name, asks=False):
 
 
 def graph(name, *scopes):
-    """A cmdlet of Microsoft Graph, and the scopes of which each is enough."""
+    """A cmdlet of Microsoft Graph, and the scopes of which each is enough, the least first; a tuple of them is so together."""
 
     def known(function):
-        KNOWN[name] = (function, scopes, False)
+        KNOWN[name] = (function, [{one} if isinstance(one, str) else set(one) for one in scopes], False)
         return function
 
     return known
+
+
+def is_enough(asked, scopes):
+    return any(one <= asked for one in scopes)
 
 
 class Session:
@@ -35,7 +39,7 @@ class Session:
     def __init__(self, directory):
         self.directory = directory
         self.has_exchange, self.graph_scopes = False, set()
-        self.warnings, self.asked = [], []
+        self.warnings, self.asked, self.performed = [], [], []
 
     def perform(self, name, parameters):
         if name not in KNOWN:
@@ -46,11 +50,22 @@ class Session:
             raise Refused(f"The term '{name}' is not recognized: Connect-ExchangeOnline first")
         if scopes and not self.graph_scopes:
             raise Refused("Authentication needed. Please call Connect-MgGraph")
-        if scopes and not self.graph_scopes & set(scopes):
+        if scopes and not is_enough(self.graph_scopes, scopes):
             raise Refused(f"Insufficient privileges to complete the operation: {name} needs one of {scopes}")
         if asks and confirmed is not False:
             self.asked.append(name)
-        return listed(function(self, **parameters))
+        self.performed.append(name)
+        answer = function(self, **parameters)
+        return listed(NOTHING if answer is None else answer)
+
+    def least_scopes(self):
+        """Without any one of which something that was done would have been refused."""
+        needs = [KNOWN[name][1] for name in self.performed if KNOWN[name][1]]
+        least = set().union(*(scopes[0] for scopes in needs))
+        for one in sorted(least):
+            if all(is_enough(least - {one}, scopes) for scopes in needs):
+                least.remove(one)
+        return least
 
     def warn(self, text):
         self.warnings.append(text)
@@ -79,8 +94,11 @@ def connect_graph(session, Scopes, TenantId=None, Environment="Global", NoWelcom
         raise Refused(f"the tenant is not in {Environment}")
     if TenantId not in (None, session.directory.domain, TENANT_ID):
         raise Refused(f"AADSTS90002: Tenant '{TenantId}' not found")
+    known = set().union(*(one for _, scopes, _ in KNOWN.values() for one in scopes or ()))
+    if unknown := set(listed(Scopes)) - known:
+        raise Unknown(f"nothing that we print needs {unknown}")
     session.graph_scopes |= set(listed(Scopes))
 
 
-KNOWN["Connect-ExchangeOnline"] = (connect_exchange, (), False)
-KNOWN["Connect-MgGraph"] = (connect_graph, (), False)
+KNOWN["Connect-ExchangeOnline"] = (connect_exchange, [], False)
+KNOWN["Connect-MgGraph"] = (connect_graph, [], False)

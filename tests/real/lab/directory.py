@@ -7,7 +7,7 @@ what is not there, as Exchange and Entra do, and keeps a journal of what changed
 import itertools
 import uuid
 
-from .values import Refused, Thing
+from .values import Absent, Thing
 
 GRAPH, EXCHANGE = "00000003-0000-0000-c000-000000000000", "00000002-0000-0ff1-ce00-000000000000"
 # Those of Exchange first.
@@ -34,6 +34,7 @@ class Directory:
         self.app_ids = itertools.chain(app_ids, iter(new_id, None))
         self.applications, self.consents, self.role_assignments, self.federations = [], [], [], []
         self.known_to_exchange, self.groups, self.scopes, self.management_roles = [], [], [], []
+        self.shows_assignees_by = "ObjectId"  # or DisplayName: the reference does not say
         self.mailboxes, self.users = [], []
         self.full_access, self.send_as = set(), set()
         self.policies = ["Block Basic"]
@@ -92,7 +93,7 @@ class Directory:
         wanted = str(identity).lower()
         found = next((one for one in things if any(str(one.of(name)).lower() == wanted for name in names)), None)
         if found is None:
-            raise Refused(f"The operation couldn't be performed because {what} '{identity}' couldn't be found")
+            raise Absent(f"The operation couldn't be performed because {what} '{identity}' couldn't be found")
         return found
 
     def mailbox(self, identity):
@@ -114,15 +115,20 @@ class Directory:
     def principal(self, identity):
         return self._found(self.principals, "enterprise application", identity, "Id")
 
+    def consent(self, identity):
+        return self._found(self.consents, "consent", identity, "Id")
+
+    def federation(self, domain, identity):
+        return self._found([one for one in self.federations if one.DomainId == domain], "federation", identity, "Id")
+
     def service_principal(self, identity):
         """As Exchange knows an app."""
-        return self._found(self.known_to_exchange, "service principal", identity, "AppId", "ObjectId", "DisplayName")
+        return self._found(self.known_to_exchange, "service principal", identity, "AppId", "ObjectId")
 
     def holder(self, identity):
         """Who may be given a right on a mailbox: a mailbox, or an app as Exchange knows it. Under which name it is kept."""
-        if any(str(identity) in (one.ObjectId, one.AppId) for one in self.known_to_exchange):
-            return self.service_principal(identity).ObjectId
-        return self.mailbox(identity).PrimarySmtpAddress
+        known = any(identity == one.ObjectId for one in self.known_to_exchange)
+        return identity if known else self.mailbox(identity).PrimarySmtpAddress
 
     # What somebody may, all taken together.
 
@@ -146,6 +152,6 @@ class Directory:
     def in_scope(self, app_id, role, address):
         """Whether a role of Exchange lets an app act for this mailbox."""
         known = {one.AppId: one.ObjectId for one in self.known_to_exchange}
-        held = [one for one in self.management_roles if one.Role == role and one.RoleAssigneeName == known.get(app_id)]
+        held = [one for one in self.management_roles if one.Role == role and one.Assignee == known.get(app_id)]
         members = [member for one in held for member in self.group(self.scope(one.CustomResourceScope).MemberOfGroup).Members]
         return known.get(app_id) == enterprise_id(app_id) and address in members

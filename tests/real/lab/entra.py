@@ -9,19 +9,19 @@ import re
 
 from .cmdlets import boolean, graph, only
 from .directory import enterprise_id, new_id
-from .values import Refused, Thing, listed
+from .values import Already, Refused, Thing, listed
 
 READS_APPS = ("Application.Read.All", "Application.ReadWrite.All")
 
 
-def filtered(things, filter, *names):
+def filtered(things, wanted, *names):
     """OData's $filter, of equal texts alone. Its names begin with a small letter."""
     text = r"(\w+) eq '((?:[^']|'')*)'"
-    if not re.fullmatch(rf"{text}( and {text})*", filter):
-        raise Refused(f"Invalid filter clause: {filter}")
-    for name, value in re.findall(text, filter):
+    if not re.fullmatch(rf"{text}( and {text})*", wanted):
+        raise Refused(f"Invalid filter clause: {wanted}")
+    for name, value in re.findall(text, wanted):
         if name not in names or not value:
-            raise Refused(f"Invalid filter clause: {filter}")
+            raise Refused(f"Invalid filter clause: {wanted}")
         things = [one for one in things if one.of(name) == value.replace("''", "'")]
     return list(things)
 
@@ -87,24 +87,28 @@ def get_enterprise(session, Filter):
 def new_enterprise(session, AppId):
     directory = session.directory
     app = next((one for one in directory.applications if one.AppId == AppId), None)
-    if app is None or any(one.AppId == AppId for one in directory.principals):
-        raise Refused(f"the service principal cannot be created: {AppId}")
+    if any(one.AppId == AppId for one in directory.principals):
+        raise Already(f"The service principal cannot be created, it is already in use: {AppId}")
+    if app is None:
+        raise Refused(f"The appId does not reference a valid application: {AppId}")
     return directory.add(directory.principals, Thing("enterprise application", Id=enterprise_id(AppId), AppId=AppId, DisplayName=app.DisplayName))
 
 
-@graph("Get-MgServicePrincipalAppRoleAssignment", *READS_APPS, "AppRoleAssignment.ReadWrite.All")
+@graph("Get-MgServicePrincipalAppRoleAssignment", *READS_APPS)
 def get_assignments(session, ServicePrincipalId):
     principal = session.directory.principal(ServicePrincipalId)
     return [one for one in session.directory.role_assignments if one.PrincipalId == principal.Id]
 
 
-@graph("New-MgServicePrincipalAppRoleAssignment", "AppRoleAssignment.ReadWrite.All")
+@graph("New-MgServicePrincipalAppRoleAssignment", *(("AppRoleAssignment.ReadWrite.All", reads) for reads in READS_APPS))
 def new_assignment(session, ServicePrincipalId, PrincipalId, ResourceId, AppRoleId):
     directory = session.directory
     principal, resource = directory.principal(ServicePrincipalId), directory.principal(ResourceId)
     taken = any((one.PrincipalId, one.AppRoleId) == (principal.Id, AppRoleId) for one in directory.role_assignments)
-    if PrincipalId != principal.Id or taken or AppRoleId not in {role.Id for role in resource.AppRoles}:
-        raise Refused(f"Permission being assigned already exists or is none: {AppRoleId}")
+    if PrincipalId != principal.Id or AppRoleId not in {role.Id for role in resource.AppRoles}:
+        raise Refused(f"Permission being assigned was not found on application: {AppRoleId}")
+    if taken:
+        raise Already(f"Permission being assigned already exists on the object: {AppRoleId}")
     made = Thing("app role assignment", Id=new_id(), PrincipalId=principal.Id, ResourceId=resource.Id, AppRoleId=AppRoleId)
     return directory.add(directory.role_assignments, made)
 
@@ -121,7 +125,7 @@ def new_grant(session, ClientId, ConsentType, ResourceId, Scope, PrincipalId=Non
     if only(ConsentType, "Principal", "AllPrincipals") == "Principal":
         directory.user(PrincipalId)
     if any((one.ClientId, one.ResourceId, one.PrincipalId) == (client.Id, resource.Id, PrincipalId) for one in directory.consents):
-        raise Refused("Permission entry already exists")
+        raise Already("Permission entry already exists")
     made = Thing("consent", Id=new_id(), ClientId=client.Id, ConsentType=ConsentType, PrincipalId=PrincipalId, ResourceId=resource.Id, Scope="")
     made.set("Scope", scopes_of(resource, Scope))
     return directory.add(directory.consents, made)
@@ -138,7 +142,7 @@ def scopes_of(resource, text):
 def update_grant(session, OAuth2PermissionGrantId, Scope):
     """The scopes take the place of what was there."""
     directory = session.directory
-    grant = next(one for one in directory.consents if one.Id == OAuth2PermissionGrantId)
+    grant = directory.consent(OAuth2PermissionGrantId)
     directory.change(grant, Scope=scopes_of(directory.principal(grant.ResourceId), Scope))
 
 
@@ -164,7 +168,4 @@ def get_federation(session, DomainId):
 
 @graph("Update-MgDomainFederationConfiguration", "Domain.ReadWrite.All")
 def update_federation(session, DomainId, InternalDomainFederationId, **addresses):
-    (federation,) = [one for one in get_federation(session, DomainId) if one.Id == InternalDomainFederationId] or [None]
-    if federation is None:
-        raise Refused(f"Resource '{InternalDomainFederationId}' does not exist")
-    session.directory.change(federation, **addresses)
+    session.directory.change(session.directory.federation(DomainId, InternalDomainFederationId), **addresses)

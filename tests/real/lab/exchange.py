@@ -8,7 +8,7 @@ and opens no mailbox. Microsoft's module is not run: where the reference is sile
 import re
 
 from .cmdlets import boolean, exchange, only
-from .values import Refused, Thing, listed
+from .values import Already, Refused, Thing, listed
 
 ROLES = ("Application Mail.Send", "Application Mail.ReadWrite", "Application SMTP.SendAsApp")
 UNCHANGED = "The command completed successfully but no settings have been modified."
@@ -110,7 +110,7 @@ def get_service_principal(session):
 def new_service_principal(session, AppId, ObjectId, DisplayName=None):
     directory = session.directory
     if any(AppId == one.AppId or ObjectId == one.ObjectId for one in directory.known_to_exchange):
-        raise Refused(f"The service principal {AppId} already exists")
+        raise Already(f"The service principal {AppId} already exists")
     made = Thing("service principal", AppId=AppId, ObjectId=ObjectId, DisplayName=DisplayName or AppId)
     return directory.add(directory.known_to_exchange, made)
 
@@ -123,7 +123,7 @@ def remove_service_principal(session, Identity):
     directory.known_to_exchange.remove(gone)
     for rights in (directory.full_access, directory.send_as):
         rights -= {right for right in rights if right[1] == gone.ObjectId}
-    directory.management_roles = [one for one in directory.management_roles if one.RoleAssigneeName != gone.ObjectId]
+    directory.management_roles = [one for one in directory.management_roles if one.Assignee != gone.ObjectId]
     directory.changed("a service principal went")
 
 
@@ -132,18 +132,18 @@ def remove_service_principal(session, Identity):
 
 @exchange("Get-DistributionGroup")
 def get_group(session, Identity):
-    return session.directory.group(Identity)
+    return session.directory.group(Identity).only("Name", "DistinguishedName", "GroupType")
 
 
 @exchange("New-DistributionGroup")
 def new_group(session, Name, Type="Distribution", Members=()):
     directory = session.directory
-    only(Type, "Security", "Distribution")
+    kind = {"Security": "Universal, SecurityEnabled", "Distribution": "Universal"}[only(Type, "Security", "Distribution")]
     if any(one.Name.lower() == Name.lower() for one in directory.groups):
-        raise Refused(f"The name {Name} is already being used")
-    members = [directory.mailbox(member).PrimarySmtpAddress for member in listed(list(Members) if isinstance(Members, tuple) else Members)]
-    made = Thing("group", Name=Name, DistinguishedName=f"CN={Name},OU=tenant,DC=PROD", Members=members)
-    return directory.add(directory.groups, made)
+        raise Already(f"The name {Name} is already being used")
+    members = [directory.mailbox(member).PrimarySmtpAddress for member in (Members if isinstance(Members, list | tuple) else [Members])]
+    made = Thing("group", Name=Name, DistinguishedName=f"CN={Name},OU=tenant,DC=PROD", GroupType=kind, Members=members)
+    return directory.add(directory.groups, made).only("Name", "DistinguishedName", "GroupType")
 
 
 @exchange("Add-DistributionGroupMember")
@@ -151,44 +151,61 @@ def add_member(session, Identity, Member):
     directory = session.directory
     group, address = directory.group(Identity), directory.mailbox(Member).PrimarySmtpAddress
     if address in group.Members:
-        raise Refused(f"The recipient {address} is already a member of the group")
+        raise Already(f"The recipient {address} is already a member of the group")
     directory.change(group, Members=[*group.Members, address])
 
 
 @exchange("Get-ManagementScope")
 def get_scope(session, Identity):
-    return session.directory.scope(Identity)
+    return shown_scope(session.directory.scope(Identity))
+
+
+def shown_scope(scope):
+    return Thing("management scope", Name=scope.Name, RecipientFilter=f"MemberOfGroup -eq '{scope.MemberOfGroup}'")
 
 
 @exchange("New-ManagementScope")
 def new_scope(session, Name, RecipientRestrictionFilter):
     directory = session.directory
     rule = re.fullmatch(r"MemberOfGroup -eq '([^']+)'", RecipientRestrictionFilter)
-    if not rule or any(one.Name.lower() == Name.lower() for one in directory.scopes):
-        raise Refused(f"The scope {Name} already exists, or is none: {RecipientRestrictionFilter}")
     # By the name that does not change, as the reference of MemberOfGroup has it.
-    group = next((one for one in directory.groups if one.DistinguishedName == rule[1]), None)
-    if group is None:
+    if not rule or rule[1] not in {one.DistinguishedName for one in directory.groups}:
         raise Refused(f"The filter names no group: {RecipientRestrictionFilter}")
-    return directory.add(directory.scopes, Thing("management scope", Name=Name, MemberOfGroup=rule[1]))
+    if any(one.Name.lower() == Name.lower() for one in directory.scopes):
+        raise Already(f"The scope {Name} already exists")
+    return shown_scope(directory.add(directory.scopes, Thing("management scope", Name=Name, MemberOfGroup=rule[1])))
 
 
 @exchange("Get-ManagementRoleAssignment")
 def get_roles(session, Role):
     """Whoever may hand the role out is among them."""
-    only(Role, *ROLES)
-    handing_out = Thing("management role assignment", Role=Role, RoleAssigneeName="Organization Management", CustomResourceScope=None)
-    return [handing_out, *(one for one in session.directory.management_roles if one.Role == Role)]
+    directory = session.directory
+    handing_out = Thing(
+        "management role assignment", Name=f"{only(Role, *ROLES)}-Organization Management-Delegating", Role=Role,
+        RoleAssigneeName="Organization Management", CustomResourceScope=None,
+    )
+    return [handing_out, *(shown_role(directory, one) for one in directory.management_roles if one.Role == Role)]
+
+
+def shown_role(directory, role):
+    assignee = next((one.of(directory.shows_assignees_by) for one in directory.known_to_exchange if one.ObjectId == role.Assignee), role.Assignee)
+    return Thing("management role assignment", RoleAssigneeName=assignee, **role.only("Name", "Role", "CustomResourceScope").properties)
 
 
 @exchange("New-ManagementRoleAssignment")
-def new_role(session, App, Role, CustomResourceScope):
+def new_role(session, App, Role, CustomResourceScope, Name=None):
     directory = session.directory
     app, scope = directory.service_principal(App), directory.scope(CustomResourceScope)
-    made = Thing("management role assignment", Role=only(Role, *ROLES), RoleAssigneeName=app.ObjectId, CustomResourceScope=scope.Name)
-    if made in directory.management_roles:
-        raise Refused(f"The role {Role} is already assigned to {App} in {CustomResourceScope}")
-    return directory.add(directory.management_roles, made)
+    if Name and len(Name) > 64:
+        raise Refused(f"The length of the property is too long. The maximum length is 64: {Name}")
+    made = Thing(
+        "management role assignment", Name=Name or f"{Role}-{len(directory.management_roles)}", Role=only(Role, *ROLES), Assignee=app.ObjectId,
+        CustomResourceScope=scope.Name,
+    )
+    same = [one for one in directory.management_roles if (one.Role, one.Assignee, one.CustomResourceScope) == (Role, app.ObjectId, scope.Name)]
+    if same or made.Name in {one.Name for one in directory.management_roles}:
+        raise Already(f"The role {Role} is already assigned to {App} in {CustomResourceScope}")
+    return shown_role(directory, directory.add(directory.management_roles, made))
 
 
 # The organization.

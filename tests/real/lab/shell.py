@@ -17,20 +17,27 @@ sys.path.append(str(REAL / "clients" / "built" / "powershell"))
 import tree_sitter  # noqa: E402
 import tree_sitter_powershell  # noqa: E402
 
-from .values import ALONE, COMPARED, Refused, Thing, Unknown, added, is_true, listed, shown, single  # noqa: E402
+from .source import as_read, written  # noqa: E402
+from .values import (  # noqa: E402
+    ALONE, COMPARED, NOTHING, Absent, Already, Refused, Thing, Unknown, added, is_true, listed, scalar, shown, single,
+)
 
 MODULES = tomllib.loads((REAL.parent / "corpus" / "cmdlets.toml").read_text())
 OF_ALL = MODULES.pop("all")["parameters"]
 # Each with its parameters as the reference has them.
 CMDLETS = {name: takes for module in MODULES.values() for name, takes in module.items()}
+MODULE_OF = {name: module for module, cmdlets in MODULES.items() for name in cmdlets}
 SIZES = {"KB": 2**10, "MB": 2**20, "GB": 2**30}
 OF_PIPELINES = ("Select-Object", "ForEach-Object", "Where-Object", "Format-List", "Format-Table")
+# Made of scripts: what they export does not see the preferences of the script that calls it (PowerShell#4568, autorest.powershell#846).
+OF_SCRIPTS = re.compile(r"exchangepowershell|microsoft\.graph\.(?!authentication)")
+# PowerShell's own, which nobody can set, or that mean something else.
+RESERVED = "_ args error executioncontext false foreach home host input matches myinvocation pid profile pshome psitem psversiontable shellid this true".split()
 
 
 def parsed(text):
-    """Its tree, with what it is of. The grammar knows no digit in the name of a parameter (-OAuth2PermissionGrantId)."""
-    source = re.sub(r"(?<=\s)-([A-Za-z]+)\d([A-Za-z]+)", r"-\1\2", text).encode()
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(source).root_node
+    """Its tree, with what it is of."""
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(as_read(text).encode()).root_node
 
 
 def within(node):
@@ -41,20 +48,26 @@ def within(node):
 
 def errors(text):
     """Where the grammar fails, with what stands there."""
-    return [(node.start_point.row + 1, node.text.decode()[:120]) for node in within(parsed(text)) if node.is_error or node.is_missing]
+    return [(node.start_point.row + 1, words(node)[:120]) for node in within(parsed(text)) if node.is_error or node.is_missing]
 
 
 def bare(parameter):
-    """Of `"Identity!"` and `-OAuth2PermissionGrantId`, as they are compared."""
-    return re.sub(r"[\d!?]", "", parameter).lower()
+    """Of `"Identity!"`, as it is compared."""
+    return parameter.rstrip("!?").lower()
 
 
 def words(node):
-    return node.text.decode()
+    return written(node.text.decode())
 
 
 def unquoted(text):
     return text[1:-1].replace("''", "'")
+
+
+def lacks_a_value(value):
+    """Itself, or a part of it."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value in (None, "") or any(map(lacks_a_value, parts))
 
 
 # What calls itself an expression and has another one within, level by level.
@@ -68,15 +81,17 @@ class Shell:
     def __init__(self, tenant):
         self.tenant = tenant
         self.variables = {"true": True, "false": False, "null": None}
-        self.screen, self.warnings = [], []
+        self.screen, self.warnings, self.errors = [], [], []
 
     def run(self, text):
-        """Everything of a text. What it leaves on the screen is the answer."""
+        """Everything of a text. What it leaves on the screen is the answer; an error that stopped nothing is told at its end."""
         if wrong := errors(text):
             raise Unknown(f"no PowerShell: {wrong}")
-        began = len(self.screen)
+        began, self.errors = len(self.screen), []
         for child in parsed(text).named_children:
             self.screen += self.statement(child)
+        if self.errors:
+            raise self.errors[0]
         return self.screen[began:]
 
     # Statements: each leaves a stream of values.
@@ -102,9 +117,9 @@ class Shell:
 
     def loop(self, node):
         variable, over, block = (child for child in node.named_children if child.type != "comment")
-        stream = []
-        for one in listed(self.of_pipeline(over)):
-            self.variables[self.named(variable)] = one
+        stream, values = [], self.of_pipeline(over)
+        for one in [] if values is None else listed(values):  # over `$null` it does not run once
+            self.put(self.named(variable), one)
             stream += self.statement(block)
         return stream
 
@@ -125,12 +140,15 @@ class Shell:
         left, operator, right = node.named_children
         if words(operator) != "=" or not re.fullmatch(r"\$\w+", words(left)):
             raise Unknown(words(node))
-        value, name = self.of_pipeline(right), words(left)[1:].lower()
-        if name == "erroractionpreference" and value != "Stop" or name in ("true", "false", "_"):
-            raise Unknown(words(node))
+        self.put(words(left)[1:].lower(), self.of_pipeline(right))
+        return []
+
+    def put(self, name, value):
+        known = {"erroractionpreference": "Stop", "psdefaultparametervalues": {"*:ErrorAction": "Stop"}}
+        if name in RESERVED or name in known and value != known[name]:
+            raise Unknown(f"${name} = {value}")
         if name != "null":
             self.variables[name] = value
-        return []
 
     def chain(self, node):
         first, *rest = node.named_children
@@ -148,7 +166,7 @@ class Shell:
             raise Unknown(f"there is no {name}")
         parameters, bare_words = self.arguments(node, known)
         if known in OF_PIPELINES:
-            return self.filter(known, parameters, bare_words, stream or [])
+            return self.on_stream(known, parameters, bare_words, stream or [])
         if stream is not None:
             raise Unknown(f"{name} takes nothing from a pipeline here")
         if known in ("Write-Output", "Write-Warning"):
@@ -167,23 +185,33 @@ class Shell:
         lacks = [one for one in CMDLETS[name] if one.endswith("!") and one[:-1] not in parameters]
         if lacks:
             raise Refused(f"{name} asks for {lacks}")
-        silent = parameters.pop("ErrorAction", None)
-        if silent not in (None, "SilentlyContinue"):
-            raise Unknown(f"-ErrorAction {silent}")
+        action = parameters.pop("ErrorAction", None) or self.default_action(name)
+        if empty := [parameter for parameter, value in parameters.items() if lacks_a_value(value)]:
+            raise Unknown(f"{name}: nothing is in {empty}, and it acts on what nobody named")
         try:
             return self.tenant.perform(name, parameters)
-        except Refused:
-            if silent:
-                return []
-            raise
+        except Refused as refused:
+            if action == "Continue":
+                self.errors.append(refused)
+            elif action != "SilentlyContinue" or not isinstance(refused, Absent | Already):
+                raise
+            return []
 
-    def filter(self, name, parameters, bare_words, stream):
+    def default_action(self, name):
+        """Behind an error: a default for the parameter holds for every cmdlet, the preference for those of binary modules."""
+        default = self.variables.get("psdefaultparametervalues", {}).get("*:ErrorAction")
+        preference = None if OF_SCRIPTS.match(MODULE_OF[name]) else self.variables.get("erroractionpreference")
+        return default or preference or "Continue"
+
+    def on_stream(self, name, parameters, bare_words, stream):
         """What works on the pipeline alone."""
         if name == "Select-Object":
             if bare_words or list(parameters) != ["First"]:
                 raise Unknown(f"{name} {parameters} {bare_words}")
             return stream[:parameters["First"]]
         if name.startswith("Format-"):
+            if len(bare_words) > 1:
+                raise Refused(f"{name}: a positional parameter cannot be found that accepts {bare_words[1]!r}")
             columns = [one for word in bare_words for one in listed(word)]
             return [{column: self.member(one, column) for column in columns} for one in stream]
         first, *more = bare_words
@@ -218,7 +246,7 @@ class Shell:
                     raise Refused(f"{name}: missing an argument for parameter {waiting.rstrip('!')}")
                 if waiting.rstrip("!?") in parameters:
                     raise Refused(f"{name} has -{waiting.rstrip('!?')} twice")
-                parameters[waiting.rstrip("!?")] = value if takes_it else True
+                parameters[waiting.rstrip("!?")] = scalar(value) if takes_it else True
                 waiting = None
             if kind == "word" and not takes_it:
                 bare_words.append(value)
@@ -269,7 +297,7 @@ class Shell:
 
     def level(self, node):
         if node.type == "array_literal_expression" and len(node.named_children) > 1:
-            return [self.value(child) for child in node.named_children]
+            return [scalar(self.value(child)) for child in node.named_children]
         if node.child_count == 1:
             return self.value(node.children[0])
         left, operator, right = node.children
@@ -295,8 +323,9 @@ class Shell:
 
     def member(self, value, name):
         if isinstance(value, list):
-            return single([one for item in value for one in listed(self.member(item, name))])
-        if value is None:
+            found = [one for item in value for one in listed(self.member(item, name))]
+            return single(found) if found else None
+        if value in (None, NOTHING):
             return None
         if isinstance(value, dict):
             value = Thing("a table", **value)
@@ -306,7 +335,11 @@ class Shell:
 
     def table(self, node):
         entries = [entry for body in node.named_children for entry in body.named_children]
-        return {words(entry.named_children[0]): self.of_pipeline(entry.named_children[1]) for entry in entries}
+        return {self.key(words(entry.named_children[0])): scalar(self.of_pipeline(entry.named_children[1])) for entry in entries}
+
+    @staticmethod
+    def key(text):
+        return unquoted(text) if text.startswith("'") else text
 
     def invoked(self, node):
         what, method, arguments = node.named_children
@@ -333,4 +366,4 @@ class Shell:
     def plain(self, part):
         if b"`" in part or b"$" in part or b'"' in part:
             raise Unknown(f"in a string: {part.decode()}")
-        return part.decode()
+        return written(part.decode())

@@ -13,6 +13,29 @@ class Refused(Exception):
     """PowerShell, or the tenant, says no."""
 
 
+class Absent(Refused):
+    """What is named is not there."""
+
+
+class Already(Refused):
+    """It is so already."""
+
+
+class Nothing:
+    """What a command leaves that has no output: no element of a pipeline, where `$null` is one. As a value it is `$null`."""
+
+    def __bool__(self):
+        return False
+
+
+NOTHING = Nothing()
+
+
+def scalar(value):
+    """As a parameter, or beside an operator."""
+    return None if value is NOTHING else value
+
+
 class Thing:
     """An object with the properties that its kind has, whichever way they are spelled."""
 
@@ -55,12 +78,12 @@ class Thing:
 
 def listed(value):
     """What a pipeline makes of a value."""
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return value if isinstance(value, list) else [] if value is NOTHING else [value]
 
 
 def single(stream):
     """What a variable gets of a pipeline."""
-    return None if not stream else stream[0] if len(stream) == 1 else stream
+    return NOTHING if not stream else stream[0] if len(stream) == 1 else stream
 
 
 def is_true(value):
@@ -79,6 +102,7 @@ def shown(value):
 
 
 def equal(left, right):
+    left, right = scalar(left), scalar(right)
     if isinstance(left, str) and isinstance(right, str):
         return left.lower() == right.lower()
     if None in (left, right) or type(left) is type(right) and isinstance(left, bool | int):
@@ -99,7 +123,7 @@ ALONE = {"-not": lambda value: not is_true(value), "-split": lambda value: value
 
 
 def added(left, right):
-    if isinstance(left, list):
+    if isinstance(left, list) and right is not NOTHING:
         return left + listed(right)
     if isinstance(left, str) and isinstance(right, str):
         return left + right

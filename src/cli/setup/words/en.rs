@@ -415,6 +415,7 @@ fn entra(of: &Registration, page: &mut String) {
 pub const SCRIPT: ScriptWords = ScriptWords {
     head: "Registers Gatepost in Entra ID, with rights on the mailboxes below and no others. Safe to run again.",
     modules: "Needs PowerShell 7 and these modules:",
+    stops: "A step that fails stops the script. Cmdlets of script modules do not heed the first line, but the second.",
     sign_in: "Sign in as an administrator who may register apps and consent (Cloud Application Administrator or above).",
     device: "The device code sign-in needs public client flows.",
     redirect: "A public client: no secret, protected by PKCE. Any port of http://localhost fits.",

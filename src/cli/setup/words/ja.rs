@@ -466,6 +466,7 @@ fn entra(of: &Registration, page: &mut String) {
 pub const SCRIPT: ScriptWords = ScriptWords {
     head: "Gatepost を Entra ID に登録し、下のメールボックスの権限だけを与えます。何度実行しても安全です。",
     modules: "PowerShell 7 と次のモジュールが必要です:",
+    stops: "失敗した時点で止まります。スクリプトモジュールのコマンドレットに効くのは、1行目ではなく2行目です。",
     sign_in: "アプリの登録と同意ができる管理者でサインインします（クラウド アプリケーション管理者以上）。",
     device: "コードでのサインインには、パブリッククライアントフローの許可が必要です。",
     redirect: "パブリッククライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでもかまいません。",

@@ -404,6 +404,7 @@ impl Remark {
 pub struct ScriptWords {
     pub head: &'static str,
     pub modules: &'static str,
+    pub stops: &'static str,
     pub sign_in: &'static str,
     pub device: &'static str,
     pub redirect: &'static str,
