@@ -6,6 +6,7 @@ command is copied here: each comes from the program's output. PowerShell is not 
 cmdlets are `lab/entra.py` and `lab/exchange.py`, by our reading of Microsoft's reference.
 """
 
+import contextlib
 import itertools
 import re
 
@@ -13,62 +14,65 @@ from bench import RealTest
 from lab.administrator import Administrator
 from lab.cmdlets import Session
 from lab.directory import Directory, enterprise_id
+from lab.inventory import changes, inventory
 from lab.mirror import Mirror
 from lab.processes import Part, run
 from lab.sandbox import APP_ID, APP_SECRET, USERS, Sandbox
+from lab.shell import MODULE_OF
+from lab.values import Refused
 
 ANN, BOB, SHARED = USERS
 PUBLIC_APP = "10000000-0000-4000-8000-000000000001"
 GRANTS, OUTBOUND = ("authorization-code", "device-code", "client-credentials"), ("smtp", "graph", "smtp-then-graph")
 CLOUDS = {"microsoft365": "Global", "microsoft365-gcc-high": "USGov"}
 # What a person may be called, and would be code if it were not quoted.
-ODD = "o'brien@contoso.example"
+ODD, ODD_AS_WELL = "o'brien@contoso.example", "o’brien@contoso.example"
 INFO = "info@contoso.example"
 
 
-def granted(directory):
-    """Everything that stands in a tenant with one app."""
-    (app,) = directory.applications
-    values = {one.Id: one.Value for resource in directory.resources for one in (*resource.Oauth2PermissionScopes, *resource.AppRoles)}
-    names = {one.ObjectId: "the app" for one in directory.known_to_exchange}
-    return {
-        "asks for": {values[one.Id] for resource in app.RequiredResourceAccess for one in resource.ResourceAccess},
-        "is public": (app.PublicClient.RedirectUris, app.IsFallbackPublicClient),
-        "certificates": len(app.KeyCredentials),
-        "consent": {(one.ConsentType, directory.user(one.PrincipalId).UserPrincipalName, one.Scope) for one in directory.consents},
-        "may by itself": directory.granted(app.AppId),
-        "is known to Exchange": [(one.AppId == app.AppId, one.ObjectId == directory.principals[-1].Id) for one in directory.known_to_exchange],
-        "full access": {(mailbox, names.get(who, who)) for mailbox, who in directory.full_access},
-        "send as": {(mailbox, names.get(who, who)) for mailbox, who in directory.send_as},
-        "sends for": {
-            (one.Role, member) for one in directory.management_roles
-            for member in directory.group(directory.scope(one.CustomResourceScope).MemberOfGroup).Members
-        },
-        "SMTP AUTH": {one.PrimarySmtpAddress for one in directory.mailboxes if one.SmtpClientAuthenticationDisabled is False},
-    }
-
-
-def least(grant, outbound, shared, proof, address=ODD):
+def in_entra(grant, outbound, proof=(), address=ODD):
     """What Gatepost cannot do without, and nothing else. It signs in once for all three protocols, so SMTP is asked for with
     Graph, too.
     """
-    smtp, graph = outbound != "graph", outbound != "smtp"
-    mailboxes = {address, *shared}
+    app = {"Gatepost SignInAudience: AzureADMyOrg", "Gatepost is an enterprise application"}
     if grant == "client-credentials":
-        roles = ["Application SMTP.SendAsApp"] * smtp + ["Application Mail.Send"] * graph
-        reading = {"IMAP.AccessAsApp", "POP.AccessAsApp"}
-        return {
-            "asks for": reading, "is public": ([], False), "certificates": len(proof), "consent": set(), "may by itself": reading,
-            "is known to Exchange": [(True, True)], "full access": {(one, "the app") for one in mailboxes}, "send as": set(),
-            "sends for": set(itertools.product(roles, mailboxes)), "SMTP AUTH": mailboxes if smtp else set(),
-        }
-    scopes = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send", *["Mail.Send"] * graph, "offline_access", "openid", "profile"]
-    return {
-        "asks for": set(scopes), "is public": (["http://localhost"], grant == "device-code"), "certificates": 0,
-        "consent": {("Principal", address, " ".join(scopes))}, "may by itself": set(), "is known to Exchange": [],
-        "full access": {(one, address) for one in shared}, "send as": {(one, address) for one in shared}, "sends for": set(),
-        "SMTP AUTH": {address} if smtp else set(),
+        app |= {"Gatepost IsFallbackPublicClient: False", *["Gatepost has certificates: 1"] * len(proof)}
+        for role in ("IMAP.AccessAsApp", "POP.AccessAsApp"):
+            app |= {f"Gatepost asks Office 365 Exchange Online for {role}", f"Gatepost has {role} for all"}
+        return app
+    scopes = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send", *["Mail.Send"] * (outbound != "smtp"), "offline_access", "openid", "profile"]
+    return app | {f"Gatepost asks Microsoft Graph for {one}" for one in scopes} | {
+        f"Gatepost acts for {address} at Microsoft Graph: {' '.join(scopes)}", "Gatepost is redirected to http://localhost",
+        "Gatepost IsFallbackPublicClient" if grant == "device-code" else "Gatepost IsFallbackPublicClient: False",
     }
+
+
+def in_exchange(grant, outbound, shared=(), address=ODD):
+    """Likewise."""
+    smtp, graph = outbound != "graph", outbound != "smtp"
+    by_itself = grant == "client-credentials"
+    mailboxes = {address, *shared} if by_itself else {address}
+    switched = {f"{one} SmtpClientAuthenticationDisabled: False" for one in mailboxes if smtp}
+    if not by_itself:
+        return switched | {f"{address} {may} {one}" for one in shared for may in ("reads", "sends as")}
+    roles = ["Application SMTP.SendAsApp"] * smtp + ["Application Mail.Send"] * graph
+    group = {"gatepost-senders GroupType: Universal, SecurityEnabled", "scope Gatepost: gatepost-senders", "Exchange knows Gatepost as Gatepost"}
+    rights = {sentence for one in mailboxes for sentence in (f"Gatepost reads {one}", f"{one} is in gatepost-senders")}
+    return switched | group | rights | {f"Gatepost has {role} in Gatepost" for role in roles}
+
+
+def fails_at(session, number):
+    """The step that does. What it was asked to do, with it."""
+    perform, calls = session.perform, []
+
+    def performs(name, parameters):
+        calls.append(name)
+        if len(calls) == number:
+            raise Refused("Too many requests")
+        return perform(name, parameters)
+
+    session.perform = performs
+    return calls
 
 
 class Script(RealTest):
@@ -87,16 +91,21 @@ class Script(RealTest):
         return run(*command, check=check, cwd=self.folder, env={"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}).stdout
 
     def runs(self, script, directory):
-        """In a window of its own, to the end, without a question. What is left on the screen is the id of the app."""
+        """In a window of its own, to the end, without a question. What is left on the screen is the id of the app, and each module that
+        was used is named; that of the sign-in comes with the others.
+        """
         administrator = Administrator(directory)
         (shown,) = administrator.types(script)
         self.assertEqual(shown, f"client id: {directory.applications[0].AppId}")
         self.assertEqual(administrator.session.asked, [], "a script stops at a question")
-        return administrator.warnings
+        (modules,) = re.findall(r"#   Install-Module (.*)", script)
+        used = {MODULE_OF[name].replace("exchangepowershell", "exchangeonlinemanagement") for name in administrator.session.performed}
+        self.assertLessEqual(used, {"microsoft.graph.authentication", *modules.lower().split(", ")})
+        return administrator
 
     def test_each_form_gives_the_least_rights_and_a_second_run_changes_nothing(self):
         proofs = ((), ("--make-certificate",))
-        forms = itertools.product(GRANTS, OUTBOUND, ((), (INFO, BOB)), CLOUDS, proofs, ("en", "ja"))
+        forms = itertools.product(GRANTS, OUTBOUND, ((), (INFO, ODD_AS_WELL)), CLOUDS, proofs, ("en", "ja"))
         forms = [form for form in forms if not form[4] or form[0] == "client-credentials"]
         self.assertEqual(len(forms), 96)
         for number, (grant, outbound, shared, provider, proof, language) in enumerate(forms):
@@ -105,42 +114,64 @@ class Script(RealTest):
                     "--config", str(self.folder / f"{number}" / "gatepost.toml"), "--address", ODD, "--provider", provider, "--grant", grant,
                     "--outbound", outbound, *(word for one in shared for word in ("--shared", one)), *proof, "--lang", language,
                 )
-                directory = Directory("contoso.example", [ODD, INFO, BOB], CLOUDS[provider])
-                self.assertEqual(self.runs(script, directory), [])
-                self.assertEqual(granted(directory), least(grant, outbound, shared, proof))
+                directory = Directory("contoso.example", [ODD, INFO, ODD_AS_WELL], CLOUDS[provider])
+                empty = inventory(directory)
+                administrator = self.runs(script, directory)
+                self.assertEqual(administrator.warnings, [])
+                self.assertEqual(administrator.session.graph_scopes, administrator.session.least_scopes())
+                self.assertEqual(changes(empty, inventory(directory)), in_entra(grant, outbound, proof) | in_exchange(grant, outbound, shared))
                 before = list(directory.journal)
-                self.runs(script, directory)
-                self.assertEqual(directory.journal, before)
+                for directory.shows_assignees_by in ("ObjectId", "DisplayName"):
+                    self.runs(script, directory)
+                    self.assertEqual(directory.journal, before)
+
+    def test_whichever_step_fails_none_is_taken_behind_it(self):
+        for grant in GRANTS:
+            flags = ("--address", ODD, "--shared", INFO, "--grant", grant, "--outbound", "smtp-then-graph")
+            script = self.script("--config", str(self.folder / "gatepost.toml"), *flags)
+            for number in itertools.count(1):
+                administrator = Administrator(Directory("contoso.example", [ODD, INFO]))
+                calls = fails_at(administrator.session, number)
+                with contextlib.suppress(Refused):
+                    administrator.types(script)
+                    break
+                self.assertEqual(len(calls), number, f"{grant}: behind {calls[number - 1]} came {calls[number:]}")
+            self.assertGreater(number, 10)
 
     def test_what_an_app_has_already_stays_and_what_is_missing_comes(self):
         flags = ("--config", str(self.folder / "gatepost.toml"), "--address", ODD)
         directory = Directory("contoso.example", [ODD])
+        empty = inventory(directory)
         self.runs(self.script(*flags), directory)
         app = directory.applications[0]
         app.PublicClient.RedirectUris.append("https://intranet.contoso.example")
         self.runs(self.script(*flags, "--grant", "device-code", "--outbound", "graph"), directory)
-        self.assertEqual(granted(directory), least("device-code", "graph", (), ()) | {
-            "is public": (["http://localhost", "https://intranet.contoso.example"], True), "SMTP AUTH": {ODD},
-            "consent": {("Principal", ODD, "IMAP.AccessAsUser.All POP.AccessAsUser.All SMTP.Send offline_access openid profile Mail.Send")},
-        })
+        wanted = {one for one in in_entra("device-code", "graph") if "acts for" not in one} | in_exchange("device-code", "smtp") | {
+            "Gatepost is redirected to https://intranet.contoso.example", f"Gatepost acts for {ODD} at Microsoft Graph: "
+            "IMAP.AccessAsUser.All POP.AccessAsUser.All SMTP.Send offline_access openid profile Mail.Send",
+        }
+        self.assertEqual(changes(empty, inventory(directory)), wanted)
         # The same app by itself: what it asks for at Graph stays.
         self.runs(self.script(*flags, "--grant", "client-credentials", "--make-certificate"), directory)
-        self.assertEqual(granted(directory)["asks for"] & {"Mail.Send", "IMAP.AccessAsApp"}, {"Mail.Send", "IMAP.AccessAsApp"})
-        warned = self.runs(self.script(*flags, "--grant", "client-credentials", "--make-certificate"), directory)
-        self.assertEqual(granted(directory)["certificates"], 1, "another installation may live on the one that is there")
+        by_itself = in_entra("client-credentials", "smtp", ("certificate",)) | in_exchange("client-credentials", "smtp")
+        wanted |= {one for one in by_itself if "IsFallbackPublicClient" not in one}
+        self.assertEqual(changes(empty, inventory(directory)), wanted)
+        warned = self.runs(self.script(*flags, "--grant", "client-credentials", "--make-certificate"), directory).warnings
+        self.assertEqual(changes(empty, inventory(directory)), wanted, "another installation may live on the certificate that is there")
         self.assertEqual(len([one for one in warned if "certificate" in one]), 1, warned)
 
     def test_an_app_that_exchange_has_by_a_wrong_object_id_is_mended(self):
         script = self.script("--config", str(self.folder / "gatepost.toml"), "--address", ODD, "--grant", "client-credentials")
         directory = Directory("contoso.example", [ODD])
+        empty = inventory(directory)
         self.made_by_hand(directory)
         app = directory.applications[0]
         Administrator(directory).types(f"Connect-ExchangeOnline; New-ServicePrincipal -AppId {app.AppId} -ObjectId {app.Id}")
         self.runs(script, directory)
-        self.assertEqual(granted(directory), least("client-credentials", "smtp", (), ()))
+        wanted = in_entra("client-credentials", "smtp") | in_exchange("client-credentials", "smtp")
+        self.assertEqual(changes(empty, inventory(directory)), wanted)
 
     def test_the_steps_by_hand_give_the_same_rights_in_exchange(self):
-        parts = ("is known to Exchange", "full access", "send as", "sends for", "SMTP AUTH")
         for grant, outbound, shared, language in itertools.product(GRANTS, OUTBOUND, ((), (INFO, BOB)), ("en", "ja")):
             with self.subTest(f"{grant}, {outbound}, {len(shared)} shared, {language}"):
                 flags = ("--address", ANN, *(word for one in shared for word in ("--shared", one)), "--grant", grant, "--outbound", outbound)
@@ -148,13 +179,13 @@ class Script(RealTest):
                 typed = re.search(r"Exchange Online PowerShell.*\n((?: {7}.*\n)+)", page)
                 directory = Directory("contoso.example", [ANN, INFO, BOB])
                 self.made_by_hand(directory)
+                before = inventory(directory)
                 administrator = Administrator(directory)
                 administrator.session.has_exchange = True
                 if typed:
                     app = directory.applications[0]
                     administrator.types(typed[1], client_id=app.AppId, object_id=enterprise_id(app.AppId))
-                wanted = least(grant, outbound, shared, (), ANN)
-                self.assertEqual({part: granted(directory)[part] for part in parts}, {part: wanted[part] for part in parts})
+                self.assertEqual(changes(before, inventory(directory)), in_exchange(grant, outbound, shared, ANN))
 
     @staticmethod
     def made_by_hand(directory):
