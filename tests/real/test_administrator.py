@@ -11,8 +11,7 @@ import itertools
 import re
 
 from bench import RealTest
-from lab.administrator import Administrator
-from lab.cmdlets import Session
+from lab.administrator import Administrator, registered_by_hand
 from lab.directory import Directory, enterprise_id
 from lab.inventory import changes, inventory
 from lab.mirror import Mirror
@@ -164,8 +163,7 @@ class Script(RealTest):
         script = self.script("--config", str(self.folder / "gatepost.toml"), "--address", ODD, "--grant", "client-credentials")
         directory = Directory("contoso.example", [ODD])
         empty = inventory(directory)
-        self.made_by_hand(directory)
-        app = directory.applications[0]
+        app = registered_by_hand(directory)
         Administrator(directory).types(f"Connect-ExchangeOnline; New-ServicePrincipal -AppId {app.AppId} -ObjectId {app.Id}")
         self.runs(script, directory)
         wanted = in_entra("client-credentials", "smtp") | in_exchange("client-credentials", "smtp")
@@ -178,22 +176,13 @@ class Script(RealTest):
                 page = self.run_setup("--config", str(self.folder / "new.toml"), *flags, "--lang", language, check=False)
                 typed = re.search(r"Exchange Online PowerShell.*\n((?: {7}.*\n)+)", page)
                 directory = Directory("contoso.example", [ANN, INFO, BOB])
-                self.made_by_hand(directory)
+                app = registered_by_hand(directory)
                 before = inventory(directory)
                 administrator = Administrator(directory)
                 administrator.session.has_exchange = True
                 if typed:
-                    app = directory.applications[0]
                     administrator.types(typed[1], client_id=app.AppId, object_id=enterprise_id(app.AppId))
                 self.assertEqual(changes(before, inventory(directory)), in_exchange(grant, outbound, shared, ANN))
-
-    @staticmethod
-    def made_by_hand(directory):
-        """The app and its enterprise application, as the steps before it make them in a browser."""
-        session = Session(directory)
-        session.graph_scopes.add("Application.ReadWrite.All")
-        (app,) = session.perform("New-MgApplication", {"DisplayName": "Gatepost", "SignInAudience": "AzureADMyOrg", "RequiredResourceAccess": []})
-        session.perform("New-MgServicePrincipal", {"AppId": app.AppId})
 
     def test_before_it_setup_says_what_is_missing_and_behind_it_mail_flows(self):
         for grant, outbound in itertools.product(GRANTS, OUTBOUND):

@@ -11,9 +11,11 @@ import re
 import subprocess
 
 from bench import RealTest
-from lab.administrator import CHANGING, CMDLET, Administrator, ways
+from lab.administrator import CHANGING, CMDLET, Administrator, registered_by_hand, ways
+from lab.cmdlets import Session
 from lab.directory import CLOUDS, Directory, enterprise_id
 from lab.guide import DOCS
+from lab.inventory import changes, inventory
 from lab.sandbox import APP_ID, USERS
 from lab.values import Refused, Thing
 
@@ -33,43 +35,81 @@ client-id = "{app}"
 address = "{user}"
 password = "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0"
 """
-GRANTS = {"a person": "", "an app": 'grant = "client-credentials"\nclient-secret = "x"'}
+GRANTS = {"person": "", "app": 'grant = "client-credentials"\nclient-secret = "x"'}
 
 
 # The mailboxes that guides speak of, and what stands in the tenant behind each of them.
 PEOPLE = ("ann", "info", "orders", "invoices", "scanner", "fax")
 APP = enterprise_id(APP_ID)
+SWITCHED_ON = "{} SmtpClientAuthenticationDisabled: False"
+GROUP = {"gatepost-senders GroupType: Universal, SecurityEnabled", "scope Gatepost: gatepost-senders", "Exchange knows Gatepost as Gatepost"}
 GUIDES = {
-    "microsoft365": {"SMTP AUTH on ann"},
-    "security-defaults": {"SMTP AUTH on scanner"},
-    "doctor": {"SMTP AUTH on ann"},
-    "shared-mailbox": {"ann reads info", "ann sends as info", "ann sends on behalf of info", "SMTP AUTH on ann"},
-    "app-only": {
-        "the app reads orders", "the app reads invoices", "the app sends as info", "Application SMTP.SendAsApp for scanner", "SMTP AUTH on orders",
+    "microsoft365": {SWITCHED_ON.format("ann")},
+    "security-defaults": {SWITCHED_ON.format("scanner")},
+    "doctor": {SWITCHED_ON.format("ann")},
+    "shared-mailbox": {"ann reads info", "ann sends as info", "ann sends on behalf of info", SWITCHED_ON.format("ann")},
+    "app-only": GROUP | {
+        "Gatepost reads orders", "Gatepost reads invoices", "Gatepost sends as info", "scanner is in gatepost-senders",
+        "Gatepost has Application SMTP.SendAsApp in Gatepost", SWITCHED_ON.format("orders"),
     },
-    "graph": {"Application Mail.Send for scanner", "Application Mail.Send for fax"},
-    "unattended": {"IMAP.AccessAsApp for all", "POP.AccessAsApp for all", "SMTP.SendAsApp for all"},
+    "graph": GROUP | {"Gatepost has Application Mail.Send in Gatepost", "scanner is in gatepost-senders", "fax is in gatepost-senders"},
+    "unattended": {f"Gatepost has {role} for all" for role in ("IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp")},
 }
 
-
-def effects(directory):
-    """What stands in a tenant that was empty, in words."""
-
-    def name(who):
-        return "the app" if who == APP else who.partition("@")[0]
-
-    def members(role):
-        return directory.group(directory.scope(role.CustomResourceScope).MemberOfGroup).Members
-
-    boxes = directory.mailboxes
-    return {
-        *(f"SMTP AUTH on {name(one.PrimarySmtpAddress)}" for one in boxes if one.SmtpClientAuthenticationDisabled is False),
-        *(f"{name(who)} sends on behalf of {name(one.PrimarySmtpAddress)}" for one in boxes for who in one.GrantSendOnBehalfTo),
-        *(f"{name(who)} reads {name(box)}" for box, who in directory.full_access),
-        *(f"{name(who)} sends as {name(box)}" for box, who in directory.send_as),
-        *(f"{role.Role} for {name(one)}" for role in directory.management_roles for one in members(role)),
-        *(f"{role} for all" for role in directory.granted(APP_ID)),
-    }
+# What the steps do: for whom, against which fault, by which of its ways. All of it, and nothing else.
+READING = {f"{ANN} ImapEnabled: True", f"{ANN} PopEnabled: True"}
+MADE_KNOWN = {"Exchange knows Gatepost as Gatepost", "Exchange knows Gatepost as the registration of Gatepost: gone"}
+IN_GROUP = f"{ANN} is in gatepost-senders"
+APP_READS = f"Gatepost reads {ANN}"
+APP_SENDS = {"Gatepost has Application SMTP.SendAsApp in Gatepost", IN_GROUP}
+BY_GRAPH = {"Exchange knows Gatepost as Gatepost", "Gatepost has Application Mail.Send in Gatepost", IN_GROUP}
+STEPS = (
+    ({SWITCHED_ON.format(ANN)}, {
+        "person": "upstream-not-signed-on, smtp-auth-disabled-tenant Either, smtp-auth-disabled-mailbox Either, smtp-refused-alone Either",
+        "app": "upstream-not-signed-on, smtp-auth-disabled-tenant Either, smtp-auth-disabled-mailbox Either",
+    }),
+    ({SWITCHED_ON.format(ANN)} | APP_SENDS, {"app": "smtp-refused-alone Either"}),
+    (READING, {"person": "fresh-token-refused, mailbox-not-connected, mail-protocol-disabled, token-refused", "app": "mail-protocol-disabled"}),
+    ({f"{ANN} ImapEnabled: True"}, {"person": "imap-disabled-mailbox", "app": "imap-disabled-mailbox"}),
+    ({f"{ANN} PopEnabled: True"}, {"person": "pop3-disabled-mailbox Either", "app": "pop3-disabled-mailbox Either"}),
+    (READING | MADE_KNOWN | APP_SENDS | {APP_READS}, {"app": "fresh-token-refused, mailbox-not-connected"}),
+    (MADE_KNOWN | APP_SENDS | {APP_READS}, {"person": "service-principal-missing", "app": "service-principal-missing, token-refused"}),
+    ({f"{ANN} reads {ANN}"}, {"person": "full-access-missing"}),
+    ({APP_READS}, {"app": "full-access-missing"}),
+    ({f"{ANN} sends as {SHARED}"}, {"person": "send-as-denied"}),
+    ({f"{ANN} sends as {ANN}"}, {"person": "smtp-user-differs"}),
+    ({f"Gatepost sends as {SHARED}"}, {"app": "send-as-denied, send-on-behalf-denied, sender-not-allowed Either"}),
+    ({f"Gatepost sends as {ANN}"}, {"app": "smtp-user-differs"}),
+    ({f"{ANN} sends on behalf of {SHARED}"}, {"person": "send-on-behalf-denied"}),
+    *((BY_GRAPH | group, {"app": ", ".join(f"{fault} {way}" for fault in (
+        "graph-access-denied", "graph-consent-missing", "security-defaults", "sign-on-criteria-not-met Or", "sign-on-forbidden Or",
+        "smtp-auth-disabled-mailbox Or", "smtp-auth-disabled-tenant Or", "smtp-refused-alone Or",
+    ))}) for way, group in (("group", set()), ("no group", GROUP))),
+    ({"Gatepost has Application Mail.ReadWrite in Gatepost"}, {"app": "graph-draft-denied"}),
+    ({f"{ANN} AccountEnabled: True"}, {"person": "user-disabled"}),
+    ({f"{ANN} AuthenticationPolicy: {KNOWN['policy']}"}, {"person": "sign-on-criteria-not-met Either"}),
+    ({f"contoso.example ActiveSignInUri: https://{KNOWN['host']}/{KNOWN['path']}"}, dict.fromkeys(("person", "app"), "federation-not-https Either")),
+    ({"organization SendFromAliasEnabled: True"}, dict.fromkeys(("person", "app"), "own-address-denied")),
+    ({f"{ANN} RecipientLimits: 1000"}, dict.fromkeys(("person", "app"), "too-many-recipients")),
+    ({f"{ANN} MaxSendSize: {150 * 2**20}"}, dict.fromkeys(("person", "app"), "message-too-large, graph-too-large")),
+    ({f"{ANN} MaxReceiveSize: {100 * 2**20}"}, dict.fromkeys(("person", "app"), "imap-append-too-large")),
+)
+DOES = {(who, *mend.split(" ", 1)): effect for effect, of in STEPS for who, mends in of.items() for mend in mends.split(", ")}
+# A page is of all accounts, where a step is of one.
+OF_PAGES = {
+    "fresh-token-refused": READING | {SWITCHED_ON.format(ANN), f"{ANN} reads {ANN}"},
+    "mailbox-not-connected": READING | {f"{ANN} reads {ANN}"},
+    "sender-not-allowed": {f"{ANN} sends as {SHARED}"},
+    "token-refused": {f"{ANN} reads {ANN}"},
+}
+# Nobody says it to an app that is configured so.
+UNHEARD = {
+    "person": {
+        "client-secret-expired", "client-secret-wrong", "client-secret-not-allowed", "app-certificate-refused", "app-certificate-unreadable",
+        "service-account-key-unreadable", "service-account-refused", "federated-token-unreadable", "federated-token-refused",
+    },
+    "app": {"mfa-required", "user-disabled", "user-locked", "user-not-found", "app-certificate-refused", "app-certificate-unreadable"},
+}
 
 
 def typed_into_powershell(page):
@@ -89,7 +129,7 @@ def typed_into_powershell(page):
 
 def still_to_be_done(commands):
     """A tenant in which whatever these do is not done yet, and whatever they rest on is there."""
-    directory = Directory("contoso.example", USERS)
+    directory = Directory("contoso.example", USERS, app_ids=[APP_ID])
     text = "\n".join(commands)
     for mailbox, user in zip(directory.mailboxes, directory.users):
         mailbox.set("ImapEnabled", False)
@@ -97,15 +137,16 @@ def still_to_be_done(commands):
         user.set("AccountEnabled", False)
         user.set("AuthenticationPolicy", "Block Basic")
     directory.policies.append(KNOWN["policy"])
-    directory.applications.append(Thing("application", Id="the app registration's", AppId=APP_ID, DisplayName="Gatepost"))
-    directory.principals.append(Thing("enterprise application", Id=enterprise_id(APP_ID), AppId=APP_ID, DisplayName="Gatepost"))
+    app = registered_by_hand(directory)
+    session = Session(directory)
+    session.has_exchange = True
     if "Remove-ServicePrincipal" in text or "New-ServicePrincipal" not in text:
-        object_id = "the app registration's" if "Remove-ServicePrincipal" in text else enterprise_id(APP_ID)
-        directory.known_to_exchange.append(Thing("service principal", AppId=APP_ID, ObjectId=object_id, DisplayName="Gatepost"))
+        object_id = app.Id if "Remove-ServicePrincipal" in text else APP
+        session.perform("New-ServicePrincipal", {"AppId": APP_ID, "ObjectId": object_id})
     if "New-DistributionGroup" not in text:
-        name = "CN=gatepost-senders,OU=tenant,DC=PROD"
-        directory.groups.append(Thing("group", Name="gatepost-senders", DistinguishedName=name, Members=[]))
-        directory.scopes.append(Thing("management scope", Name="Gatepost", MemberOfGroup=name))
+        (group,) = session.perform("New-DistributionGroup", {"Name": "gatepost-senders", "Type": "Security"})
+        of_group = f"MemberOfGroup -eq '{group.DistinguishedName}'"
+        session.perform("New-ManagementScope", {"Name": "Gatepost", "RecipientRestrictionFilter": of_group})
     federation = dict(ActiveSignInUri="http://login.contoso.example", PassiveSignInUri="https://login.contoso.example")
     directory.federations.append(Thing("federation", Id="8f1d0000-0000-4000-8000-000000000003", DomainId="contoso.example", **federation))
     return directory
@@ -121,67 +162,86 @@ class Mended(RealTest):
         return subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=60, cwd=folder).stdout
 
     def typed_in_order(self, commands, **known):
-        """Each has what it needs, and each that is to change something does."""
+        """Each has what it needs, and each that is to change something does. What all of them changed, and whoever typed them."""
         directory = still_to_be_done(commands)
+        undone = inventory(directory)
         administrator = Administrator(directory)
         for command in commands:
             before = len(directory.journal)
             administrator.types(command, **KNOWN, **known)
             self.assertEqual(len(directory.journal) > before, bool(CHANGING.match(command)), f"{command}: {administrator.warnings}")
+        return changes(undone, inventory(directory)), administrator.session
 
-    def test_each_command_of_a_step_finds_what_it_needs_and_does_something(self):
+    def all_typed(self, found, **known):
+        """Every way of a step, with no scope that none of them needs."""
+        asked, least = set(), set()
+        for way, commands in found.items():
+            did, session = self.typed_in_order(commands, **known)
+            asked, least = asked | session.graph_scopes, least | session.least_scopes()
+            yield way, did
+        self.assertEqual(asked, least)
+
+    def test_each_command_of_a_step_finds_what_it_needs_and_does_what_the_step_is_for(self):
         folder = self.bench.folder / self._testMethodName
         folder.mkdir()
-        seen = 0
+        seen = set()
         for who, grant in GRANTS.items():
-            config = folder / f"{who}.toml"
-            config.write_text(CONFIGURATION.format(folder=folder, app=APP_ID, grant=grant, user=ANN))
-            for language in ("en", "ja"):
-                flags = ("--config", str(config), "--lang", language)
-                for fault in json.loads(self.told("explain", "--list", "--json", *flags, folder=folder))["faults"]:
-                    page = self.told("explain", fault["id"], *flags, folder=folder)
-                    if "[app.contoso]` has nothing" in page or "`[app.contoso]` は" in page:
-                        continue  # nobody says it to this app
-                    # It names the command that shows it.
-                    known = {"object_id": enterprise_id(APP_ID)} if re.search(rf"(?s)<object-id>(?:[:：]| は).{{,300}}doctor {ANN}", page) else {}
-                    for way, commands in ways(page).items():
-                        with self.subTest(f"{fault['id']} for {who} in {language}: {way}"):
-                            self.typed_in_order(commands, **known)
-                            seen += len(commands)
-        self.assertGreater(seen, 200)
+            flags = ("--config", str(folder / f"{who}.toml"), "--lang")
+            (folder / f"{who}.toml").write_text(CONFIGURATION.format(folder=folder, app=APP_ID, grant=grant, user=ANN))
+            unheard = set()
+            for fault in (one["id"] for one in json.loads(self.told("explain", "--list", "--json", *flags, "en", folder=folder))["faults"]):
+                page, japanese = (self.told("explain", fault, *flags, language, folder=folder) for language in ("en", "ja"))
+                self.assertEqual(ways(page), ways(japanese), fault)
+                if "[app.contoso]` has nothing" in page:
+                    self.assertIn("`[app.contoso]` は", japanese)
+                    unheard.add(fault)
+                    continue
+                # It names the command that shows it.
+                known = {"object_id": APP} if re.search(rf"(?s)<object-id>:.{{,300}}doctor {ANN}", page) else {}
+                with self.subTest(f"{fault} for {who}"):
+                    for (_, *way), did in self.all_typed(ways(page), **known):
+                        mend = (who, fault, *([" ".join(way)] if way else []))
+                        self.assertEqual(did, DOES.get(mend, set()), mend)
+                        seen |= {mend} if did else set()
+            self.assertEqual(unheard, UNHEARD[who])
+        self.assertEqual(seen, set(DOES))
 
     def test_each_page_of_a_fault_can_be_typed_from_above_to_below(self):
-        known = {"client_id": APP_ID, "smtp_user": ANN, "mailbox": SHARED, "who_signs_on": ANN}
-        seen = 0
-        for page in sorted(DOCS.rglob("faults/*.md")):
-            text = page.read_text()
-            shows = {"object_id": enterprise_id(APP_ID)} if re.search(r"(?s)\\<object-id>[:：].{,100}gatepost doctor", text) else {}
-            for way, commands in ways(text).items():
-                with self.subTest(f"{page.relative_to(DOCS)}: {way}"):
-                    self.typed_in_order(commands, **known, **shows)
-                    seen += len(commands)
-        self.assertGreater(seen, 200)
+        known = {"client_id": APP_ID, "smtp_user": ANN, "mailbox": ANN, "who_signs_on": ANN}
+        seen = set()
+        for page in sorted((DOCS / "faults").glob("*.md")):
+            text, fault = page.read_text(), page.stem
+            self.assertEqual(ways(text), ways((DOCS / "ja" / "faults" / page.name).read_text()), fault)
+            shows = {"object_id": APP} if re.search(r"(?s)\\<object-id>:.{,100}gatepost doctor", text) else {}
+            with self.subTest(fault):
+                for (whom, *way), did in self.all_typed(ways(text), **known, **shows):
+                    mend = ("app" if whom == "app" else "person", fault, *([" ".join(way)] if way else []))
+                    wanted = OF_PAGES.get(fault, DOES.get(mend, set())) if not whom else DOES.get(mend, set())
+                    self.assertEqual(did, wanted, (whom, *mend))
+                    seen |= {(whom, fault)} if did else set()
+        self.assertLessEqual({fault for _, fault, *_ in DOES}, {fault for _, fault in seen})
 
     def test_each_guide_can_be_typed_from_above_to_below(self):
-        seen = set()
+        seen = []
         for page in sorted(DOCS.rglob("*.md")):
             code = [] if page.parent.name == "faults" else list(typed_into_powershell(page.read_text()))
             if not code or page.stem == "national-clouds":
                 continue
             with self.subTest(str(page.relative_to(DOCS))):
-                directory = Directory("contoso.com", [f"{name}@contoso.com" for name in PEOPLE])
-                directory.applications.append(Thing("application", Id="the app registration's", AppId=APP_ID, DisplayName="Gatepost"))
-                directory.principals.append(Thing("enterprise application", Id=enterprise_id(APP_ID), AppId=APP_ID, DisplayName="Gatepost"))
+                directory = Directory("contoso.com", [f"{name}@contoso.com" for name in PEOPLE], app_ids=[APP_ID])
+                registered_by_hand(directory)
+                undone = inventory(directory)
                 administrator = Administrator(directory)
                 # Whoever opens it is connected.
                 administrator.session.has_exchange = "Exchange Online PowerShell" in page.read_text().partition(code[0])[0]
                 for part in code:
                     before = len(directory.journal)
-                    administrator.types(part, client_id=APP_ID, object_id=enterprise_id(APP_ID))
+                    administrator.types(part, client_id=APP_ID, object_id=APP)
                     self.assertEqual(len(directory.journal) > before, bool(re.search(rf"(?m)^\s*{CHANGING.pattern}", part)), part)
-                self.assertEqual(effects(directory), GUIDES[page.stem])
-                seen.add(page.stem)
-        self.assertEqual(seen, set(GUIDES))
+                did = {sentence.replace("@contoso.com", "") for sentence in changes(undone, inventory(directory))}
+                self.assertEqual(did, GUIDES[page.stem])
+                seen.append(page.stem)
+        self.assertEqual(sorted(seen), sorted([*GUIDES, *GUIDES]), "each in both languages")
 
     def test_each_cloud_is_entered_by_its_own_name(self):
         for page in DOCS.rglob("national-clouds.md"):

@@ -12,7 +12,7 @@ import re
 import subprocess
 
 from bench import RealTest
-from lab.administrator import CMDLET, Administrator
+from lab.administrator import CMDLET, Administrator, registered_by_hand
 from lab.directory import Directory, enterprise_id
 from lab.guide import DOCS
 from lab.shell import CMDLETS, OF_ALL, bare, errors, parsed, within, words
@@ -136,11 +136,9 @@ class Evaluator(RealTest):
         """Nothing of the lab."""
         self.directory = Directory("contoso.com", ["ann@contoso.com"])
         self.administrator = Administrator(self.directory)
+        registered_by_hand(self.directory)
         self.administrator.types("Connect-ExchangeOnline; Connect-MgGraph -Scopes Application.ReadWrite.All")
-        self.administrator.types(
-            "$app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' -RequiredResourceAccess @()\n"
-            "$null = New-MgServicePrincipal -AppId $app.AppId"
-        )
+        self.administrator.types("$app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\"")
         self.before = list(self.directory.journal)
 
     def refuses(self, kind, *commands):

@@ -56,6 +56,15 @@ class Administrator:
         return self.session.warnings + self.shell.warnings
 
 
+def registered_by_hand(directory):
+    """The app and its enterprise application, as they are made in a browser."""
+    session = Session(directory)
+    session.graph_scopes.add("Application.ReadWrite.All")
+    (app,) = session.perform("New-MgApplication", {"DisplayName": "Gatepost", "SignInAudience": "AzureADMyOrg", "RequiredResourceAccess": []})
+    session.perform("New-MgServicePrincipal", {"AppId": app.AppId})
+    return app
+
+
 def ways(page):
     """Of a step as it is laid out: each way to go, by the labels on it, with its cmdlets in their order. The first label is whom it
     is for, if not everybody: what stands there is all of it.
