@@ -16,12 +16,11 @@ from lab.directory import Directory, enterprise_id
 from lab.inventory import changes, inventory
 from lab.mirror import Mirror
 from lab.processes import Part, run
-from lab.sandbox import APP_ID, APP_SECRET, USERS, Sandbox
+from lab.sandbox import APP_ID, APP_SECRET, PUBLIC_APP_ID, USERS, Sandbox
 from lab.shell import MODULE_OF
 from lab.values import Refused
 
 ANN, BOB, SHARED = USERS
-PUBLIC_APP = "10000000-0000-4000-8000-000000000001"
 GRANTS, OUTBOUND = ("authorization-code", "device-code", "client-credentials"), ("smtp", "graph", "smtp-then-graph")
 CLOUDS = {"microsoft365": "Global", "microsoft365-gcc-high": "USGov"}
 # What a person may be called, and would be code if it were not quoted.
@@ -188,7 +187,7 @@ class Script(RealTest):
         for grant, outbound in itertools.product(GRANTS, OUTBOUND):
             with self.subTest(f"{grant}, {outbound}"):
                 by_itself = grant == "client-credentials"
-                app_id = APP_ID if by_itself else PUBLIC_APP
+                app_id = APP_ID if by_itself else PUBLIC_APP_ID
                 directory = Directory("contoso.example", USERS, app_ids=[app_id])
                 self.sandbox.rehearsal("")
                 for mailbox in (ANN, SHARED):

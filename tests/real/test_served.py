@@ -17,17 +17,16 @@ from dataclasses import dataclass
 
 from bench import RealTest
 from daemon import MAIL_PASSWORD, PORTS, Daemon
-from lab.administrator import Administrator, ways
+from lab.administrator import CMDLET, Administrator, ways
 from lab.directory import Directory, enterprise_id
 from lab.lab import free_address
 from lab.mirror import ALL_TOKENS, Mirror
 from lab.processes import Part, wait_until
-from lab.sandbox import APP_ID, APP_SECRET, USERS, Sandbox
-from lab.values import Refused
+from lab.sandbox import APP_ID, APP_SECRET, PUBLIC_APP_ID, USERS, Sandbox
+from lab.values import Already
+from steps import DOES, KNOWN
 
 ANN, BOB, SHARED = USERS
-PUBLIC_APP = "10000000-0000-4000-8000-000000000001"
-KNOWN = {"policy": "AllowOAuth"}
 # Of over 3 MB, which goes to Graph as a draft.
 ATTACHED = "--x\r\n\r\nserved\r\n--x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 ATTACHED += ("QUJD" * 18 + "\r\n") * 60_000 + "--x--\r\n"
@@ -85,7 +84,7 @@ def wrong_object_id(directory):
     right, wrong = enterprise_id(APP_ID), directory.applications[0].Id
     directory.full_access = {(mailbox, wrong if holder == right else holder) for mailbox, holder in directory.full_access}
     for role in directory.management_roles:
-        role.set("RoleAssigneeName", wrong)
+        role.set("Assignee", wrong)
     directory.change(directory.known_to_exchange[0], ObjectId=wrong)
 
 
@@ -99,7 +98,7 @@ def granted_in_entra(directory):
     (exchange,) = [one for one in directory.resources if "Exchange" in one.DisplayName]
     (role,) = [one for one in exchange.AppRoles if one.Value == "SMTP.SendAsApp"]
     session = Administrator(directory).session
-    session.graph_scopes.add("AppRoleAssignment.ReadWrite.All")
+    session.graph_scopes |= {"AppRoleAssignment.ReadWrite.All", "Application.Read.All"}
     ids = dict.fromkeys(("ServicePrincipalId", "PrincipalId"), enterprise_id(APP_ID))
     session.perform("New-MgServicePrincipalAppRoleAssignment", ids | {"ResourceId": exchange.Id, "AppRoleId": role.Id})
     directory.groups, directory.scopes, directory.management_roles = [], [], []
@@ -184,6 +183,18 @@ OF_AN_APP = (
 )
 
 
+NAMES_ITS_COMMAND = ("send-as-denied", "send-on-behalf-denied")
+# And why.
+NOT_PLAYED = {
+    "app full-access-missing": "the sandbox shows an app without it as one that Exchange does not know",
+    "app federation-not-https": "the sandbox has no identity provider of a federation",
+    "app smtp-user-differs": "the configuration has to be another one for it, not the tenant",
+    "person federation-not-https": "as for an app",
+    "person send-on-behalf-denied": "the sandbox can be given Full Access and Send As, and no Send on Behalf",
+    "person smtp-user-differs": "as for an app",
+}
+
+
 class Backend:
     """What the configuration of a daemon says of the sandbox."""
 
@@ -192,7 +203,7 @@ class Backend:
 
     def configuration(self, password):
         keys = ("authorize-url", "token-url", "device-url", "graph-url", "smtp", "imap", "pop3")
-        settings = {key: self.sandbox.app[key] for key in keys} | {"client-id": APP_ID if self.by_itself else PUBLIC_APP}
+        settings = {key: self.sandbox.app[key] for key in keys} | {"client-id": APP_ID if self.by_itself else PUBLIC_APP_ID}
         if self.by_itself:
             settings |= {"grant": "client-credentials", "client-secret": APP_SECRET}
         text = APP + "".join(f'{key} = "{value}"\n' for key, value in settings.items())
@@ -200,6 +211,13 @@ class Backend:
             text += ACCOUNT.format(user=one, password=password, outbound=self.outbound, shared=SHARED)
             text += "" if self.by_itself or one == ANN else f'sign-in-as = "{ANN}"\n'
         return text
+
+
+def serves(answer):
+    """imaplib raises for few of them."""
+    done, said = answer
+    if done != "OK":
+        raise imaplib.IMAP4.error(said)
 
 
 class Client:
@@ -229,14 +247,12 @@ class Client:
     def reads(self, who):
         with imaplib.IMAP4(self.address, PORTS["off"]["imap"], timeout=60) as imap:
             imap.login(who, MAIL_PASSWORD)
-            imap.select()
+            serves(imap.select())
 
     def keeps(self, who):
         with imaplib.IMAP4(self.address, PORTS["off"]["imap"], timeout=60) as imap:
             imap.login(who, MAIL_PASSWORD)
-            done, said = imap.append("INBOX", None, None, b"Subject: kept\r\n\r\nkept\r\n")
-            if done != "OK":
-                raise imaplib.IMAP4.error(said)
+            serves(imap.append("INBOX", None, None, b"Subject: kept\r\n\r\nkept\r\n"))
 
     def fetches(self, who):
         pop3 = poplib.POP3(self.address, PORTS["off"]["pop3"], timeout=60)
@@ -245,20 +261,44 @@ class Client:
         pop3.quit()
 
 
-def applies(command, administrator):
-    """What the words ahead of it say, of the app as Exchange has it: a wrong one goes, and one that is not there is made."""
-    if not command.startswith(("Remove-ServicePrincipal", "New-ServicePrincipal")):
+# The words around a command that is not for everybody, and of the app as Exchange has it, whether they hold.
+WHERE = {
+    "Remove-ServicePrincipal": (
+        r"Only where this app \(AppId \S+\) stands there with another ObjectId: <here>", lambda known, right: known[0].ObjectId != right),
+    "New-ServicePrincipal": (
+        r"Where it does not stand there \(any more\): <here>|<here> makes it known, unless it is already", lambda known, right: not known),
+}
+
+
+def sentence(page, command):
+    """The one that it stands in, with `<here>` in its place."""
+    ahead, _, behind = page.partition(f" {command}\n")
+    ahead, behind = (" ".join(text.split()) for text in (ahead, behind))
+    return f"{re.split(r'[.] ', ahead)[-1]} <here> {re.split(r'[.]( |$)', behind)[0]}"
+
+
+def applies(command, page, administrator):
+    """What the words around it say."""
+    words, holds = WHERE.get(command.split()[0], (None, None))
+    if words is None:
         return True
-    known = administrator.session.directory.known_to_exchange
-    if command.startswith("New-"):
-        return not known
-    return known[0].ObjectId != administrator.seen("object-id")
+    assert re.search(words, sentence(page, command)), sentence(page, command)
+    return holds(administrator.session.directory.known_to_exchange, administrator.seen("object-id"))
 
 
 class Served(RealTest):
     def setUp(self):
         """Nothing of the lab."""
         self.folder, self.sandbox = Sandbox.of_test(self)
+
+    def test_every_step_is_played_or_another_one_that_does_the_same_or_says_why_not(self):
+        """By what it does in the tenant (`steps.py`)."""
+        played = {
+            (who, *(case.doctor[:1] or [case.heard]), *([" ".join(case.way[1:])] if case.way[1:] else []))
+            for who, cases in (("person", OF_A_PERSON), ("app", OF_AN_APP)) for case in cases
+        }
+        effects = [DOES[step] for step in played]
+        self.assertEqual({" ".join(step[:2]) for step, effect in DOES.items() if effect not in effects}, set(NOT_PLAYED))
 
     def test_a_person_is_refused_the_step_is_typed_and_mail_flows(self):
         self.all_of(OF_A_PERSON, by_itself=False)
@@ -272,7 +312,7 @@ class Served(RealTest):
                 self.plays(case, by_itself, self.folder / str(number))
 
     def plays(self, case, by_itself, folder):
-        app_id = APP_ID if by_itself else PUBLIC_APP
+        app_id = APP_ID if by_itself else PUBLIC_APP_ID
         directory = Directory("contoso.example", USERS, app_ids=[app_id])
         directory.policies.append(KNOWN["policy"])
         mailboxes, person = ([ANN], None) if by_itself else ([ANN, SHARED], ANN)
@@ -280,6 +320,12 @@ class Served(RealTest):
         Administrator(directory).types(self.script(by_itself, case.outbound))
         daemon = Daemon(self.bench.binary, folder, free_address(), Backend(self.sandbox, by_itself, case.outbound))
         self.ends_with_this_test(daemon)
+        try:
+            self.is_served(case, by_itself, directory, mirror, daemon)
+        finally:
+            daemon.stop()
+
+    def is_served(self, case, by_itself, directory, mirror, daemon):
         daemon.wait_ready()
         if not by_itself:
             self.assertEqual(self.signs_in(daemon), "")
@@ -299,13 +345,15 @@ class Served(RealTest):
             page = daemon.command("doctor", of, check=False).stdout
             self.assertIn(f"[{fault}]", page)
         commands, administrator = ways(page)[case.way], Administrator(directory)
-        if named := re.search(r"an administrator runs: (.*?)(?: \(.*\))? \[gatepost ", heard):
+        named = re.search(r"an administrator runs: (.*?)(?: \(.*\))? \[gatepost ", heard)
+        self.assertEqual(bool(named), case.heard in NAMES_ITS_COMMAND, heard)
+        if named:
             self.assertIn(named[1], commands, "the reply names another command than the step")
-        for command in filter(lambda one: applies(one, administrator), commands):
-            self.typed(administrator, command, page)
+        for command in commands:
+            if applies(command, page, administrator):
+                self.typed(administrator, command, page)
         self.does_the_rest(page, case.way, daemon)
         self.assertEqual(client.does("sends" if case.does == "signs in" else case.does), "", page)
-        daemon.stop()
 
     def signs_in(self, daemon):
         """What it says is refused, if it is."""
@@ -315,14 +363,12 @@ class Served(RealTest):
         return self.sandbox.attends(login, ANN) and re.search(r"\[[a-z0-9-]+\]", login.said())[0] or ""
 
     def typed(self, administrator, command, page):
-        """Where the words behind it say that it may be so already, it may."""
+        """Where its sentence says that it may be so already, it may."""
         try:
             administrator.types(command, **KNOWN)
-        except Refused as refused:
-            ahead, _, behind = page.partition(command)
-            behind = " ".join(behind.split())
-            may_be_so = re.search("unless (it is so already|the mailbox is in it)", behind) or ahead.rstrip().endswith("is one of them:")
-            self.assertTrue("already" in str(refused) and may_be_so, f"{command}: {refused}")
+        except Already as refused:
+            may_be_so = r"<here> .*unless (it is so already|the mailbox is in it)|Unless .* is one of them: <here>"
+            self.assertRegex(sentence(page, command), may_be_so, f"{command}: {refused}")
 
     def does_the_rest(self, page, way, daemon):
         """What is not typed into PowerShell: the line of the configuration, the reload, the sign-in."""

@@ -21,6 +21,7 @@ from .processes import Part, wait_until
 
 USERS = ("ann@contoso.example", "bob@contoso.example", "shared@contoso.example")
 APP_ID, APP_SECRET = "20000000-0000-4000-8000-000000000002", "sandbox-secret"  # its app for app-only access
+PUBLIC_APP_ID = "10000000-0000-4000-8000-000000000001"
 SCOPE = "https://outlook.office365.com/.default"
 STANDARD = ("INBOX", "Archive", "Deleted Items", "Drafts", "Junk Email", "Sent Items")
 
