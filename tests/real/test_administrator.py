@@ -124,6 +124,7 @@ class Script(RealTest):
                     self.assertEqual(directory.journal, before)
 
     def test_whichever_step_fails_none_is_taken_behind_it(self):
+        """One with SilentlyContinue goes on behind what it was written for alone; the evaluator refuses any other, as PowerShell does not."""
         for grant in GRANTS:
             flags = ("--address", ODD, "--shared", INFO, "--grant", grant, "--outbound", "smtp-then-graph")
             script = self.script("--config", str(self.folder / "gatepost.toml"), *flags)

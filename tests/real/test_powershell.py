@@ -174,7 +174,8 @@ class Evaluator(RealTest):
             Refused, "Set-CASMailbox ann@contoso.com -SmtpAuthDisabled $false", "Set-CASMailbox ann@contoso.com -ImapEnabled",
             "Set-CASMailbox -ImapEnabled $true", "Set-CASMailbox ann@contoso.com bob@contoso.com", "Set-CASMailbox ann@contoso.com -ImapEnabled 'false'",
             "Update-MgUser -UserId ann@contoso.com -AccountEnabled $true", "Add-MailboxPermission ann@contoso.com -User ann@contoso.com -AccessRights Full",
-            "Set-Mailbox ann@contoso.com -MaxSendSize 151MB", "New-ServicePrincipal -AppId x", "Get-ServicePrincipal | Format-List 'AppId' 'ObjectId'", "Connect-ExchangeOnline -ExchangeEnvironmentName O365China",
+            "Set-Mailbox ann@contoso.com -MaxSendSize 151MB", "New-ServicePrincipal -AppId x", "Get-ServicePrincipal | Format-List 'AppId' 'ObjectId'",
+            "Connect-ExchangeOnline -ExchangeEnvironmentName O365China",
         )
 
     def test_what_is_not_there_is_refused_and_so_is_what_is_there_already(self):

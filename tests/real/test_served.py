@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from bench import RealTest
 from daemon import MAIL_PASSWORD, PORTS, Daemon
-from lab.administrator import CMDLET, Administrator, ways
+from lab.administrator import Administrator, ways
 from lab.directory import Directory, enterprise_id
 from lab.lab import free_address
 from lab.mirror import ALL_TOKENS, Mirror

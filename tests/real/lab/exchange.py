@@ -8,7 +8,7 @@ and opens no mailbox. Microsoft's module is not run: where the reference is sile
 import re
 
 from .cmdlets import boolean, exchange, only
-from .values import Already, Refused, Thing, listed
+from .values import Already, Refused, Thing
 
 ROLES = ("Application Mail.Send", "Application Mail.ReadWrite", "Application SMTP.SendAsApp")
 UNCHANGED = "The command completed successfully but no settings have been modified."
