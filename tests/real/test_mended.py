@@ -19,7 +19,7 @@ from lab.values import Refused, Thing
 
 ANN, BOB, SHARED = USERS
 # What no command shows, and a person knows.
-KNOWN = {"policy": "AllowOAuth", "domain": "contoso.example", "host": "login.contoso.example", "path": "adfs/ls", "sender": SHARED}
+KNOWN = {"domain": "contoso.example", "host": "login.contoso.example", "path": "adfs/ls", "sender": SHARED, "signed_in_as": BOB}
 
 CONFIGURATION = """
 [store]
@@ -96,7 +96,7 @@ def still_to_be_done(commands):
         mailbox.set("PopEnabled", False)
         user.set("AccountEnabled", False)
         user.set("AuthenticationPolicy", "Block Basic")
-    directory.policies.append(KNOWN["policy"])
+    directory.policies.append("AllowSMTP")
     directory.applications.append(Thing("application", Id="the app registration's", AppId=APP_ID, DisplayName="Gatepost"))
     directory.principals.append(Thing("enterprise application", Id=enterprise_id(APP_ID), AppId=APP_ID, DisplayName="Gatepost"))
     if "Remove-ServicePrincipal" in text or "New-ServicePrincipal" not in text:
