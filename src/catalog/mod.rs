@@ -365,21 +365,27 @@ mod tests {
     #[test]
     fn whoever_types_a_cmdlet_is_connected_whichever_case_holds() {
         fn unconnected(step: &Step, connected: &[&str], found: &mut Vec<String>) {
-            let (mut connected, mut case) = (connected.to_vec(), "");
-            for line in &step.lines {
+            // By now, and for the case at hand alone.
+            let (mut connected, mut here, mut case) = (connected.to_vec(), Vec::new(), String::new());
+            for (at, line) in step.lines.iter().enumerate() {
                 match line {
-                    Line::Words(words) => case = words.rsplit(['.', '。']).next().unwrap_or_default(),
+                    // With which a point begins, the whole of it is for.
+                    Line::Words(_) if at == 0 && step.label.is_some() => {}
+                    Line::Words(words) => {
+                        let ends = words.rfind(['.', '。']);
+                        ends.into_iter().for_each(|_| (here, case) = (Vec::new(), String::new()));
+                        case.push_str(&words[ends.unwrap_or_default()..]);
+                    }
+                    Line::Deed(Deed::Command(command)) if command.starts_with("Connect-") => {
+                        let is_case = ["here ", "nless", "nly ", "場合"].iter().any(|word| case.contains(word));
+                        if is_case { here.push(&**command) } else { connected.push(command) }
+                    }
                     Line::Deed(Deed::Command(command)) => {
-                        let is_in_a_case = ["here ", "unless", "nly ", "場合"].iter().any(|word| case.contains(word));
-                        let begins = command.starts_with("Connect-");
-                        if begins && !is_in_a_case {
-                            connected.push(command);
-                        }
-                        let needs = |shell| commands::is_typed_behind(command, shell);
+                        let is_connected = |to: &str| connected.iter().chain(&here).any(|one| one.starts_with(to));
                         let lacks = ["Connect-ExchangeOnline", "Connect-MgGraph"]
                             .into_iter()
-                            .find(|shell| needs(shell) && !connected.iter().any(|one| one.starts_with(shell)));
-                        found.extend(lacks.filter(|_| !begins).map(|shell| format!("{shell} ahead of {command}")));
+                            .find(|to| commands::is_typed_behind(command, to) && !is_connected(to));
+                        found.extend(lacks.map(|to| format!("{to} ahead of {command}")));
                     }
                     Line::Deed(_) => {}
                 }
