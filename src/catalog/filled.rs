@@ -15,7 +15,7 @@ use super::{
 use crate::base::is_mailbox;
 
 /// What a step has in the place of these names.
-const FORMS: [(&str, &[&str]); 5] = [
+const FORMS: [(&str, &[&str]); 6] = [
     ("{admin-consent-page}", &["https://{login-host}/{tenant}/adminconsent?client_id={client-id}"]),
     ("{ask-again}", &["gatepost login {address}", RELOAD]),
     (
@@ -29,6 +29,7 @@ const FORMS: [(&str, &[&str]); 5] = [
     ),
     ("{reload}", &[RELOAD]),
     ("{restart}", &["kill {pid}"]),
+    ("{sign-in-anew}", &[RELOAD, "gatepost login {address}"]),
 ];
 const RELOAD: &str = "kill -HUP {pid}";
 /// What may stand behind the step of any fault.

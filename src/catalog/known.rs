@@ -16,7 +16,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 55] = [
+pub(super) const NAMES: [&str; 56] = [
     "account",
     "address",
     "admin-consent-page",
@@ -63,6 +63,7 @@ pub(super) const NAMES: [&str; 55] = [
     "sender",
     "sender-domain",
     "set-clock",
+    "sign-in-anew",
     "signed-in-as",
     "smtp-user",
     "start",
@@ -279,6 +280,7 @@ impl Known {
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
+            "sign-in-anew" => Some(invocation::reload_and(&format!("gatepost login {}", self.value("address")))),
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
             "start" => Some(invocation::start()),

@@ -84,7 +84,7 @@ mod tests {
             for said in [&entry.en, &entry.ja] {
                 for text in [Some(said.next), said.next_app_only].into_iter().flatten() {
                     let mut spans = text.split('`').skip(1).step_by(2);
-                    let loads = ["`{reload}`", "`{restart}`", "`{start}`", "`{take-secret}`"];
+                    let loads = ["`{reload}`", "`{restart}`", "`{sign-in-anew}`", "`{start}`", "`{take-secret}`"];
                     let counts = loads.iter().any(|command| text.contains(command));
                     assert!(counts || spans.find(is_setting).is_none(), "{}: {text}", entry.id);
                 }
@@ -358,6 +358,59 @@ mod tests {
             let cmdlets = entry.told(lang, &ann(true)).commands();
             let mut of_the_app = cmdlets.iter().filter(|one| one.contains("ServicePrincipal") || one.contains("-App "));
             assert!(of_the_app.all(|one| !one.contains('<')), "{}: {cmdlets:?}", entry.id);
+        }
+    }
+
+    /// Whoever skips a point, or is in another case than the one that comes first, types what stands behind it.
+    #[test]
+    fn whoever_types_a_cmdlet_is_connected_whichever_case_holds() {
+        fn unconnected(step: &Step, connected: &[&str], found: &mut Vec<String>) {
+            // By now, and for the case at hand alone.
+            let (mut connected, mut here, mut case) = (connected.to_vec(), Vec::new(), String::new());
+            for (at, line) in step.lines.iter().enumerate() {
+                match line {
+                    // With which a point begins, the whole of it is for.
+                    Line::Words(_) if at == 0 && step.label.is_some() => {}
+                    Line::Words(words) => {
+                        let ends = words.rfind(['.', '。']);
+                        ends.into_iter().for_each(|_| (here, case) = (Vec::new(), String::new()));
+                        case.push_str(&words[ends.unwrap_or_default()..]);
+                    }
+                    Line::Deed(Deed::Command(command)) if command.starts_with("Connect-") => {
+                        let is_case = ["here ", "nless", "nly ", "場合"].iter().any(|word| case.contains(word));
+                        if is_case { here.push(&**command) } else { connected.push(command) }
+                    }
+                    Line::Deed(Deed::Command(command)) => {
+                        let is_connected = |to: &str| connected.iter().chain(&here).any(|one| one.starts_with(to));
+                        let lacks = ["Connect-ExchangeOnline", "Connect-MgGraph"]
+                            .into_iter()
+                            .find(|to| commands::is_typed_behind(command, to) && !is_connected(to));
+                        found.extend(lacks.map(|to| format!("{to} ahead of {command}")));
+                    }
+                    Line::Deed(_) => {}
+                }
+            }
+            step.ways.iter().for_each(|way| unconnected(way, &connected, found));
+        }
+        for (entry, lang) in all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+            for known in [Known::default(), ann(false), ann(true)] {
+                let (step, mut found) = (entry.told(lang, &known).step(), Vec::new());
+                unconnected(&step, &[], &mut found);
+                assert!(found.is_empty(), "{}: {found:?} in\n{}", entry.id, step.drawn(100, &|_| None).join("\n"));
+            }
+        }
+    }
+
+    /// Without a daemon one command asks in the place of both.
+    #[test]
+    fn what_is_loaded_and_then_signed_in_to_is_one_name_for_both_commands() {
+        for said in all().flat_map(|entry| [&entry.en, &entry.ja]) {
+            for text in [Some(said.next), said.next_app_only].into_iter().flatten() {
+                let spans: Vec<&str> = text.split('`').collect();
+                let both = spans.windows(3).find(|part| part[0] == "{reload}" && part[2].starts_with("gatepost login"));
+                let links = both.map_or("", |part| part[1]);
+                assert!(links.contains(['.', '。', ':', '：']) || both.is_none(), "{text}");
+            }
         }
     }
 

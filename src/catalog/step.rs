@@ -99,14 +99,30 @@ impl Step {
             self.lines.insert(first, Line::Deed(Deed::Command(begins.to_owned())));
             has_begun = true;
         }
+        // Ahead of all that is gone through, where several have some: whoever skips one, or is in another case, types what comes
+        // behind it.
+        let is_gone_through = |way: &&Self| way.has_label_of(&ONE_BY_ONE) || way.has_label_of(&WHERE);
+        let have_some = self.ways.iter().filter(is_gone_through).filter(|way| way.is_typed_behind(begins)).count();
+        if !has_begun && have_some > 1 {
+            self.lines.push(Line::Deed(Deed::Command(begins.to_owned())));
+            has_begun = true;
+        }
         for way in &mut self.ways {
-            let is_label_of = |labels: &[&'static str]| labels.iter().any(|label| way.label == Some(label.trim()));
-            let is_for_others = is_label_of(&[AT_ONES_OWN, APP_ONLY, ELSEWHERE].concat());
-            let is_next = is_label_of(&ONE_BY_ONE);
+            let is_for_others = way.has_label_of(&[AT_ONES_OWN, APP_ONLY, ELSEWHERE].concat());
+            let is_next = way.has_label_of(&ONE_BY_ONE);
             let has = way.begin_shell(begins, has_begun && !is_for_others);
             has_begun |= has && is_next;
         }
         has_begun
+    }
+
+    fn has_label_of(&self, labels: &[&'static str]) -> bool {
+        labels.iter().any(|label| self.label == Some(label.trim()))
+    }
+
+    /// Whether there is anything in it for the shell that `begins` begins.
+    fn is_typed_behind(&self, begins: &str) -> bool {
+        self.deeds().into_iter().filter_map(Deed::command).any(|command| is_typed_behind(command, begins))
     }
 
     /// One for all, where they differ by nothing but commands: each of these in its place.

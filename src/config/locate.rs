@@ -48,8 +48,7 @@ mod tests {
             variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
             ordinary_user,
             base: PathBuf::new(),
-            open_file: None,
-            unit: None,
+            ..Surroundings::default()
         };
         let place = |around: &Surroundings| place_for_new(None, around).display().to_string();
         assert_eq!(place(&around(true, &[("HOME", "/home/ann")])), "/home/ann/.config/gatepost/gatepost.toml");

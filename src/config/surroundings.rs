@@ -24,6 +24,8 @@ pub struct Surroundings {
     pub open_file: Option<PathBuf>,
     /// With which systemd starts the daemon on this machine.
     pub unit: Option<Unit>,
+    /// The secrets of apps are left unread, and need not be there: for what uses none.
+    pub without_secrets: bool,
 }
 
 impl Surroundings {
@@ -37,7 +39,7 @@ impl Surroundings {
         let is_open = private_file::is_open_to_all(file);
         let open_file = is_open.then(|| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
         let (ordinary_user, base) = (ordinary_user(), std::path::absolute(&base).unwrap_or(base));
-        Self { variables, ordinary_user, base, open_file, unit: Unit::in_force() }
+        Self { variables, ordinary_user, base, open_file, unit: Unit::in_force(), without_secrets: false }
     }
 
     pub fn variable(&self, name: &str) -> Option<&OsString> {

@@ -152,6 +152,13 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         |client| client == BY_LOGIN || new.clients.iter().any(|one| one.name == client),
         |account| account_of(account, &new.accounts, &new.domains).is_some(),
     );
+    let sign_in = |config: &Config, account: &str| {
+        account_of(account, &config.accounts, &config.domains).map(|one| one.sign_in.key())
+    };
+    gate.meter.recent.signs_in_otherwise(|account| {
+        let before = sign_in(&running, account);
+        before.is_some() && before != sign_in(&new, account)
+    });
     gate.meter.recent.admitted(AUTHENTICATION_REQUIRED.id, |peer| gate.register.by_address(peer).is_some());
     let change = config::diff(&running, &new);
     if change.is_empty() {

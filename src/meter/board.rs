@@ -460,6 +460,17 @@ impl Recent {
         }
     }
 
+    /// What was refused to a sign-in that these accounts live on no more says nothing of the one that they have now.
+    pub fn signs_in_otherwise(&self, is_account: impl Fn(&str) -> bool) {
+        let is_of_it = |one: &&mut FaultView| {
+            let is_of_a_sign_in = matches!(one.stage, Some(Stage::FetchingToken | Stage::SigningOn));
+            is_of_a_sign_in && one.worked_again_at.is_none() && is_account(&one.account)
+        };
+        for fault in locked(&self.faults).iter_mut().filter(is_of_it) {
+            fault.worked_again_at = Some(now());
+        }
+    }
+
     pub fn list(&self) -> Vec<FaultView> {
         let mut faults = locked(&self.faults);
         faults.retain(|fault| !fault.is_history());

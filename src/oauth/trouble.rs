@@ -149,8 +149,9 @@ mod tests {
         let robot = sign_in(Grant::ClientCredentials).await;
         let missing = of(&robot, CONSENT_MISSING, None);
         let text = &missing.fault.text;
-        assert!(text.contains(": Gatepost asks again at ") && !text.contains("gatepost login"), "{text}");
-        assert!(text.contains("; an administrator consents for all at http"), "{text}");
+        let (consent, again) = text.split_once("; Gatepost asks again at ").unwrap();
+        assert!(consent.contains(": an administrator consents for all at http"), "it changes nothing before: {text}");
+        assert!(again.contains("at once after: ") && !text.contains("gatepost login"), "{text}");
         assert_eq!(missing.retry, Retry::Rarely);
         assert!((1800..=1980).contains(&missing.left().as_secs()));
         let failing = of(&robot, TOKEN_ENDPOINT_FAILING, None);

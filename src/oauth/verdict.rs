@@ -153,12 +153,15 @@ impl Verdict {
     }
 
     /// The same, with where an administrator consents, if that is what is missing (whoever reads the reply may be one, or
-    /// sends it to one), and with when that counts: `asks_again`, where it is not `how` already.
+    /// sends it to one), and with when that counts: `asks_again`. Where nobody signs in, that is `how`, and comes behind the
+    /// consent, without which it changes nothing.
     pub fn fault_of(&self, app: &App, how: &str, asks_again: Option<&str>) -> Fault {
         let consents = self.consent_of_all(app);
         let mut fault = match &consents {
             // Whoever is signed in needs no other sign-in.
-            Some(consents) if self.entry.id == token::GRAPH_CONSENT_MISSING.id => self.fault(consents),
+            Some(consents) if self.entry.id == token::GRAPH_CONSENT_MISSING.id || asks_again == Some(how) => {
+                self.fault(consents)
+            }
             _ => self.fault(how),
         };
         let with = |text: String, clause: Option<&str>| match clause.filter(|clause| !text.contains(clause)) {
@@ -166,7 +169,7 @@ impl Verdict {
             None => text,
         };
         let all = with(with(fault.text.clone(), consents.as_deref()), asks_again);
-        let when = with(fault.text.clone(), asks_again);
+        let when = with(self.entry.fault_with(how).text, asks_again);
         // A link or a command that is cut leads nowhere.
         if let Some(whole) = [all, when].into_iter().find(|text| wire_text(text) == *text) {
             fault.text = whole;

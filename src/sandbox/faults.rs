@@ -43,10 +43,21 @@ pub struct IdentityFaults {
     pub clock_ahead: i64,
     /// A public client may not use a client credential or device code ("Allow public client flows" is off).
     pub public_flows_blocked: bool,
+    /// What administrators made since. An app with one proves itself where it acts by itself; where a person signs in by it, it
+    /// is as public as before.
+    pub made_secrets: Vec<MadeSecret>,
     /// Every client secret has ended; apps without one are not touched.
     pub secrets_ended: bool,
     /// Tokens are to be had under the id of the tenant alone, and not under its domain, which leads to that id.
     pub tenant_by_id_alone: bool,
+}
+
+/// A client secret of an app registration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MadeSecret {
+    pub client_id: String,
+    pub secret: String,
 }
 
 /// Switches of Exchange that all its protocols see.

@@ -46,7 +46,8 @@ pub use exchange::{
 };
 pub use faults::{
     AfterDot, Answer, CertificateKind, ExchangeFaults, ExpiresIn, Faults, Granted, IdentityFaults, ImapFaults,
-    LimitPoint, LineFaults, Mishap, MishapKind, Pop3Faults, Right, Rotation, SmtpFaults, StartTls, Switchboard,
+    LimitPoint, LineFaults, MadeSecret, Mishap, MishapKind, Pop3Faults, Right, Rotation, SmtpFaults, StartTls,
+    Switchboard,
 };
 pub use graph::faults::{GraphFaults, GraphMishap};
 pub use options::{

@@ -117,8 +117,7 @@ impl Home {
             variables: [("HOME".to_owned(), self.0.path().into())].into(),
             ordinary_user: true,
             base: self.path("new"),
-            open_file: None,
-            unit: None,
+            ..Surroundings::default()
         }
     }
 

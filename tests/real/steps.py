@@ -8,7 +8,7 @@ from lab.sandbox import USERS
 
 ANN, BOB, SHARED = USERS
 # What no command shows, and a person knows.
-KNOWN = {"policy": "AllowOAuth", "domain": "contoso.example", "host": "login.contoso.example", "path": "adfs/ls", "sender": SHARED}
+KNOWN = {"domain": "contoso.example", "host": "login.contoso.example", "path": "adfs/ls", "sender": SHARED, "signed_in_as": BOB}
 SWITCHED_ON = "{} SmtpClientAuthenticationDisabled: False"
 GROUP = {"gatepost-senders GroupType: Universal, SecurityEnabled", "scope Gatepost: gatepost-senders", "Exchange knows Gatepost as Gatepost"}
 READING = {f"{ANN} ImapEnabled: True", f"{ANN} PopEnabled: True"}
@@ -40,8 +40,9 @@ STEPS = (
         "smtp-auth-disabled-mailbox Or", "smtp-auth-disabled-tenant Or", "smtp-refused-alone Or",
     ))}) for way, group in (("group", set()), ("no group", GROUP))),
     ({"Gatepost has Application Mail.ReadWrite in Gatepost"}, {"app": "graph-draft-denied"}),
+    ({f"{BOB} reads {ANN}", f"{BOB} sends as {ANN}"}, dict.fromkeys(("person", "app"), "somebody-else-signed-in Or")),
     ({f"{ANN} AccountEnabled: True"}, {"person": "user-disabled"}),
-    ({f"{ANN} AuthenticationPolicy: {KNOWN['policy']}"}, {"person": "sign-on-criteria-not-met Either"}),
+    ({f"{ANN} AuthenticationPolicy: AllowSMTP"}, {"person": "sign-on-criteria-not-met Either"}),
     ({f"contoso.example ActiveSignInUri: https://{KNOWN['host']}/{KNOWN['path']}"}, dict.fromkeys(("person", "app"), "federation-not-https Either")),
     ({"organization SendFromAliasEnabled: True"}, dict.fromkeys(("person", "app"), "own-address-denied")),
     ({f"{ANN} RecipientLimits: 1000"}, dict.fromkeys(("person", "app"), "too-many-recipients")),

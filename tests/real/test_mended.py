@@ -88,7 +88,7 @@ def still_to_be_done(commands):
         mailbox.set("PopEnabled", False)
         user.set("AccountEnabled", False)
         user.set("AuthenticationPolicy", "Block Basic")
-    directory.policies.append(KNOWN["policy"])
+    directory.policies.append("AllowSMTP")
     app = registered_by_hand(directory)
     session = Session(directory)
     session.has_exchange = True

@@ -7,9 +7,11 @@ tenant of Microsoft's is asked, and PowerShell is not run.
 """
 
 import imaplib
+import json
 import os
 import poplib
 import re
+import shlex
 import signal
 import smtplib
 import subprocess
@@ -188,10 +190,12 @@ NAMES_ITS_COMMAND = ("send-as-denied", "send-on-behalf-denied")
 NOT_PLAYED = {
     "app full-access-missing": "the sandbox shows an app without it as one that Exchange does not know",
     "app federation-not-https": "the sandbox has no identity provider of a federation",
+    "app somebody-else-signed-in": "as for a person",
     "app smtp-user-differs": "the configuration has to be another one for it, not the tenant",
     "person federation-not-https": "as for an app",
     "person send-on-behalf-denied": "the sandbox can be given Full Access and Send As, and no Send on Behalf",
     "person smtp-user-differs": "as for an app",
+    "person somebody-else-signed-in": "a walk of its own, below",
 }
 
 
@@ -314,7 +318,7 @@ class Served(RealTest):
     def plays(self, case, by_itself, folder):
         app_id = APP_ID if by_itself else PUBLIC_APP_ID
         directory = Directory("contoso.example", USERS, app_ids=[app_id])
-        directory.policies.append(KNOWN["policy"])
+        directory.policies.append("AllowSMTP")
         mailboxes, person = ([ANN], None) if by_itself else ([ANN, SHARED], ANN)
         mirror = Mirror(directory, self.sandbox, app_id, case.outbound, mailboxes, person)
         Administrator(directory).types(self.script(by_itself, case.outbound))
@@ -355,12 +359,78 @@ class Served(RealTest):
         self.does_the_rest(page, case.way, daemon)
         self.assertEqual(client.does("sends" if case.does == "signs in" else case.does), "", page)
 
-    def signs_in(self, daemon):
-        """What it says is refused, if it is."""
+    def test_a_person_whom_a_policy_refuses_goes_over_to_app_only_access_and_mail_flows(self):
+        """By the app that people signed in to. Nothing is typed but what is printed, and the secret that Entra shows."""
+        directory = Directory("contoso.example", USERS, app_ids=[PUBLIC_APP_ID])
+        mirror = Mirror(directory, self.sandbox, PUBLIC_APP_ID, "smtp", [ANN, SHARED], ANN)
+        Administrator(directory).types(self.script(False, "smtp"))
+        (app,) = directory.applications
+        directory.change(app, DisplayName="Mail", IsFallbackPublicClient=True)
+        daemon = Daemon(self.bench.binary, self.folder / "daemon", free_address(), Backend(self.sandbox, False, "smtp"))
+        self.ends_with_this_test(daemon)
+        daemon.wait_ready()
+        policy = {"identity": {"mishap": {"kind": {"aadsts": 53003}, "spares": "client_credentials", "times": None}}}
+        mirror.stage(lambda: True, policy)
+        self.assertEqual(self.signs_in(daemon), "[conditional-access]")
+        page = daemon.command("explain", "conditional-access", "--account", ANN).stdout
+        script, setup = re.findall(r"(?m)^ +gatepost (.*setup .*--grant client-credentials.*)$", page)
+
+        # From here on the app acts by itself.
+        directory.followers.clear()
+        mirror, made = Mirror(directory, self.sandbox, PUBLIC_APP_ID, "smtp", [ANN, SHARED]), []
+        mirror.stage(lambda: True, policy)
+        secret = {"identity": {"made-secrets": [{"client-id": PUBLIC_APP_ID, "secret": "of-entra"}]}}
+        mirror.stage(lambda: made and not app.IsFallbackPublicClient, secret)
+        Administrator(directory).types(daemon.command(*shlex.split(script)).stdout)
+        self.assertEqual(len(directory.applications), 1, "another app has the rights")
+
+        said = daemon.command(*shlex.split(setup), check=False).stderr
+        lines = re.search(r"(?m)^  \[app\.contoso\]\n((?:  .+\n)+)", said)[1]
+        daemon.config.write_text(daemon.config.read_text().replace("[app.contoso]\n", f"[app.contoso]\n{lines}"))
+        daemon.command(*shlex.split(script))  # it needs no secret
+        (daemon.folder / "new.secret").write_text("of-entra")
+        made.append("under Certificates & secrets")
+        mirror.follow()
+        (proved,) = re.findall(r"(?m)^ +gatepost (.*setup .*--client-secret-file new\.secret --yes)$", said)
+        done = daemon.command(*shlex.split(proved), check=False, timeout=120)
+        self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
+        client = Client(daemon.address)
+        for does in ("sends", "reads", "fetches", "reads the shared one"):
+            self.assertEqual(client.does(does), "", does)
+
+    def test_a_delegate_who_signed_in_is_let_in_by_the_step_and_all_is_well(self):
+        """Not whose mailbox it is; the rights are typed as they stand, and so is the line of the configuration."""
+        directory = Directory("contoso.example", USERS, app_ids=[PUBLIC_APP_ID])
+        Mirror(directory, self.sandbox, PUBLIC_APP_ID, "smtp", [ANN], BOB)
+        Administrator(directory).types(self.script(False, "smtp", BOB))
+        daemon = Daemon(self.bench.binary, self.folder / "daemon", free_address(), Backend(self.sandbox, False, "smtp"))
+        self.ends_with_this_test(daemon)
+        daemon.wait_ready()
+        self.assertEqual(self.signs_in(daemon, BOB), "")
+        client = Client(daemon.address)
+        self.assertIn("somebody-else-signed-in", client.does("reads"))
+        page = daemon.command("doctor", ANN, check=False).stdout
+        self.assertIn("[somebody-else-signed-in]", page)
+        administrator = Administrator(directory)
+        for command in ways(page)["", "Or"]:
+            administrator.types(command)
+        (line,) = re.findall(r"(?m)^ +(sign-in-as = .*)$", page)
+        daemon.config.write_text(daemon.config.read_text().replace(f'address = "{ANN}"\n', f'address = "{ANN}"\n{line}\n'))
+        self.does_the_rest(page, ("",), daemon, BOB)
+        status = json.loads(daemon.command("status", "--json", check=False).stdout)
+        (account,) = [one for one in status["accounts"] if one["address"] == ANN]
+        self.assertEqual((account["sign-in"]["phase"], account.get("refusals"), account["signed-in-as"]), ("ready", None, BOB))
+        self.assertEqual([one["id"] for one in status["faults"] if "worked-again-at" not in one], [])
+        for does in ("reads", "fetches", "sends"):
+            self.assertEqual(client.does(does), "", does)
+        self.assertIn("All is well.", daemon.command("doctor", ANN).stdout)
+
+    def signs_in(self, daemon, who=ANN):
+        """For the first account. What it says is refused, if it is."""
         command = [daemon.binary, "login", ANN, "--flow", "device"]
         number = len(list(daemon.folder.glob("login-*.log")))
         login = Part("gatepost login", command, daemon.folder / f"login-{number}.log", cwd=daemon.folder, env=daemon.environment)
-        return self.sandbox.attends(login, ANN) and re.search(r"\[[a-z0-9-]+\]", login.said())[0] or ""
+        return self.sandbox.attends(login, who) and re.search(r"\[[a-z0-9-]+\]", login.said())[0] or ""
 
     def typed(self, administrator, command, page):
         """Where its sentence says that it may be so already, it may."""
@@ -370,7 +440,7 @@ class Served(RealTest):
             may_be_so = r"<here> .*unless (it is so already|the mailbox is in it)|Unless .* is one of them: <here>"
             self.assertRegex(sentence(page, command), may_be_so, f"{command}: {refused}")
 
-    def does_the_rest(self, page, way, daemon):
+    def does_the_rest(self, page, way, daemon, who=ANN):
         """What is not typed into PowerShell: the line of the configuration, the reload, the sign-in."""
         if way[-1] in ("group", "no group") and re.search(r'(?m)^ +outbound = "graph"$', page):
             daemon.config.write_text(daemon.config.read_text().replace('outbound = "smtp"', 'outbound = "graph"'))
@@ -380,10 +450,10 @@ class Served(RealTest):
             os.kill(int(reload[1]), signal.SIGHUP)
             wait_until("the reload", lambda: re.search("configuration (read again|taken over)", daemon.log_since(began)))
         if re.search(rf"(?m)^ +gatepost .*login {ANN}$", page):
-            self.assertEqual(self.signs_in(daemon), "")
+            self.assertEqual(self.signs_in(daemon, who), "")
 
-    def script(self, by_itself, outbound):
+    def script(self, by_itself, outbound, address=ANN):
         flags = ["--grant", "client-credentials"] if by_itself else []
-        command = [self.bench.binary, "setup", "--discovery", self.sandbox.issuer, "--config", self.folder / "new.toml", "--address", ANN]
+        command = [self.bench.binary, "setup", "--discovery", self.sandbox.issuer, "--config", self.folder / "new.toml", "--address", address]
         command += ["--shared", SHARED, "--outbound", outbound, *flags, "--print-script", "-"]
         return subprocess.run(command, check=True, capture_output=True, text=True, env={"HOME": "/nonexistent"}, timeout=60).stdout

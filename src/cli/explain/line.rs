@@ -27,6 +27,9 @@ use crate::{
 /// Faults of our own ports.
 const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_PERMITTED.id, LISTEN_ADDRESS_UNKNOWN.id];
 
+/// As the sign-in of an app that acts by itself is called, in the place of a person.
+const BY_ITSELF: &str = "app-only";
+
 /// Of a client's name.
 const NAME_CAP: usize = 100;
 
@@ -59,7 +62,8 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             let told = filled_in(text, entry).known;
             let smtp_user = who.or_else(|| sender.clone().filter(|_| entry.id == OWN_ADDRESS_DENIED.id));
             let person = trustee(text).filter(|who| is_mailbox(who)).map(str::to_owned);
-            let is_app_only = text.lines().find_map(|line| trustee(without_advice(line))).map(|who| !is_mailbox(who));
+            let of_trustee = || text.lines().find_map(|line| trustee(without_advice(line))).map(|who| !is_mailbox(who));
+            let is_app_only = sign_in(text).map(|(_, who)| who == BY_ITSELF).or_else(of_trustee);
             let (host, port) = server(text).unzip();
             Known {
                 address: address(text, "account").or(told.address),
@@ -136,6 +140,11 @@ fn client(text: &str) -> Option<String> {
     // Both forms of the log escape it alike.
     let name = serde_json::Deserializer::from_str(behind).into_iter::<String>().next()?.ok()?;
     Some(printable(&name, NAME_CAP)).filter(|name| name != BY_LOGIN)
+}
+
+/// `sign_in="contoso/app-only"`: the app by its name in the configuration, and who signs in to it.
+pub(super) fn sign_in(text: &str) -> Option<(&str, &str)> {
+    field(without_advice(text), "sign_in")?.split_once('/')
 }
 
 /// `server="smtp.office365.com:587"`: where the session was going.
@@ -253,6 +262,25 @@ mod tests {
         ] {
             let next = PORT_TAKEN.told(crate::base::Lang::En, &known(None, PORT_TAKEN, text)).next;
             assert!(next.starts_with(&format!("`ss -ltnp 'sport = :{wanted}'`")), "{next}");
+        }
+    }
+
+    #[test]
+    fn of_a_sign_in_that_nobody_makes_the_way_of_the_app_alone_is_told() {
+        let entry = crate::catalog::token::CONSENT_MISSING;
+        let fault = "identity provider: The app has no consent for this account [consent-missing]";
+        for (sign_in, is_app_only) in [("contoso/app-only", true), ("contoso/ann@contoso.com", false)] {
+            for line in [
+                format!("WARN no token sign_in=\"{sign_in}\" resource=\"mail\" fault={fault} failures=1"),
+                format!(
+                    "{{\"level\":\"WARN\",\"message\":\"no token\",\"sign_in\":\"{sign_in}\",\"fault\":\"{fault}\"}}"
+                ),
+            ] {
+                let known = known(None, entry, &line);
+                assert_eq!(known.is_app_only, Some(is_app_only), "{line}");
+                let step = entry.told(crate::base::Lang::En, &known).next;
+                assert_eq!(step.contains("gatepost login"), !is_app_only, "{step}");
+            }
         }
     }
 

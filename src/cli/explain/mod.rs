@@ -153,16 +153,19 @@ fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
     })
 }
 
-/// The first address in the text that is an account, else the only account there is.
+/// The first address in the text that is an account, else the only account that lives on the sign-in it names, or that there is.
 fn meant(config: &Config, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
     let named = addresses.take(20).find_map(|address| account_in(config, address));
+    let app = line::sign_in(text).map(|(app, _)| app);
+    let mut of_app = config.accounts.iter().filter(|account| app == Some(account.sign_in.app.name.as_str()));
+    let only_of_app = of_app.next().filter(|_| of_app.next().is_none()).cloned();
     let only = || match (config.accounts.as_slice(), config.domains.as_slice()) {
         ([only], []) => Some(only.clone()),
         _ => None,
     };
-    named.or_else(only)
+    named.or(only_of_app).or_else(only)
 }
 
 fn unknown(text: &str, lang: Lang) -> Failure {

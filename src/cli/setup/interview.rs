@@ -116,13 +116,28 @@ impl Interview<'_, '_> {
             true => self.questions.line("--shared", &Say::AskShared, Some("-"), |typed| mailboxes(typed.split(',')))?,
             false => mailboxes(self.args.shared.iter().map(String::as_str)).map_err(|trouble| self.fail(trouble))?,
         };
+        let with_it = self.go_over_with(choice, address);
+        if let (Some(account), false) = (&choice.there, with_it.is_empty()) {
+            let (app, with_it) = (account.sign_in.app.name.clone(), with_it.join(", "));
+            self.note(&Say::GoOver { app, with_it });
+        }
         let mut others: Vec<String> = Vec::new();
-        for one in typed.into_iter().filter(|one| one != address) {
+        for one in typed.into_iter().chain(with_it).filter(|one| one != address) {
             if !others.contains(&one) {
                 others.push(one);
             }
         }
         Ok(others)
+    }
+
+    /// Accounts on the same app: what it is from now on, it is for them as well, and they need their rights with it.
+    fn go_over_with(&self, choice: &Choice, address: &str) -> Vec<String> {
+        let is_asked = self.args.grant.is_some_and(SetupGrant::is_app_only);
+        let Some(there) = choice.there.as_ref().filter(|_| is_asked) else { return Vec::new() };
+        let app = &there.sign_in.app;
+        let goes_over = self.args.print_script.is_some() || !app.grant.is_app_only();
+        let on_it = self.config.accounts.iter().filter(|one| goes_over && one.sign_in.app.name == app.name);
+        on_it.map(|one| one.address.clone()).filter(|one| one != address).collect()
     }
 
     pub fn choice(&mut self, address: &str) -> Result<Choice, Failure> {
@@ -219,6 +234,7 @@ impl Interview<'_, '_> {
             others,
             grant: choice.grant,
             outbound: choice.outbound,
+            client_id: None,
             certificate: None,
             certificate_der: None,
         }
@@ -247,7 +263,8 @@ impl Interview<'_, '_> {
             }
             None => None,
         };
-        let registration = Registration { certificate_der, ..self.registration(choice, address, others) };
+        let client_id = self.id_of_app(choice, address).map_err(told)?;
+        let registration = Registration { client_id, certificate_der, ..self.registration(choice, address, others) };
         let text = script(&registration, self.lang);
         if file == Path::new("-") {
             return print(&text);
@@ -333,6 +350,16 @@ impl Interview<'_, '_> {
 
     fn client_id_of(&self, preset: &Preset, typed: &str) -> Result<String, Trouble> {
         client_id(typed, preset.name == "outlook" || is_entra(preset))
+    }
+
+    /// Of the app that a flag or the configuration names for this account.
+    fn id_of_app(&self, choice: &Choice, address: &str) -> Result<Option<String>, Trouble> {
+        if let Some(given) = &self.args.client_id {
+            return self.client_id_of(choice.preset, given).map(Some);
+        }
+        let known = || self.config.apps.get(&self.known_app(choice, address)?).cloned();
+        let app = choice.there.as_ref().map(|account| account.sign_in.app.clone()).or_else(known);
+        Ok(app.map(|app| app.client_id.clone()))
     }
 
     fn app_name(&self, choice: &Choice, address: &str) -> String {

@@ -23,6 +23,8 @@ pub struct Registration<'a> {
     pub others: &'a [String],
     pub grant: Grant,
     pub outbound: SetupOutbound,
+    /// Of an app registration that is there; `None`: it is found by its name, or made.
+    pub client_id: Option<String>,
     /// The file that proves the app, where there is one.
     pub certificate: Option<&'a str>,
     /// What is in it (DER, base64): the script may run on another machine.
@@ -122,7 +124,7 @@ fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords
          $wanted = {wanted}\n\
          $access = @($graph.Oauth2PermissionScopes | Where-Object Value -in $wanted | ForEach-Object {{ @{{ Id = $_.Id; Type = 'Scope' }} }})\n\
          {fallback}\
-         $app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\" | Select-Object -First 1\n\
+         {found}\
          if (-not $app) {{\n  \
            # {redirect}\n  \
            $app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' -IsFallbackPublicClient:$public `\n    \
@@ -144,6 +146,7 @@ fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords
            $scopes = @(-split $grant.Scope)\n  \
            $missing = @($wanted | Where-Object {{ $_ -notin $scopes }})\n  \
            if ($missing) {{ Update-MgOauth2PermissionGrant -OAuth2PermissionGrantId $grant.Id -Scope (($scopes + $missing) -join ' ') }}\n}}\n",
+        found = found(registration, words),
         extended = extended("$graph", words),
         redirect = words.redirect,
         consent = words.consent,
@@ -168,6 +171,30 @@ fn delegated(page: &mut String, registration: &Registration, words: &ScriptWords
             words.delegate
         );
     }
+}
+
+/// The app registration, if it is there. One that has an id is that one, whatever it is called: `gatepost setup` goes on with
+/// it. What is registered in another tenant cannot be extended here, and an app of this one takes its place.
+fn found(registration: &Registration, words: &ScriptWords) -> String {
+    const BY_NAME: &str = "$app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\" | Select-Object -First 1\n";
+    let Some(id) = &registration.client_id else { return BY_NAME.to_owned() };
+    let mut found = format!(
+        "$id = {}\n$app = Get-MgApplication -Filter \"appId eq '$id'\"\n\
+         if (-not $app) {{\n  Write-Warning {}\n  {BY_NAME}}}\n",
+        quoted(id),
+        quoted(words.of_another_tenant)
+    );
+    if registration.grant.is_app_only() {
+        // Whether an app proves itself Entra tells by its redirect URI, and by this where a request names none (AADSTS700025).
+        let _ = write!(
+            found,
+            "if ($app.AppId -eq $id -and $app.IsFallbackPublicClient) {{\n  \
+               Update-MgApplication -ApplicationId $app.Id -IsFallbackPublicClient:$false\n  \
+               Write-Warning {}\n}}\n",
+            quoted(words.no_public_flows)
+        );
+    }
+    found
 }
 
 /// What the app asks for at this resource, with `$access` besides: an answer may have changed since it was made. Nothing
@@ -236,7 +263,7 @@ fn registered_by_itself(page: &mut String, registration: &Registration, words: &
          $wanted = @('IMAP.AccessAsApp', 'POP.AccessAsApp')\n\
          $roles = @($exchange.AppRoles | Where-Object Value -in $wanted)\n\
          $access = @($roles | ForEach-Object {{ @{{ Id = $_.Id; Type = 'Role' }} }})\n\
-         $app = Get-MgApplication -Filter \"displayName eq 'Gatepost'\" | Select-Object -First 1\n\
+         {found}\
          if (-not $app) {{\n  \
            $app = New-MgApplication -DisplayName 'Gatepost' -SignInAudience 'AzureADMyOrg' `\n    \
              -RequiredResourceAccess @(@{{ ResourceAppId = $exchange.AppId; ResourceAccess = $access }})\n}} else {{\n{extended}}}\n\
@@ -247,6 +274,7 @@ fn registered_by_itself(page: &mut String, registration: &Registration, words: &
          foreach ($role in $roles | Where-Object Id -notin $has) {{\n  \
            $null = New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $enterprise.Id -PrincipalId $enterprise.Id `\n    \
              -ResourceId $exchange.Id -AppRoleId $role.Id\n}}\n",
+        found = found(registration, words),
         extended = extended("$exchange", words),
         roles = words.roles,
     );
@@ -294,7 +322,24 @@ mod tests {
     fn registration(grant: Grant, outbound: SetupOutbound, others: &[String]) -> Registration<'_> {
         let (provider, tenant, address) = ("microsoft365", "contoso.com", "ann@contoso.com");
         let certificate_der = Some("MIIB".to_owned());
-        Registration { provider, tenant, address, others, grant, outbound, certificate: None, certificate_der }
+        let (client_id, certificate) = (None, None);
+        Registration { provider, tenant, address, others, grant, outbound, client_id, certificate, certificate_der }
+    }
+
+    /// One of the same name may be another app: `gatepost setup` goes on with the id that the configuration has.
+    #[test]
+    fn an_app_that_has_an_id_is_found_by_that_and_ceases_to_be_public_where_it_acts_by_itself() {
+        for (grant, is_by_itself) in [(Grant::DeviceCode, false), (Grant::ClientCredentials, true)] {
+            let of = |client_id| Registration { client_id, ..registration(grant, SetupOutbound::Smtp, &[]) };
+            let text = script(&of(Some("c-1".to_owned())), Lang::En);
+            let (_, behind) =
+                text.split_once("$id = 'c-1'\n$app = Get-MgApplication -Filter \"appId eq '$id'\"\n").unwrap();
+            let (ahead, _) = behind.split_once("displayName eq 'Gatepost'").unwrap();
+            assert!(ahead.starts_with("if (-not $app) {\n  Write-Warning 'The app of the configuration"), "{text}");
+            assert_eq!(text.contains("-IsFallbackPublicClient:$false\n"), is_by_itself, "{text}");
+            let text = script(&of(None), Lang::En);
+            assert!(!text.contains("$id = ") && !text.contains("-IsFallbackPublicClient:$false\n"), "{text}");
+        }
     }
 
     #[test]

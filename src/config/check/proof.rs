@@ -69,7 +69,8 @@ impl Checker<'_> {
 
     fn secret_or_certificate(&mut self, key: &Key, raw: &raw::App, grant: Grant) -> Option<AppCredential> {
         let (file, env) = (raw.client_secret_file.as_deref(), raw.client_secret_env.as_deref());
-        let secret = match file.is_some_and(|file| self.is_secret_to_come(key, file)) {
+        let is_unread = self.around.without_secrets || file.is_some_and(|file| self.is_secret_to_come(key, file));
+        let secret = match is_unread {
             true => None,
             false => self.secret(key, "client-secret", raw.client_secret.as_ref(), file, env),
         };

@@ -24,6 +24,21 @@ fn what_happens_over_and_over_is_one_fault_with_a_number() {
 }
 
 #[test]
+fn what_was_refused_to_a_sign_in_that_an_account_lives_on_no_more_is_past() {
+    let recent = Recent::default();
+    let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::User, id, "no");
+    for account in ["ann@x", "bob@x"] {
+        recent.push(Protocol::Imap, account, None, &fault("somebody-else-signed-in").at(Stage::SigningOn));
+        recent.push(Protocol::Smtp, account, None, &fault("send-as-denied").of_sender("info@x"));
+    }
+    recent.signs_in_otherwise(|account| account == "bob@x");
+    let stands: Vec<_> = recent.list().into_iter().filter(|one| one.worked_again_at.is_none()).collect();
+    let stands: Vec<_> = stands.iter().map(|one| (one.account.as_str(), one.id)).collect();
+    let left = [("ann@x", "somebody-else-signed-in"), ("ann@x", "send-as-denied"), ("bob@x", "send-as-denied")];
+    assert_eq!(stands, left, "a message proves of itself what became of it");
+}
+
+#[test]
 fn what_went_well_ends_what_it_proves_and_nothing_else() {
     let recent = Recent::default();
     let fault = |id| Fault::new(crate::base::Kind::IdentityRefused, crate::base::Owner::TenantAdmin, id, "no");

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     base::Secret,
     sandbox::{
-        faults::{ExpiresIn, Rotation},
+        faults::{ExpiresIn, MadeSecret, Rotation},
         options::Registration,
         tenant::{Holder, is_graph, put},
     },
@@ -105,8 +105,15 @@ fn client(identity: &Identity, kind: &str, headers: &HeaderMap, fields: &Fields)
         secret.or_else(|| basic.map(|(_, password)| Secret::new(password)).filter(|secret| !secret.is_empty()));
     let assertion = fields.text("client_assertion");
     if app.is_public() {
-        let blocked = identity.world.faults.read(|faults| faults.identity.public_flows_blocked);
+        let is_made = |made: &MadeSecret| {
+            made.client_id == client_id && secret.as_ref().is_some_and(|given| given.expose() == made.secret)
+        };
+        let (blocked, proves_itself) = identity
+            .world
+            .faults
+            .read(|faults| (faults.identity.public_flows_blocked, faults.identity.made_secrets.iter().any(is_made)));
         return match (secret.is_some() || assertion.is_some(), kind) {
+            (true, "client_credentials") if proves_itself => Ok(app),
             (true, _) => Err(Refused::new(700025)),
             (_, "client_credentials") => Err(Refused::new(7000218)),
             (_, DEVICE_CODE | "password") if blocked => Err(Refused::new(7000218)),

@@ -41,12 +41,12 @@ fn person() -> Surroundings {
         ("GATEPOST_CLIENT_SECRET", "s3cret"),
     ];
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost"), open_file: None, unit: None }
+    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/etc/gatepost"), ..Surroundings::default() }
 }
 
 fn service() -> Surroundings {
     let variables = BTreeMap::from([("STATE_DIRECTORY".to_owned(), "/var/lib/gatepost".into())]);
-    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost"), open_file: None, unit: None }
+    Surroundings { variables, ordinary_user: false, base: PathBuf::from("/etc/gatepost"), ..Surroundings::default() }
 }
 
 fn check(text: &str) -> Result<(Config, Problems), Problems> {

@@ -73,7 +73,7 @@ fn every_configuration_of_the_documents_is_taken() {
     let variables = variables.map(|(name, value)| (name.to_owned(), value.into())).into();
     // The quick start is for a person at a desk.
     let around =
-        Surroundings { variables, ordinary_user: true, base: home.path().to_owned(), open_file: None, unit: None };
+        Surroundings { variables, ordinary_user: true, base: home.path().to_owned(), ..Surroundings::default() };
     let mut seen = 0;
     for document in documents() {
         for block in tomls(&document) {

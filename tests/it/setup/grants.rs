@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use gatepost::sandbox::{
-    Answer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, Options, PUBLIC_CLIENT, Person, Registration,
+    Answer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, MadeSecret, Options, PUBLIC_CLIENT, Person, Registration,
 };
 
 use super::{Running, SHARED, Stage, password_in};
@@ -140,6 +140,46 @@ async fn whoever_has_nothing_yet_that_proves_the_app_reads_the_whole_registratio
         words.iter().map(|word| if word == "gatepost.ps1" { "-" } else { word }.to_owned()).collect();
     let ended = stage.run(&words, "").await;
     assert!(ended.code == 0 && ended.out.contains("New-ServicePrincipal"), "{}\n{}", ended.out, ended.err);
+}
+
+/// Whom a policy of people refuses is sent this way. What Entra does is the sandbox's.
+#[tokio::test]
+async fn an_account_goes_over_to_its_own_app_by_itself_with_nothing_typed_but_what_is_printed() {
+    let stage = Stage::new().await;
+    let ended = stage.run_and_approve(&stage.ann(&["--shared", SHARED, "--no-send"]), "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    stage.sandbox.faults().set(|faults| faults.apply("conditional-access"));
+
+    let over: Vec<String> =
+        ["setup", "--address", ANN, "--grant", "client-credentials"].iter().map(|word| (*word).to_owned()).collect();
+    let script = [over.clone(), vec!["--print-script".to_owned(), "-".to_owned()]].concat();
+    let found = format!("$id = '{PUBLIC_CLIENT}'\n$app = Get-MgApplication -Filter \"appId eq '$id'\"\n");
+    let printed = stage.run(&script, "").await;
+    assert!(printed.code == 0 && printed.out.contains(&found), "{}\n{}", printed.out, printed.err);
+    assert!(printed.out.contains(&format!("$others = @('{SHARED}')")), "it lives on the same app: {}", printed.out);
+    assert!(printed.err.contains(&format!("[app.contoso] is that of {SHARED} as well")), "{}", printed.err);
+
+    let ended = stage.run(&over, "").await;
+    assert!(ended.code != 0 && !ended.err.contains("sign-in-as"), "{}", ended.err);
+    let is_line = |line: &&str| line.starts_with("  grant = ") || line.starts_with("  client-secret-file = ");
+    let lines: Vec<&str> = ended.err.lines().filter(is_line).map(str::trim).collect();
+    assert_eq!(lines.len(), 2, "{}", ended.err);
+    let text = stage.text().replace("grant = \"device-code\"\n", &format!("{}\n", lines.join("\n")));
+    std::fs::write(stage.file(), text).unwrap();
+    let again = stage.run(&script, "").await;
+    assert!(again.code == 0 && again.out == printed.out, "it needs no secret: {}\n{}", again.out, again.err);
+
+    let made = MadeSecret { client_id: PUBLIC_CLIENT.into(), secret: "of-entra".into() };
+    stage.sandbox.faults().set(|faults| faults.identity.made_secrets.push(made));
+    let secret = stage.dir.path().join("new.secret");
+    std::fs::write(&secret, "of-entra\n").unwrap();
+    let told = ended.err.lines().find(|line| line.ends_with(" --client-secret-file new.secret --yes")).unwrap();
+    let words: Vec<String> = told.split_whitespace().skip(3).map(str::to_owned).collect();
+    let file = secret.display().to_string();
+    let words: Vec<String> = words.into_iter().map(|word| word.replace("new.secret", &file)).collect();
+    let ended = stage.run(&words, "").await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert_eq!(stage.sandbox.submissions().len(), 1, "past every policy of people");
 }
 
 #[tokio::test]

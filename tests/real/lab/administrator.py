@@ -43,12 +43,16 @@ class Administrator:
         return self.shell.run(text)
 
     def seen(self, name):
-        """Of what was shown: an object id is the Id of the enterprise application, and an id that of what was shown last."""
+        """Of what was shown: an object id is the Id of the enterprise application, an id that of what was shown last, and a policy one
+        that lets SMTP sign on.
+        """
         for one in reversed(self.shell.screen):
             if isinstance(one, Thing) and (name, one.kind) == ("object-id", "enterprise application"):
                 return one.Id
             if isinstance(one, dict) and name == "id" and "Id" in one:
                 return one["Id"]
+            if isinstance(one, dict) and name == "policy" and one.get("AllowBasicAuthSmtp"):
+                return one["Name"]
         return None
 
     @property

@@ -76,6 +76,22 @@ def set_user(session, Identity, AuthenticationPolicy):
     change(session, session.directory.user(Identity), AuthenticationPolicy=only(AuthenticationPolicy, *session.directory.policies))
 
 
+@exchange("Get-AuthenticationPolicy")
+def get_policies(session):
+    """Basic authentication is off in one that switches nothing on."""
+    return [Thing("policy", Name=one, AllowBasicAuthSmtp=one != "Block Basic") for one in session.directory.policies]
+
+
+@exchange("New-AuthenticationPolicy")
+def new_policy(session, Name, AllowBasicAuthSmtp=False):
+    if Name in session.directory.policies:
+        raise Already(f"The policy {Name} already exists")
+    if not AllowBasicAuthSmtp:
+        raise Refused(f"The policy {Name} allows nothing")
+    session.directory.policies.append(Name)
+    session.directory.changed("new policy")
+
+
 @exchange("Add-MailboxPermission")
 def add_mailbox_permission(session, Identity, User, AccessRights):
     only(AccessRights, "FullAccess")

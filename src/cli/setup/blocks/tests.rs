@@ -14,7 +14,7 @@ const ID: &str = "10000000-0000-4000-8000-000000000001";
 
 fn around() -> Surroundings {
     let variables = [("HOME".to_owned(), "/home/ann".into())].into_iter().collect();
-    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/home/ann"), open_file: None, unit: None }
+    Surroundings { variables, ordinary_user: true, base: PathBuf::from("/home/ann"), ..Surroundings::default() }
 }
 
 fn app(name: &str, provider: &str) -> NewApp {

@@ -8,7 +8,7 @@ use toml::Table;
 use super::{
     super::{
         account_of,
-        args::SetupOutbound,
+        args::{SetupGrant, SetupOutbound},
         discover::Discovery,
         place::{readable, secret_in},
         renewal::{Renewal, first_secret},
@@ -128,14 +128,14 @@ impl Interview<'_, '_> {
         if account.sign_in.app.name != of.app {
             tell("app", &of.app);
         }
-        let is_delegated = !is_first && !account.sign_in.app.grant.is_unattended();
+        let is_to_be_app_only = self.args.grant.is_some_and(SetupGrant::is_app_only);
+        let is_delegated = !is_first && !is_to_be_app_only && !account.sign_in.app.grant.is_unattended();
         if is_delegated && !account.sign_in.identity.eq_ignore_ascii_case(&of.identity) {
             tell("sign-in-as", &of.identity);
         }
         if let Some(outbound) = self.args.outbound.filter(|outbound| *outbound != outbound_of(account)) {
             tell("outbound", outbound.as_str());
         }
-        let is_to_be_app_only = self.args.grant.is_some_and(|grant| Grant::from(grant).is_app_only());
         if is_to_be_app_only && matches!(account.password, LocalPassword::FirstUse) {
             tell("password", "$argon2id$...");
         }

@@ -87,6 +87,7 @@ pub fn say(say: &Say) -> String {
             "No configuration is named or found: this run makes that of the service of this machine, {file}.\nFor one of your own: --config FILE, or run it as an ordinary user."
         ),
         Say::AccountIsThere { address } => format!("  {address} is configured already; that stays."),
+        Say::GoOver { app, with_it } => format!("  [app.{app}] is that of {with_it} as well: they go over with it."),
         Say::AppIsThere { app } => format!("  [app.{app}] of the configuration will do; nothing to register."),
         Say::CertificateMade { certificate } => {
             format!("  Certificate: {certificate} (its key is beside it, for nobody else to read)")
@@ -419,6 +420,8 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     sign_in: "Sign in as an administrator who may register apps and consent (Cloud Application Administrator or above).",
     device: "The device code sign-in needs public client flows.",
     redirect: "A public client: no secret, protected by PKCE. Any port of http://localhost fits.",
+    of_another_tenant: "The app of the configuration is not registered in this tenant. One of this tenant takes its place: write the client id at the end of this as client-id into the configuration.",
+    no_public_flows: "Public client flows are off for this app now, since it proves itself: with a device code nobody signs in to it any more.",
     extended: "An app that is there keeps what it has and gets what is missing.",
     consent: "Consent for this one person. For everybody: -ConsentType 'AllPrincipals', without -PrincipalId.",
     exchange: "Exchange Online: the rights on mailboxes.",

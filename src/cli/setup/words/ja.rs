@@ -95,6 +95,7 @@ pub fn say(say: &Say) -> String {
             "設定が指定されておらず、見つかりませんでした。このマシンのサービスの設定 {file} を作成します。\n自分用の設定には、--config FILE を指定するか、一般ユーザーで実行してください。"
         ),
         Say::AccountIsThere { address } => format!("  {address} はすでに設定されています。そのまま使います。"),
+        Say::GoOver { app, with_it } => format!("  [app.{app}] は {with_it} でも使っています。一緒に切り替わります。"),
         Say::AppIsThere { app } => format!("  設定にある [app.{app}] を使います。登録は不要です。"),
         Say::CertificateMade { certificate } => {
             format!("  証明書: {certificate}（秘密鍵は同じフォルダーにあり、あなただけが読み取れます）")
@@ -470,6 +471,8 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     sign_in: "アプリの登録と同意ができる管理者でサインインします（クラウド アプリケーション管理者以上）。",
     device: "コードでのサインインには、パブリッククライアントフローの許可が必要です。",
     redirect: "パブリッククライアント: シークレットはなく、PKCE で守られます。http://localhost のどのポートでもかまいません。",
+    of_another_tenant: "設定にあるアプリは、このテナントに登録されていません。代わりにこのテナントのアプリを使います。最後に表示されるクライアント ID を、設定の client-id に書いてください。",
+    no_public_flows: "アプリ自身を証明するようになるため、このアプリのパブリッククライアントフローを無効にしました。コードでのサインインは、このアプリではできなくなります。",
     extended: "既存のアプリのアクセス許可はそのまま残し、足りないものだけを追加します。",
     consent: "この1人だけについての同意。全員の場合: -PrincipalId を省き、-ConsentType 'AllPrincipals'。",
     exchange: "Exchange Online: メールボックスの権限。",

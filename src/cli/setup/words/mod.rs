@@ -158,6 +158,11 @@ pub enum Say {
     AppIsThere {
         app: String,
     },
+    /// Of the other accounts on an app that is to act by itself.
+    GoOver {
+        app: String,
+        with_it: String,
+    },
     CertificateMade {
         certificate: String,
     },
@@ -408,6 +413,8 @@ pub struct ScriptWords {
     pub sign_in: &'static str,
     pub device: &'static str,
     pub redirect: &'static str,
+    pub of_another_tenant: &'static str,
+    pub no_public_flows: &'static str,
     pub extended: &'static str,
     pub consent: &'static str,
     pub exchange: &'static str,
@@ -449,6 +456,7 @@ mod tests {
         let (person, others) = ("o'brien@contoso.com", ["a|reboot&@contoso.com".to_owned()]);
         for lang in Lang::ALL {
             let of = |grant| Registration {
+                client_id: None,
                 provider: "microsoft365",
                 tenant: "contoso.com",
                 address: person,
