@@ -44,6 +44,7 @@ def inventory(directory):
         found |= {f"{box.PrimarySmtpAddress} is {one}": True for one in box.EmailAddresses}
     for user in directory.users:
         found |= properties(user.UserPrincipalName, user, "Licenses")
+    found |= {f"there is a policy {one}": True for one in directory.policies}
     for one in directory.federations:
         found |= properties(one.DomainId, one)
     return found | properties("organization", directory.organization) | properties("transport", directory.transport)
