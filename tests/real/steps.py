@@ -42,7 +42,7 @@ STEPS = (
     ({"Gatepost has Application Mail.ReadWrite in Gatepost"}, {"app": "graph-draft-denied"}),
     ({f"{BOB} reads {ANN}", f"{BOB} sends as {ANN}"}, dict.fromkeys(("person", "app"), "somebody-else-signed-in Or")),
     ({f"{ANN} AccountEnabled: True"}, {"person": "user-disabled"}),
-    ({f"{ANN} AuthenticationPolicy: AllowSMTP"}, {"person": "sign-on-criteria-not-met Either"}),
+    ({f"{ANN} AuthenticationPolicy: AllowSMTP", "there is a policy SMTP"}, {"person": "sign-on-criteria-not-met Either"}),
     ({f"contoso.example ActiveSignInUri: https://{KNOWN['host']}/{KNOWN['path']}"}, dict.fromkeys(("person", "app"), "federation-not-https Either")),
     ({"organization SendFromAliasEnabled: True"}, dict.fromkeys(("person", "app"), "own-address-denied")),
     ({f"{ANN} RecipientLimits: 1000"}, dict.fromkeys(("person", "app"), "too-many-recipients")),

@@ -393,7 +393,12 @@ class Served(RealTest):
         mirror.follow()
         (proved,) = re.findall(r"(?m)^ +gatepost (.*setup .*--client-secret-file new\.secret --yes)$", said)
         done = daemon.command(*shlex.split(proved), check=False, timeout=120)
-        self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
+        # What its account may send as was a right of the person.
+        self.assertIn("[send-as-denied]", done.stdout)
+        administrator = Administrator(directory)
+        for command in ways(done.stdout)["",]:
+            administrator.types(command)
+        self.assertIn("All is well.", daemon.command("doctor", ANN, "--send", ANN).stdout)
         client = Client(daemon.address)
         for does in ("sends", "reads", "fetches", "reads the shared one"):
             self.assertEqual(client.does(does), "", does)
