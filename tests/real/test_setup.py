@@ -12,10 +12,9 @@ import termios
 import time
 
 from bench import RealTest
-from lab.sandbox import Sandbox
+from lab.sandbox import PUBLIC_APP_ID, Sandbox
 
 ANN, SHARED = "ann@contoso.example", "shared@contoso.example"
-CLIENT_ID = "10000000-0000-4000-8000-000000000001"
 PASSWORD = "typed unseen 7"
 
 
@@ -74,7 +73,7 @@ class Setup(RealTest):
 
         for question, answer in (
             ("Mail address: ", "ann"), ("Mail address: ", ANN), ("How does Gatepost get in [1]: ", ""),
-            ("How do messages leave [1]: ", ""), ("(-: none) [-]: ", SHARED), ("Application (client) ID: ", CLIENT_ID),
+            ("How do messages leave [1]: ", ""), ("(-: none) [-]: ", SHARED), ("Application (client) ID: ", PUBLIC_APP_ID),
             ("Enter: make one): ", PASSWORD), ("[yes]: ", ""),
         ):
             terminal.until(question)
