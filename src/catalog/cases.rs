@@ -7,7 +7,8 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 6] = ["of-another", "other-ports", "proxy-file", "secret-file", "start-unknown", "whole-domain"];
+const CASES: [&str; 7] =
+    ["good-one-stays", "of-another", "other-ports", "proxy-file", "secret-file", "start-unknown", "whole-domain"];
 
 /// The text with those of its clauses that are for the case at hand.
 pub(super) fn fitting(text: &str, known: &Known) -> String {
@@ -23,6 +24,7 @@ pub(super) fn fitting(text: &str, known: &Known) -> String {
 
 fn is_at_hand(case: &str, known: &Known) -> bool {
     match case {
+        "good-one-stays" => known.whose_stays.is_some(),
         "of-another" => !known.concerns_its_own(),
         "other-ports" => known.needs_other_ports(),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),

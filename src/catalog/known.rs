@@ -16,7 +16,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 55] = [
+pub(super) const NAMES: [&str; 56] = [
     "account",
     "address",
     "admin-consent-page",
@@ -72,6 +72,7 @@ pub(super) const NAMES: [&str; 55] = [
     "tenant-id",
     "tenant-page",
     "who-signs-on",
+    "whose-stays",
 ];
 /// Of the commercial cloud, where nothing is known of the app: as the docs have it.
 const LOGIN: &str = "https://login.microsoftonline.com";
@@ -120,6 +121,8 @@ pub struct Known {
     pub who_signs_on: Option<String>,
     /// Who signed in, where that is somebody else.
     pub signed_in_as: Option<String>,
+    /// Whose sign-in is good and stays, where theirs does not take its place.
+    pub whose_stays: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
@@ -281,6 +284,7 @@ impl Known {
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
+            "whose-stays" => word(&self.whose_stays),
             "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             "take-secret" => Some(self.take_secret()),
