@@ -7,8 +7,16 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 7] =
-    ["may-have-delegate", "of-another", "other-ports", "proxy-file", "secret-file", "start-unknown", "whole-domain"];
+const CASES: [&str; 8] = [
+    "good-one-stays",
+    "may-have-delegate",
+    "of-another",
+    "other-ports",
+    "proxy-file",
+    "secret-file",
+    "start-unknown",
+    "whole-domain",
+];
 
 /// The text with those of its clauses that are for the case at hand.
 pub(super) fn fitting(text: &str, known: &Known) -> String {
@@ -24,6 +32,7 @@ pub(super) fn fitting(text: &str, known: &Known) -> String {
 
 fn is_at_hand(case: &str, known: &Known) -> bool {
     match case {
+        "good-one-stays" => known.whose_stays.is_some(),
         // Each mailbox of a whole domain is itself.
         "may-have-delegate" => !is_at_hand("whole-domain", known) && known.may_be_exchange(),
         "of-another" => !known.concerns_its_own(),

@@ -73,6 +73,7 @@ pub(super) const NAMES: [&str; 56] = [
     "tenant-id",
     "tenant-page",
     "who-signs-on",
+    "whose-stays",
 ];
 /// Of the commercial cloud, where nothing is known of the app: as the docs have it.
 const LOGIN: &str = "https://login.microsoftonline.com";
@@ -121,6 +122,8 @@ pub struct Known {
     pub who_signs_on: Option<String>,
     /// Who signed in, where that is somebody else.
     pub signed_in_as: Option<String>,
+    /// Whose sign-in is good and stays, where theirs does not take its place.
+    pub whose_stays: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
@@ -283,6 +286,7 @@ impl Known {
             "sign-in-anew" => Some(invocation::reload_and(&format!("gatepost login {}", self.value("address")))),
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
+            "whose-stays" => word(&self.whose_stays),
             "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             "take-secret" => Some(self.take_secret()),

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     account::{Account, Occasion, local_password::Told},
     base::{Lang, Secret},
-    catalog::{self, Entry, Known, token::CLIENT_SECRET_EXPIRED},
+    catalog::{self, Entry, Known, doctor::SOMEBODY_ELSE_SIGNED_IN, token::CLIENT_SECRET_EXPIRED},
     net::{own_uid, peer_uid},
     oauth::{Phase, SignInState},
 };
@@ -71,7 +71,8 @@ impl ToldFault {
 
 struct DoneView {
     as_whom: String,
-    is_somebody_else: bool,
+    /// The next step, where somebody else than configured consented.
+    somebody_else: Option<String>,
     without_graph: Option<String>,
     /// `None`: armed for the first use.
     passwords: Vec<(String, Option<String>)>,
@@ -123,7 +124,7 @@ impl AccountRow {
         let helps = matches!(status.phase(), Phase::SignInNeeded | Phase::Refused) && status.refused_ways.is_empty();
         status.note_refusals(console, account);
         let (phase, state) = (status.phase(), status.sign_in.as_ref());
-        let other = state.and_then(|state| state.somebody_else(&account.sign_in));
+        let other = state.and_then(|state| state.in_doubt(&account.sign_in));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
         // A mailbox that opens for somebody else is not well, nor is one that has another way out.
         let is_unwell = warning.is_some() || state.is_some_and(|state| state.graph_fault.is_some());
@@ -221,14 +222,14 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     };
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);
+    let known = || account.known(&Occasion::of_sign_in(None));
     if let Some(pending) = &pending {
         match &mut *pending.progress() {
             Progress::Waiting => open = Some(pending.open()),
             // The page's own script only asks whether it is over.
-            Progress::Done(end) => done = Some(end.view(!look.follows, look.lang)),
+            Progress::Done(end) => done = Some(end.view(!look.follows, look.lang, known)),
             Progress::Failed(verdict) => {
-                let known = account.known(&Occasion::of_sign_in(None));
-                let known = Known { signed_in_as: verdict.signed_in_as.clone(), ..known };
+                let known = verdict.known_at_sign_in(known());
                 failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, &known));
             }
         }
@@ -254,8 +255,8 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
 }
 
 impl sign_ins::Done {
-    /// `takes`: a person looks. A password that was made is shown then, and never again.
-    fn view(&mut self, takes: bool, lang: Lang) -> DoneView {
+    /// `takes`: a person looks. A password that was made is shown then, and never again. `known`: of the account.
+    fn view(&mut self, takes: bool, lang: Lang, known: impl FnOnce() -> Known) -> DoneView {
         let mut passwords = Vec::new();
         for (address, told) in &self.passwords {
             match told {
@@ -269,7 +270,10 @@ impl sign_ins::Done {
         }
         DoneView {
             as_whom: self.as_whom.clone(),
-            is_somebody_else: self.is_somebody_else,
+            somebody_else: self.is_somebody_else.then(|| {
+                let known = Known { signed_in_as: Some(self.as_whom.clone()), ..known() };
+                SOMEBODY_ELSE_SIGNED_IN.told(lang, &known).whole_step()
+            }),
             without_graph: self.without_graph.as_ref().map(|why| why.text(lang)),
             passwords,
         }
@@ -385,8 +389,10 @@ mod tests {
         let mut done =
             sign_ins::Done { as_whom: "ann@x".into(), is_somebody_else: false, without_graph: None, passwords };
         let armed = ("shared@x".to_owned(), None);
-        assert_eq!(done.view(false, Lang::En).passwords, std::slice::from_ref(&armed), "the page's own script");
-        assert_eq!(done.view(true, Lang::En).passwords, [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
-        assert_eq!(done.view(true, Lang::En).passwords, [armed]);
+        let known = Known::default;
+        let mut shown = |takes| done.view(takes, Lang::En, known).passwords;
+        assert_eq!(shown(false), std::slice::from_ref(&armed), "the page's own script");
+        assert_eq!(shown(true), [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
+        assert_eq!(shown(true), [armed]);
     }
 }

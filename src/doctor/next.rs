@@ -92,6 +92,8 @@ impl Who {
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
             signed_in_as: self.signed_in_as.clone(),
+            // It makes none.
+            whose_stays: None,
             sender: self.sender.clone(),
             client: self.client.clone(),
             device_address: self.device_address.clone(),

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::{
+    SignIn,
     clock::{Clock, Expiry},
     state::SignInState,
 };
@@ -173,6 +174,13 @@ impl Counter {
     /// An upstream took the token of this generation.
     pub fn accepted(&self, generation: u64) {
         self.accepted.fetch_max(generation, Ordering::SeqCst);
+    }
+
+    /// Has the keeper note that a mail server let in who gave this sign-in, where that was in doubt.
+    pub fn let_in(&self, sign_in: &SignIn) {
+        if self.desk.borrow().state.in_doubt(sign_in).is_some() {
+            self.bell.notify_one();
+        }
     }
 
     /// From now on no token is handed out before the keeper has looked.

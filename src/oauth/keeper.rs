@@ -162,6 +162,7 @@ impl Keeper {
         for (resource, wishes) in &wishes {
             self.serve(*resource, wishes).await;
         }
+        self.note_let_in().await;
     }
 
     /// What was refused may be asked for again, as soon as somebody wants it and else within seconds. A refresh token that

@@ -2,6 +2,7 @@
 
 mod refused;
 mod standing;
+mod whose;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -109,6 +110,10 @@ fn answer(mut stream: TcpStream) -> (String, String) {
         // Its ID token names bob.
         "/token" if form.contains("bobs-code") => {
             r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJib2JAYi5jIn0.s"}"#
+        }
+        // That of ann, by another name.
+        "/token" if form.contains("smiths-code") => {
+            r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhbm4uc21pdGhAYi5jIn0.s"}"#
         }
         "/device" => {
             r#"{"device_code":"d","user_code":"ABCD-1234","verification_uri":"https://example.com/go","expires_in":900,"interval":1}"#

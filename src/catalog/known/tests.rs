@@ -40,6 +40,7 @@ fn every_name_has_a_value_of_its_own() {
         smtp_user: Some("smtp-user".into()),
         who_signs_on: Some("who-signs-on".into()),
         signed_in_as: Some("signed-in-as".into()),
+        whose_stays: Some("whose-stays".into()),
         sender: Some("sender@domain".into()),
         send_as: None,
         client: Some("client".into()),

@@ -95,6 +95,7 @@ mod tests {
         "connection closed before its greeting to make room for others",
         "connection closed: {error}",
         "it is not known whether the message was sent",
+        "who was let in could not be saved",
         "message lost",
         "message refused by the rule",
         "not tried, its mailbox waits: {fault}",

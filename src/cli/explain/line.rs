@@ -84,13 +84,30 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
     // Of the account the mail server's port is known; these are about one of ours.
     let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
-    let signed_in_as = signed_in_as(text);
-    Known { sender, signed_in_as, client, object_id, asks_again, port, device_address, is_in_general: true, ..known }
+    let (signed_in_as, whose_stays) = (signed_in_as(text), whose_stays(text));
+    Known {
+        sender,
+        signed_in_as,
+        whose_stays,
+        client,
+        object_id,
+        asks_again,
+        port,
+        device_address,
+        is_in_general: true,
+        ..known
+    }
 }
 
 /// `bob@contoso.com signed in; ...`: somebody else than was meant.
 fn signed_in_as(text: &str) -> Option<String> {
     let who = text.split_once(" signed in; ")?.0.rsplit([' ', '"', '(']).next()?;
+    is_mailbox(who).then(|| who.to_owned())
+}
+
+/// `...; the sign-in of ann@contoso.com stays`: whose place that does not take.
+fn whose_stays(text: &str) -> Option<String> {
+    let who = text.split_once(" signed in; the sign-in of ")?.1.split_once(" stays")?.0;
     is_mailbox(who).then(|| who.to_owned())
 }
 

@@ -36,10 +36,10 @@ use self::{
     passwords::{Passwords, whose},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::{FirstSecret, Renewal, with_its_step},
+    renewal::{FirstSecret, Renewal, copied, with_its_step},
     settings::{Listen, Setting},
     trial::Trial,
-    words::{Closing, Ended, Say, Step, Trouble, Typed},
+    words::{Closing, Ended, Renewed, Say, Step, Trouble, Typed},
 };
 use super::{
     args::LoginArgs,
@@ -139,6 +139,7 @@ impl<'a> Setup<'a> {
         let base = Base::of(&place, &existing, args, lang).inspect_err(|_| first.iter().for_each(FirstSecret::undo))?;
         if let Some(first) = first {
             note(&first.told().text(lang));
+            note_copied(args, &first.file, lang);
         }
         Ok(Self { args, lang, questions, place, existing, base, has_written: false, was_signed_in: false })
     }
@@ -169,9 +170,11 @@ impl<'a> Setup<'a> {
         }
         let made = registered.made.clone();
         let configured = self.configured(registered, &wanted);
-        if let (Err(_), Some(made)) = (&configured, made) {
+        match (&configured, made) {
             // Nothing came of it, and it holds a secret.
-            let _ = std::fs::remove_file(made);
+            (Err(_), Some(made)) => drop(std::fs::remove_file(made)),
+            (Ok(_), Some(made)) => note_copied(args, &made, lang),
+            (_, None) => {}
         }
         let (config, passwords) = configured?;
         if args.no_sign_in {
@@ -230,6 +233,7 @@ impl<'a> Setup<'a> {
         }
         Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
         note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
+        note_copied(self.args, &renewal.file, lang);
         self.base.config = with_tables(&self.place, &self.place.around(), &self.base.settings, lang)?;
         Ok(())
     }
@@ -450,12 +454,20 @@ impl<'a> Setup<'a> {
                 (None, false) => Typed::ArmedBySignIn,
                 (None, true) => Typed::ArmedByHand,
             },
+            renewed: &|address| Some(Renewed::of(&account_of(config, address)?.password)),
             needs_sign_in: self.args.no_sign_in && !is_unattended,
             ended,
             is_of_the_service: self.place.is_of_the_service(),
             running: self.place.daemon(config),
         };
         print(&closing.text(self.lang))
+    }
+}
+
+/// Of the file that was named for a secret, which stands in `kept` by now.
+fn note_copied(args: &SetupArgs, kept: &Path, lang: Lang) {
+    if let Some(say) = args.client_secret_file.as_deref().and_then(|given| copied(given, kept)) {
+        note(&say.text(lang));
     }
 }
 

@@ -55,7 +55,7 @@ pub fn first_secret(app: &App, address: &str, lang: Lang) -> String {
 /// What was put into a file that the configuration names and that was not there: it can have spoilt nothing.
 pub struct FirstSecret {
     app: String,
-    file: PathBuf,
+    pub file: PathBuf,
 }
 
 impl FirstSecret {
@@ -81,6 +81,14 @@ impl FirstSecret {
     pub fn told(&self) -> Say {
         Say::SecretIsThere { app: self.app.clone(), file: self.file.display().to_string() }
     }
+}
+
+/// Where a secret was read that stands in `kept` by now: one copy too many, which others may be able to read. `None`: it came
+/// by a pipe, or is that file.
+pub fn copied(given: &Path, kept: &Path) -> Option<Say> {
+    let is_file = std::fs::metadata(given).is_ok_and(|found| found.is_file());
+    let is_it = std::fs::canonicalize(given).ok() == std::fs::canonicalize(kept).ok();
+    (is_file && !is_it).then(|| Say::SecretCopied { from: given.display().to_string() })
 }
 
 pub struct Renewal {

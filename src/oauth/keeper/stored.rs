@@ -6,7 +6,12 @@ use super::{Keeper, patience};
 use crate::{
     catalog::token::{SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
     oauth::{
-        Resource, counter::Held, endpoints::object_id_in, frequency, sign_in::refusal_of, trouble::Trouble,
+        Resource,
+        counter::Held,
+        endpoints::object_id_in,
+        frequency,
+        sign_in::{is_in_doubt, refusal_of},
+        trouble::Trouble,
         verdict::Verdict,
     },
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
@@ -129,14 +134,37 @@ impl Keeper {
         if verdict.entry.id == SIGN_IN_FREQUENCY.id {
             frequency::note(&mut row, self.means.clock.wall());
         }
-        match self.means.store.save_token(&self.sign_in.key(), self.stored(), &row).await {
-            Ok(true) => {
+        if let Err(error) = self.note(row).await {
+            tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved");
+        }
+    }
+
+    /// A mail server took a token that somebody gave by another name than the one who was meant: it is the same person, or
+    /// one who may, and from now on nobody else's sign-in takes the place of this one.
+    pub(super) async fn note_let_in(&mut self) {
+        let in_doubt = |row: &&TokenRow| is_in_doubt(row, &self.sign_in);
+        let Some(row) = self.row.as_ref().filter(in_doubt).filter(|_| self.unsaved.is_none()) else { return };
+        let side = &self.mail;
+        if side.generation == 0 || !side.counter.was_accepted(side.generation) {
+            return;
+        }
+        match self.note(TokenRow { is_let_in: true, ..row.clone() }).await {
+            Ok(()) => self.show_state(),
+            // The next sign-on says it again.
+            Err(error) => tracing::debug!(sign_in = %self.sign_in.key(), %error, "who was let in could not be saved"),
+        }
+    }
+
+    /// Saves what is known besides tokens. Whoever else wrote meanwhile wins.
+    async fn note(&mut self, row: TokenRow) -> Result<(), StoreError> {
+        match self.means.store.save_token(&self.sign_in.key(), self.stored(), &row).await? {
+            true => {
                 self.version = Some(self.stored() + 1);
                 self.row = Some(row);
             }
-            Ok(false) => self.mail.counter.look_at_store(),
-            Err(error) => tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved"),
+            false => self.mail.counter.look_at_store(),
         }
+        Ok(())
     }
 
     fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, powershell_quoted, shell},
+        pasted::{powershell, powershell_quoted, removal, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -118,6 +118,9 @@ pub fn say(say: &Say) -> String {
             format!("  The new secret of [app.{app}] is in {file}.\n  {remark} (under [app.{app}] in {configuration}).")
         }
         Say::SecretIsThere { app, file } => format!("The secret of [app.{app}] was put into {file}."),
+        Say::SecretCopied { from } => {
+            format!("The secret was copied from {from}, which nobody needs any more: {}", removal(from))
+        }
         Say::PasswordMade { users, password } => {
             format!(
                 "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"

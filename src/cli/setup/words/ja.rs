@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, powershell_quoted, shell},
+        pasted::{powershell, powershell_quoted, removal, shell},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -124,6 +124,9 @@ pub fn say(say: &Say) -> String {
             )
         }
         Say::SecretIsThere { app, file } => format!("[app.{app}] のシークレットを {file} に書き込みました。"),
+        Say::SecretCopied { from } => {
+            format!("シークレットは {from} からコピーしました。元のファイルはもう不要です: {}", removal(from))
+        }
         Say::PasswordMade { users, password } => format!(
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),

@@ -19,7 +19,7 @@ use crate::{
     cli::outcome::Failure,
     oauth::Grant,
 };
-pub use closing::{Closing, Ended, Typed};
+pub use closing::{Closing, Ended, Renewed, Typed};
 
 /// A step that begins.
 pub enum Step {
@@ -191,6 +191,10 @@ pub enum Say {
     SecretIsThere {
         app: String,
         file: String,
+    },
+    /// That it stands elsewhere as well, since it was copied.
+    SecretCopied {
+        from: String,
     },
     PasswordMade {
         users: String,
@@ -447,7 +451,9 @@ mod tests {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
         let (settled, typed, needs_sign_in, running) = (&[], Typed::AsBefore, true, None);
-        Closing { users, smtp, imap, pop3, settled, typed, needs_sign_in, ended, is_of_the_service, running }.text(lang)
+        let renewed = &|_: &str| Some(Renewed::ByReset);
+        Closing { users, smtp, imap, pop3, settled, typed, renewed, needs_sign_in, ended, is_of_the_service, running }
+            .text(lang)
     }
 
     #[test]
