@@ -16,7 +16,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 56] = [
+pub(super) const NAMES: [&str; 57] = [
     "account",
     "address",
     "admin-consent-page",
