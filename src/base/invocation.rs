@@ -108,15 +108,6 @@ pub fn reload() -> String {
     known_or_instead(Daemon::reload)
 }
 
-/// The same, and what is typed behind it, for what stands between backticks. What asks in the place of the one does so in that
-/// of both.
-pub fn reload_and(then: &str) -> String {
-    match (DAEMON.get(), INSTEAD.get()) {
-        (None, Some(command)) => command.clone(),
-        _ => format!("{}`, `{then}", reload()),
-    }
-}
-
 /// The command that asks by itself, with which whoever runs it goes on.
 pub fn again() -> &'static str {
     INSTEAD.get().map_or_else(gatepost, String::as_str)

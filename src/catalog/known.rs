@@ -283,7 +283,8 @@ impl Known {
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
-            "sign-in-anew" => Some(invocation::reload_and(&format!("gatepost login {}", self.value("address")))),
+            // Each is a command of its own.
+            "sign-in-anew" => Some(format!("{}`, `gatepost login {}", invocation::reload(), self.value("address"))),
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
             "whose-stays" => word(&self.whose_stays),

@@ -401,7 +401,7 @@ mod tests {
         }
     }
 
-    /// Without a daemon one command asks in the place of both.
+    /// Within another command, which goes on with both, that is told once.
     #[test]
     fn what_is_loaded_and_then_signed_in_to_is_one_name_for_both_commands() {
         for said in all().flat_map(|entry| [&entry.en, &entry.ja]) {

@@ -113,7 +113,7 @@ pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failu
     let mut words = verdict.entry.told(lang, &known);
     let (login, again) = (known.fill("`gatepost login {address}"), format!("`{}`", invocation::again()));
     // Whoever signs in within another command goes on with that.
-    words.next = words.next.replace(&format!("{login}`"), &again);
+    words.next = words.next.replace(&format!("{login}`"), &again).replace(&format!("{again}, {again}"), &again);
     if !words.next.contains(&again) && !words.next.contains(&login) {
         words.next.push_str(&match lang {
             Lang::En => format!(" After that {again}."),

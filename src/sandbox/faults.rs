@@ -8,7 +8,7 @@ use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::graph::faults::GraphFaults;
+use super::{graph::faults::GraphFaults, options::MadeSecret};
 use crate::base::Protocol;
 
 /// All switches of the sandbox.
@@ -50,14 +50,6 @@ pub struct IdentityFaults {
     pub secrets_ended: bool,
     /// Tokens are to be had under the id of the tenant alone, and not under its domain, which leads to that id.
     pub tenant_by_id_alone: bool,
-}
-
-/// A client secret of an app registration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct MadeSecret {
-    pub client_id: String,
-    pub secret: String,
 }
 
 /// Switches of Exchange that all its protocols see.

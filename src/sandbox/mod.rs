@@ -46,13 +46,12 @@ pub use exchange::{
 };
 pub use faults::{
     AfterDot, Answer, CertificateKind, ExchangeFaults, ExpiresIn, Faults, Granted, IdentityFaults, ImapFaults,
-    LimitPoint, LineFaults, MadeSecret, Mishap, MishapKind, Pop3Faults, Right, Rotation, SmtpFaults, StartTls,
-    Switchboard,
+    LimitPoint, LineFaults, Mishap, MishapKind, Pop3Faults, Right, Rotation, SmtpFaults, StartTls, Switchboard,
 };
 pub use graph::faults::{GraphFaults, GraphMishap};
 pub use options::{
-    CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, DOMAIN, Federation, Options, PASSWORD, PUBLIC_CLIENT, Person, Ports,
-    Registration,
+    CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, DOMAIN, Federation, MadeSecret, Options, PASSWORD, PUBLIC_CLIENT, Person,
+    Ports, Registration,
 };
 pub use presets::{BASIC_DISABLED, CRITERIA, DISABLED_MAILBOX, DISABLED_TENANT, PRESETS, Preset, SECURITY_DEFAULTS};
 pub use tally::{Counts, Load};

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::faults::Faults;
 use crate::base::Secret;
 
@@ -99,6 +101,14 @@ impl Person {
     pub fn shared_on_behalf(address: impl Into<String>, delegates: impl IntoIterator<Item = String>) -> Self {
         Self { password: None, on_behalf: delegates.into_iter().collect(), ..Self::new(address) }
     }
+}
+
+/// A client secret that an app registration got later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MadeSecret {
+    pub client_id: String,
+    pub secret: String,
 }
 
 /// Another issuer, and of whom its tokens must speak. What it signs with is given as a certificate.

@@ -53,7 +53,7 @@ use super::{
 use crate::{
     account::{self, Account, local_password},
     base::{Lang, Protocol, Secret, invocation},
-    config::{self, Config, Problems, Surroundings},
+    config::{self, Config, Problems},
     doctor::{Report, Scope, SendTo, refused_message},
     oauth::{AppCredential, sign_in},
 };
@@ -93,7 +93,7 @@ impl Base {
         let told = |trouble: Trouble| trouble.failure(lang);
         // A file that is broken is mended first: nothing is built on it.
         if !place.text.trim().is_empty() {
-            config::check_text(&place.text, &place.shown(), &around(place, args))?;
+            config::check_text(&place.text, &place.shown(), &place.around())?;
         }
         let mut wanted = args.set.iter().map(|one| Setting::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let of_notices = Setting::of_notices(lang).filter(|_| place.text.trim().is_empty());
@@ -105,7 +105,7 @@ impl Base {
         let listeners =
             args.listen.iter().map(|one| Listen::parse(one)).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let listeners = listeners_to_add(existing, &listeners, &mut lines);
-        let config = with_tables(place, &around(place, args), &settings, lang)?;
+        let config = with_tables(place, &settings, lang)?;
         let apart = |other: Option<&Path>| {
             let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
             let ours = Ours { place, existing, settings: &settings, listeners: &listeners };
@@ -128,7 +128,9 @@ impl Base {
 impl<'a> Setup<'a> {
     fn new(named: Option<&Path>, args: &'a SetupArgs, lang: Lang, questions: Questions<'a>) -> Result<Self, Failure> {
         let told = |trouble: Trouble| trouble.failure(lang);
-        let place = Place::find(named, args.service_folder.as_deref()).map_err(told)?;
+        let mut place = Place::find(named, args.service_folder.as_deref()).map_err(told)?;
+        // The app may get its rights before there is one.
+        place.without_secrets = args.print_script.is_some();
         called(&place);
         if named.is_none() && place.is_new_for_the_service() {
             note(&Say::ForTheService { file: place.shown() }.text(lang));
@@ -234,7 +236,7 @@ impl<'a> Setup<'a> {
         Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
         note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
         note_copied(self.args, &renewal.file, lang);
-        self.base.config = with_tables(&self.place, &self.place.around(), &self.base.settings, lang)?;
+        self.base.config = with_tables(&self.place, &self.base.settings, lang)?;
         Ok(())
     }
 
@@ -483,15 +485,10 @@ fn called(place: &Place) {
 }
 
 /// The configuration that is there, with these tables.
-fn with_tables(place: &Place, around: &Surroundings, settings: &[Setting], lang: Lang) -> Result<Config, Problems> {
+fn with_tables(place: &Place, settings: &[Setting], lang: Lang) -> Result<Config, Problems> {
     let tables = Blocks { settings: settings.to_vec(), ..Blocks::default() };
     let tables = if tables.is_empty() { String::new() } else { tables.text(lang, &place.text, &today()) };
-    compose(&place.text, &tables, &place.shown(), around).map(|composed| composed.config)
-}
-
-/// A script needs no secret: the app may get its rights before there is one.
-fn around(place: &Place, args: &SetupArgs) -> Surroundings {
-    Surroundings { without_secrets: args.print_script.is_some(), ..place.around() }
+    compose(&place.text, &tables, &place.shown(), &place.around()).map(|composed| composed.config)
 }
 
 fn account_of(config: &Config, address: &str) -> Option<Arc<Account>> {

@@ -37,6 +37,8 @@ pub struct Place {
     pub text: String,
     is_there: bool,
     of_the_service: PathBuf,
+    /// See [`Surroundings::without_secrets`].
+    pub without_secrets: bool,
 }
 
 impl Place {
@@ -49,11 +51,10 @@ impl Place {
         let path = std::path::absolute(&path).unwrap_or(path);
         // A link stays one: what it leads to is written.
         let path = std::fs::canonicalize(&path).unwrap_or(path);
+        let place = |path, text, is_there| Self { path, text, is_there, of_the_service, without_secrets: false };
         match text_of(&path, MOST_OF_A_CONFIGURATION) {
-            Ok(text) => Ok(Self { path, text, is_there: true, of_the_service }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                Ok(Self { path, text: String::new(), is_there: false, of_the_service })
-            }
+            Ok(text) => Ok(place(path, text, true)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(place(path, String::new(), false)),
             Err(e) => Err(Trouble::Unreadable { file: path.display().to_string(), why: e.to_string() }),
         }
     }
@@ -67,7 +68,7 @@ impl Place {
     }
 
     pub fn around(&self) -> Surroundings {
-        Surroundings::of_this_process(&self.path)
+        Surroundings { without_secrets: self.without_secrets, ..Surroundings::of_this_process(&self.path) }
     }
 
     /// The service has a user and a store of its own: what is signed in here would be of no use to it.

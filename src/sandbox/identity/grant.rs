@@ -17,8 +17,8 @@ use super::{
 use crate::{
     base::Secret,
     sandbox::{
-        faults::{ExpiresIn, MadeSecret, Rotation},
-        options::Registration,
+        faults::{ExpiresIn, Rotation},
+        options::{MadeSecret, Registration},
         tenant::{Holder, is_graph, put},
     },
 };

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use gatepost::sandbox::{
-    Answer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, MadeSecret, Options, PUBLIC_CLIENT, Person, Registration,
+    Answer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, MadeSecret, Mishap, MishapKind, Options, PUBLIC_CLIENT, Person,
+    Registration,
 };
 
 use super::{Running, SHARED, Stage, password_in};
@@ -148,7 +149,8 @@ async fn an_account_goes_over_to_its_own_app_by_itself_with_nothing_typed_but_wh
     let stage = Stage::new().await;
     let ended = stage.run_and_approve(&stage.ann(&["--shared", SHARED, "--no-send"]), "").await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
-    stage.sandbox.faults().set(|faults| faults.apply("conditional-access"));
+    let refuses_people = Mishap::new(MishapKind::Aadsts(53003)).sparing("client_credentials");
+    stage.sandbox.faults().set(|faults| faults.identity.mishap = Some(refuses_people));
 
     let over: Vec<String> =
         ["setup", "--address", ANN, "--grant", "client-credentials"].iter().map(|word| (*word).to_owned()).collect();
@@ -169,14 +171,17 @@ async fn an_account_goes_over_to_its_own_app_by_itself_with_nothing_typed_but_wh
     let again = stage.run(&script, "").await;
     assert!(again.code == 0 && again.out == printed.out, "it needs no secret: {}\n{}", again.out, again.err);
 
-    let made = MadeSecret { client_id: PUBLIC_CLIENT.into(), secret: "of-entra".into() };
-    stage.sandbox.faults().set(|faults| faults.identity.made_secrets.push(made));
     let secret = stage.dir.path().join("new.secret");
     std::fs::write(&secret, "of-entra\n").unwrap();
     let told = ended.err.lines().find(|line| line.ends_with(" --client-secret-file new.secret --yes")).unwrap();
-    let words: Vec<String> = told.split_whitespace().skip(3).map(str::to_owned).collect();
-    let file = secret.display().to_string();
-    let words: Vec<String> = words.into_iter().map(|word| word.replace("new.secret", &file)).collect();
+    let words = told.split_whitespace().skip(3).map(|word| word.replace("new.secret", &secret.display().to_string()));
+    let words: Vec<String> = words.collect();
+    let refused = stage.run(&words, "").await;
+    assert!(refused.code == 1 && refused.err.contains("[client-secret-not-allowed]"), "{}", refused.err);
+    let again = format!("setup --address {ANN}");
+    assert_eq!(refused.err.matches(&again).count(), 3, "each way ends with it once: {}", refused.err);
+    let made = MadeSecret { client_id: PUBLIC_CLIENT.into(), secret: "of-entra".into() };
+    stage.sandbox.faults().set(|faults| faults.identity.made_secrets.push(made));
     let ended = stage.run(&words, "").await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
     assert_eq!(stage.sandbox.submissions().len(), 1, "past every policy of people");
