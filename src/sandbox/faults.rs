@@ -43,10 +43,22 @@ pub struct IdentityFaults {
     pub clock_ahead: i64,
     /// A public client may not use a client credential or device code ("Allow public client flows" is off).
     pub public_flows_blocked: bool,
+    /// Nobody has consented to any app: whoever asks for a token hears this number of Entra, 65001 or, where people may not
+    /// consent for themselves, 90094.
+    pub without_consent: Option<u32>,
+    /// Apps to which an administrator consented since.
+    pub consented: Vec<String>,
     /// Every client secret has ended; apps without one are not touched.
     pub secrets_ended: bool,
     /// Tokens are to be had under the id of the tenant alone, and not under its domain, which leads to that id.
     pub tenant_by_id_alone: bool,
+}
+
+impl IdentityFaults {
+    /// The number that this app hears for want of consent.
+    pub(super) fn lacks_consent(&self, client_id: &str) -> Option<u32> {
+        self.without_consent.filter(|_| !self.consented.iter().any(|app| app == client_id))
+    }
 }
 
 /// Switches of Exchange that all its protocols see.
@@ -69,6 +81,7 @@ pub struct ExchangeFaults {
 pub struct Granted {
     pub right: Right,
     pub mailbox: String,
+    /// An address, or the object id of an app.
     pub to: String,
 }
 
