@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    faults::{Right, Switchboard},
+    exchange::faults::Right,
+    faults::Switchboard,
     options::{Options, Person, Registration},
 };
 use crate::base::{Protocol, Secret};
@@ -149,7 +150,8 @@ impl Tenant {
     /// The ids of those that act by themselves, in order.
     pub(super) fn apps_alone(&self) -> Vec<String> {
         let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
-        let mut ids: Vec<String> = apps.values().filter(|app| !app.is_public()).map(|app| app.client_id.clone()).collect();
+        let mut ids: Vec<String> =
+            apps.values().filter(|app| !app.is_public()).map(|app| app.client_id.clone()).collect();
         ids.sort_unstable();
         ids
     }
@@ -272,7 +274,7 @@ pub(super) fn put(object: &mut Value, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::{CONFIDENTIAL_CLIENT, faults::Granted};
+    use crate::sandbox::{CONFIDENTIAL_CLIENT, Granted};
 
     fn exchange() -> (&'static str, Vec<String>) {
         ("https://outlook.office.com", vec!["https://outlook.office.com/IMAP.AccessAsUser.All".into()])

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::sandbox::{
     TENANT_ID,
-    faults::{Granted, Right},
+    exchange::faults::{Granted, Right},
 };
 
 /// Entra's admin consent endpoint (entra-docs, v2-admin-consent).
