@@ -22,6 +22,8 @@ pub enum NotOurs {
     NoDatabase,
     /// A database of another program, and one of its tables.
     Table(String),
+    /// One that has no table of which it could be told.
+    Nameless,
 }
 
 #[derive(Debug)]
@@ -229,6 +231,12 @@ impl fmt::Display for StoreError {
             Self::NotOurs { path, is: NotOurs::Table(table) } => write!(
                 f,
                 "the database {} is another program's: it has a table {table:?}; nothing was changed [store-not-ours]",
+                path.display()
+            ),
+            Self::NotOurs { path, is: NotOurs::Nameless } => write!(
+                f,
+                "the database {} is another program's: it is not empty, and nothing of Gatepost is in it; nothing was \
+                 changed [store-not-ours]",
                 path.display()
             ),
             Self::Newer { database } => {

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::unconfigured::unconfigured;
+
 const CONFIGURATION: &str = r#"
 [app.contoso]
 provider = "microsoft365"
@@ -24,8 +26,7 @@ const PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-    command.arg("explain").args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    let mut command = unconfigured(&[&["explain"], arguments].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -69,5 +69,6 @@ mod tls;
 mod tokens;
 mod tongues;
 mod unattended;
+mod unconfigured;
 mod whole_domain;
 mod world;

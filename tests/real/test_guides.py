@@ -125,7 +125,7 @@ class Guides(RealTest):
         return next(command for command in commands() if "--mail-rcpt" in command)
 
     def test_every_command_with_these_tools_is_tried_here_or_says_why_not(self):
-        tried = ("rehearse", "sandbox/grant", "--mail-rcpt", "imap://", "pop3://", "openid-configuration", "openssl req", "openssl rand -base64", "s_client")
+        tried = ("rehearse", "sandbox/grant", "adminconsent", "--mail-rcpt", "imap://", "pop3://", "openid-configuration", "openssl req", "openssl rand -base64", "s_client")
         found = commands()
         self.assertGreater(len(found), 8)
         for command, pages in found.items():
@@ -140,6 +140,8 @@ class Guides(RealTest):
         self.assertIn("smtp-auth-disabled-tenant", fail)
         (grant,) = (self.of_the_demo(command) for command in commands() if "sandbox/grant" in command)
         self.assertIn("As the administrator", self.sh(grant).stdout)
+        (consent,) = (self.of_the_demo(command) for command in commands() if "adminconsent" in command)
+        self.assertIn("Permissions granted", self.sh(consent).stdout)
         self.sh(fail)
         # A connection that another test left signed on ends first, within the time that the page names.
         refused = "[gatepost smtp-auth-disabled-tenant]"

@@ -190,7 +190,8 @@ impl<'a> Setup<'a> {
         if self.place.is_of_the_service() {
             let account = account_of(&config, &address);
             let has_secret = account.is_some_and(|one| !matches!(one.sign_in.app.credential, AppCredential::None));
-            note(&Say::OfTheService { address, has_secret }.text(lang));
+            let is_installed = config::Unit::in_force().is_some();
+            note(&Say::OfTheService { address, is_installed, has_secret }.text(lang));
             return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;

@@ -45,9 +45,7 @@ class Mirror:
     def granted(self):
         for right, given in (("full-access", self.directory.full_access), ("send-as", self.directory.send_as)):
             for mailbox, holder in given:
-                # The app sends as itself, whichever mailbox it signs on to.
-                holders = self.mailboxes if holder == enterprise_id(self.app_id) else [holder]
-                yield from ({"right": right, "mailbox": mailbox, "to": one} for one in holders)
+                yield {"right": right, "mailbox": mailbox, "to": holder}
 
     def of_mailboxes(self):
         of = self.directory.mailbox

@@ -7,6 +7,7 @@ mod idle;
 mod ja;
 mod pasteable;
 mod remarks;
+mod service;
 
 use std::net::SocketAddr;
 
@@ -201,9 +202,9 @@ pub enum Say {
         password: String,
     },
     // Sign-in and trial.
-    /// `has_secret`: the app proves itself by something that the service has to be handed.
     OfTheService {
         address: String,
+        is_installed: bool,
         has_secret: bool,
     },
     SignedInAlready {
@@ -490,7 +491,8 @@ mod tests {
             }
             let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
-            let text = Say::OfTheService { address: others[0].clone(), has_secret: false }.text(lang);
+            let text =
+                Say::OfTheService { address: others[0].clone(), is_installed: true, has_secret: false }.text(lang);
             assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
         }
     }
