@@ -19,6 +19,7 @@ mod names;
 mod replied;
 pub mod replies;
 mod step;
+pub mod together;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};

@@ -16,8 +16,28 @@ pub(super) const WHICHEVER: [&str; 2] = ["In each case: ", "いずれの場合�
 /// Ways of which one is enough.
 const EITHER: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方法3："];
 /// What is gone through one by one, and what comes behind all of it.
-const ONE_BY_ONE: [&str; 12] =
-    ["(1) ", "(2) ", "(3) ", "(4) ", "(5) ", "Then: ", "（1）", "（2）", "（3）", "（4）", "（5）", "その後："];
+const ONE_BY_ONE: [&str; 20] = [
+    "(1) ",
+    "(2) ",
+    "(3) ",
+    "(4) ",
+    "(5) ",
+    "(6) ",
+    "(7) ",
+    "(8) ",
+    "(9) ",
+    "Then: ",
+    "（1）",
+    "（2）",
+    "（3）",
+    "（4）",
+    "（5）",
+    "（6）",
+    "（7）",
+    "（8）",
+    "（9）",
+    "その後：",
+];
 /// What is done in which case, within a way or ahead of what comes behind all.
 const WHERE: [&str; 4] = [
     "Where the group is there already: ",
@@ -133,6 +153,14 @@ impl Step {
             |at: usize| Self::in_common(&all.iter().filter_map(|one| one.ways.get(at).cloned()).collect::<Vec<_>>());
         let ways = (0..first.ways.len()).map(way).collect::<Option<Vec<_>>>()?;
         Some(Self { label: first.label, lines, ways })
+    }
+
+    /// Likewise of different faults: most of what is typed has to be the same, else commands of one would stand in the step of
+    /// the other.
+    pub(super) fn shared(all: &[Self]) -> Option<Self> {
+        let common = Self::in_common(all)?;
+        let (own, in_all) = (all.first()?.deeds().len(), common.deeds().len());
+        (2 * in_all.saturating_sub(own) <= own).then_some(common)
     }
 
     /// What is done as it stands, of all ways.
@@ -286,6 +314,7 @@ fn is_within_brackets(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{base::Lang, catalog::Known};
 
     fn drawn(text: &str) -> String {
         Step::of(text).drawn(100, &|_| None).join("\n")
@@ -329,6 +358,41 @@ mod tests {
         assert_eq!(labels, ["Either:", "Or:", "With an app-only grant:", "In each case:"]);
         let within: Vec<_> = step.ways.iter().flat_map(|way| &way.ways).filter_map(|way| way.label).collect();
         assert_eq!(within, ["Either:", "Or:"]);
+    }
+
+    /// Of each step on its own level, in their order.
+    fn points(step: &Step, found: &mut Vec<Vec<String>>) {
+        let is_number = |label: &&str| label.trim_matches(['(', ')', '（', '）']).parse::<u8>().is_ok();
+        let labels = step.ways.iter().filter_map(|way| way.label).filter(is_number);
+        found.push(labels.map(|label| label.trim_matches(['(', ')', '（', '）']).to_owned()).collect());
+        step.ways.iter().for_each(|way| points(way, found));
+    }
+
+    #[test]
+    fn points_of_a_list_stand_on_one_level_and_none_is_missing_whichever_clause_is_left_out() {
+        let anns = || Some("ann@contoso.com".to_owned());
+        let own = Known { mailbox: anns(), who_signs_on: anns(), smtp_user: anns(), ..Known::default() };
+        let whose = [None, Some(false), Some(true)].map(|is_app_only| Known { is_app_only, ..Known::default() });
+        let whose = whose.into_iter().chain([Known { is_app_only: Some(false), ..own }]);
+        for known in whose {
+            for (entry, lang) in crate::catalog::all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+                let text = entry.told(lang, &known).whole_step();
+                let (mut found, mut in_words) = (Vec::new(), 0);
+                points(&Step::of(&text), &mut found);
+                for (at, _) in text.match_indices(['(', '（']) {
+                    let mut behind = text[at..].chars().skip(1);
+                    in_words += usize::from(
+                        behind.next().is_some_and(|c| c.is_ascii_digit())
+                            && behind.next().is_some_and(|c| c == ')' || c == '）'),
+                    );
+                }
+                assert_eq!(found.iter().map(Vec::len).sum::<usize>(), in_words, "{}: {text}", entry.id);
+                for list in found {
+                    let all: Vec<String> = (1..=list.len()).map(|n| n.to_string()).collect();
+                    assert_eq!(list, all, "{}: {text}", entry.id);
+                }
+            }
+        }
     }
 
     #[test]

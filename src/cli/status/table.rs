@@ -305,7 +305,7 @@ fn named(name: &str, value: &Value, lang: Lang) -> String {
         .and_then(|at| jiff::Timestamp::from_second(at).ok());
     match (time, value) {
         (Some(time), _) => beside(time, "%H:%M:%S", time.to_string()),
-        (None, Value::Array(sentences)) if name == IN_SHORT => joined(sentences, lang, Lang::between),
+        (None, Value::Array(sentences)) if name == IN_SHORT => joined(sentences, lang, |_| " / "),
         (None, _) => cell(value, lang),
     }
 }
@@ -437,7 +437,7 @@ mod tests {
             "    trouble                       no consent\n",
             "    provider is asked again from  2026-11-28T14:35:10Z\n",
             "    who says no                   identity provider\n",
-            "    in short                      No consent. Not there.\n",
+            "    in short                      No consent. / Not there.\n",
             "    asked again from              2026-11-28T14:06:00Z, 2026-11-28T14:07:00Z\n",
             "  x: So.\n    Do.\n    What not to do: Not.\n",
         ] {
@@ -445,7 +445,7 @@ mod tests {
         }
         assert!(!text.contains("mail server"), "{text}");
         let text = draw(&status, Lang::Ja);
-        assert!(text.contains("（smtp、imap）") && text.contains("No consent.Not there."), "{text}");
+        assert!(text.contains("（smtp、imap）") && text.contains("No consent. / Not there."), "{text}");
         assert!(text.contains("アカウント\n  a@b.c\n    状態") && text.contains("してはならないこと：Not."), "{text}");
     }
 
