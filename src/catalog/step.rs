@@ -45,6 +45,15 @@ const WHERE: [&str; 4] = [
     "グループがすでにある場合：",
     "グループがまだない場合：",
 ];
+/// Where a line is written, as it stands behind or ahead of the line; more particular ones first.
+const PLACES: [&str; 4] = [
+    "under its `[[account]]` in the configuration",
+    "under its `[[account]]`",
+    "設定ファイルの該当する `[[account]]` に",
+    "その `[[account]]` に",
+];
+/// With which nothing begins behind what it was linked to.
+const LINKS: [char; 9] = [' ', ',', '.', ';', ':', '。', '、', '；', '：'];
 /// Columns by which a command stands further in than the words around it.
 const IN: usize = 4;
 
@@ -169,22 +178,24 @@ impl Step {
         own.chain(self.ways.iter().flat_map(Step::deeds)).collect()
     }
 
-    /// For a terminal. `place` says of a table of the configuration where it is, for a remark above the lines of it.
+    /// For a terminal. `place` says of a table of the configuration where it is, for a remark above the lines of it: the words
+    /// beside them do not say it again.
     pub fn drawn(&self, columns: usize, place: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
         let (mut drawn, mut label, mut under) = (Vec::new(), self.label, None);
         if self.lines.first().is_none_or(|line| line.deed().is_some()) {
             drawn.extend(label.take().map(str::to_owned));
         }
-        for line in &self.lines {
-            let table = match line {
-                Line::Deed(Deed::Line { table, .. }) => Some(table),
-                _ => None,
-            };
-            let remark = table.filter(|table| under != Some(*table)).and_then(|table| place(table));
+        for (at, line) in self.lines.iter().enumerate() {
+            let table = line.table();
+            let remark = table.filter(|table| under != Some(*table)).and_then(place);
             drawn.extend(remark.map(|place| format!("{:IN$}# {place}", "")));
             under = table;
             match line {
                 Line::Words(words) => {
+                    let words = &self.without_place(at, words, place);
+                    if words.is_empty() {
+                        continue;
+                    }
                     let label = label.take().map(|label| with_label(label, words));
                     drawn.extend(wrapped(label.as_ref().unwrap_or(words), columns));
                 }
@@ -197,9 +208,32 @@ impl Step {
         let indent = if self.label.is_some() { "  " } else { "" };
         drawn.into_iter().enumerate().map(|(n, line)| if n == 0 { line } else { format!("{indent}{line}") }).collect()
     }
+
+    /// The words at this line, without where the lines beside them are written, if a remark says that.
+    fn without_place(&self, at: usize, words: &str, place: &dyn Fn(&str) -> Option<String>) -> String {
+        let is_placed = |line: Option<&Line>| line.and_then(Line::table).is_some_and(|table| place(table).is_some());
+        let (mut words, places) = (words, PLACES.iter());
+        if is_placed(at.checked_sub(1).and_then(|before| self.lines.get(before))) {
+            let behind = places.clone().find_map(|place| words.strip_prefix(place));
+            words = behind.map_or(words, |rest| rest.trim_start_matches(LINKS));
+        }
+        if is_placed(self.lines.get(at + 1)) {
+            let ahead = places.clone().find_map(|place| words.strip_suffix(place));
+            words = ahead.map_or(words, str::trim_end);
+        }
+        words.to_owned()
+    }
 }
 
 impl Line {
+    /// Under which it is written.
+    fn table(&self) -> Option<&str> {
+        match self {
+            Line::Deed(Deed::Line { table, .. }) => Some(table),
+            _ => None,
+        }
+    }
+
     fn deed(&self) -> Option<&Deed> {
         match self {
             Line::Words(_) => None,
@@ -280,7 +314,6 @@ fn ends_here(c: char, behind: &str) -> bool {
 
 /// Words and deeds as they follow one another. What is done within brackets stays in its sentence, and stands behind it.
 fn lines_of(sentence: &str) -> Vec<Line> {
-    const LINKS: [char; 9] = [' ', ',', '.', ';', ':', '。', '、', '；', '：'];
     let (mut lines, mut words, mut aside) = (Vec::new(), String::new(), Vec::new());
     let close = |words: &mut String, lines: &mut Vec<Line>| {
         // Behind a command nothing begins with what linked it to that.

@@ -8,7 +8,7 @@ use super::table::WRAP;
 use crate::{
     base::{Lang, printable, wrapped},
     catalog::{
-        Step,
+        Step, said_not_to,
         together::{Met, Together, together},
     },
 };
@@ -33,8 +33,7 @@ fn drawn(told: &Together, lang: Lang) -> String {
         let lines = todo.step.drawn(WRAP, &|_| None).join("\n    ");
         text.push_str(&format!("    {lines}\n"));
     }
-    let not = if lang == Lang::Ja { "してはならないこと：" } else { "What not to do: " };
-    text.extend(told.avoid.iter().map(|avoid| indented(4, &format!("{not}{avoid}"))));
+    text.extend(told.avoid.iter().map(|avoid| indented(4, &said_not_to(avoid, lang))));
     text
 }
 
@@ -54,7 +53,8 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
         met.push(Met { id, cause, next, shell, avoid, protocol });
     }
     let told = together(met, Step::behind_remark);
-    let of = |(shell, ids): &(String, Vec<String>)| match told.len() {
+    let causes: usize = told.iter().map(|told| told.causes.len()).sum();
+    let of = |(shell, ids): &(String, Vec<String>)| match causes {
         0 | 1 => indented(2, shell),
         _ => indented(2, &format!("{}: {shell}", ids.join(lang.comma()))),
     };

@@ -152,7 +152,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => {
-                picked(rows, FAULT, lang) + nameless(rows, lang) + &steps(rows, lang)
+                picked(rows, FAULT, lang) + nameless(rows, lang) + of_a_sender(rows, lang) + &steps(rows, lang)
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -176,6 +176,20 @@ fn nameless(faults: &[Value], lang: Lang) -> &'static str {
         }
         (true, Lang::Ja) => {
             "  アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。\n"
+        }
+    }
+}
+
+/// What ends a refusal of a sender: nobody can be asked whether its program was set otherwise.
+fn of_a_sender(faults: &[Value], lang: Lang) -> &'static str {
+    let stands = |one: &Value| one.get("sender").is_some() && one.get("worked-again-at").is_none();
+    match (faults.iter().any(stands), lang) {
+        (false, _) => "",
+        (true, Lang::En) => {
+            "  A refused sender is past once a message of it goes, its program sends as another for the first time, or a day passes.\n"
+        }
+        (true, Lang::Ja) => {
+            "  差出人の拒否は、その差出人のメッセージが送信されるか、プログラムの差出人が初めて別のものに変わるか、1日が過ぎると、過去のものとします。\n"
         }
     }
 }
