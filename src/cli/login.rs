@@ -6,7 +6,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde_json::json;
@@ -29,6 +29,7 @@ use crate::{
         local_password::{Told, after_sign_in},
     },
     base::{Lang, Secret, invocation},
+    doctor::clock_off,
     net::own_uid,
     oauth::{
         Grant,
@@ -238,7 +239,7 @@ impl Login<'_> {
     async fn without_a_person(&self, state: &State) -> Result<(), Ended> {
         let (address, sign_in) = (&self.account.address, &self.account.sign_in);
         let set = unattended::fetch(self.endpoints, sign_in).await?;
-        let (grant, minutes) = (sign_in.app.grant, set.life.as_secs() / 60);
+        let (grant, minutes, date) = (sign_in.app.grant, set.life.as_secs() / 60, set.date);
         sign_in::keep(&state.store, sign_in, set, self.endpoints.clock).await?;
         let said = Said::NeedsNobody { address, grant: grant.as_str(), app: &sign_in.app.name, minutes };
         let event = json!({
@@ -247,7 +248,17 @@ impl Login<'_> {
             "grant": grant.as_str(),
             "app-only": grant.is_app_only(),
         });
-        Ok(self.ui.done(&said.text(self.ui.lang), event)?)
+        self.ui.done(&said.text(self.ui.lang), event)?;
+        self.compare_clocks(date);
+        Ok(())
+    }
+
+    /// A sign-in by a wrong clock is taken for ended too early or too late, and the next one likewise.
+    fn compare_clocks(&self, theirs: Option<SystemTime>) {
+        let off = theirs.and_then(|there| clock_off(there, SystemTime::now(), self.ui.lang));
+        if let Some(why) = off {
+            self.ui.step(&Said::Warning { why: why.trim_end() });
+        }
     }
 
     fn request(&self, redirect: Url) -> CodeRequest {
@@ -325,6 +336,7 @@ impl Login<'_> {
             "daemon-reads": self.other.as_ref().map(|file| file.display().to_string()),
         });
         self.ui.done(&text, event)?;
+        self.compare_clocks(kept.date);
         // Last of all: what is said before it reads as if all were well.
         if kept.is_somebody_else {
             let (address, expected) = (&self.account.address, &sign_in.identity);

@@ -16,7 +16,7 @@ use url::Url;
 use super::{
     Console, Visitor,
     entry::{Bare, form_is_old, not_found},
-    look::{Frame, Look, drawn},
+    look::{Frame, Listed, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
     status::{AccountStatus, Companions},
     words::Words,
@@ -24,7 +24,12 @@ use super::{
 use crate::{
     account::{Account, Occasion, local_password::Told},
     base::{Lang, Secret},
-    catalog::{self, Entry, Known, doctor::SOMEBODY_ELSE_SIGNED_IN, token::CLIENT_SECRET_EXPIRED},
+    catalog::{
+        self, Entry, Known, Step,
+        doctor::SOMEBODY_ELSE_SIGNED_IN,
+        together::{Met, Together, together},
+        token::CLIENT_SECRET_EXPIRED,
+    },
     net::{own_uid, peer_uid},
     oauth::{Phase, SignInState},
 };
@@ -69,6 +74,62 @@ impl ToldFault {
     }
 }
 
+/// Causes that stand, with what to do about all of them.
+struct Standing {
+    causes: Vec<StandingCause>,
+    /// By which protocols it was met, where that has to be said, and the step.
+    todo: Vec<(String, Listed)>,
+    avoid: Vec<String>,
+    whose_turn: Vec<&'static str>,
+}
+
+struct StandingCause {
+    id: String,
+    text: String,
+    /// Where that has to be said.
+    protocols: String,
+}
+
+impl Standing {
+    /// What `gatepost status` tells of the account.
+    fn all(status: &AccountStatus, account: &Account, lang: Lang) -> Vec<Self> {
+        let met = status.troubles().into_iter().filter_map(|(id, protocol, occasion)| {
+            let words = catalog::find(id)?.told(lang, &account.known(&occasion));
+            let (cause, next, shell, avoid) = (words.cause, words.next, words.shell, words.avoid);
+            Some(Met { id: id.to_owned(), cause, next, shell, avoid, protocol: protocol.map(str::to_owned) })
+        });
+        together(met, Step::with_remark).into_iter().map(|told| Self::new(told, lang)).collect()
+    }
+
+    fn new(told: Together, lang: Lang) -> Self {
+        let (names, is_one) = (told.names_protocols(), told.todo.len() == 1);
+        let listed = |protocols: Vec<String>, is_said: bool| match is_said {
+            true => protocols.join(lang.comma()),
+            false => String::new(),
+        };
+        let mut whose_turn = Vec::new();
+        for entry in told.causes.iter().filter_map(|cause| catalog::find(&cause.id)) {
+            let owner = catalog::owner(entry.owner, lang);
+            whose_turn.extend((!whose_turn.contains(&owner)).then_some(owner));
+        }
+        let cause = |cause: catalog::together::Cause| StandingCause {
+            id: cause.id,
+            text: cause.text,
+            protocols: listed(cause.protocols, names && is_one),
+        };
+        Self {
+            causes: told.causes.into_iter().map(cause).collect(),
+            todo: told
+                .todo
+                .into_iter()
+                .map(|todo| (listed(todo.protocols, names && !is_one), Listed::of(todo.step)))
+                .collect(),
+            avoid: told.avoid,
+            whose_turn,
+        }
+    }
+}
+
 struct DoneView {
     as_whom: String,
     /// The next step, where somebody else than configured consented.
@@ -87,7 +148,7 @@ struct Page<'a> {
     identity: &'a str,
     app: &'a str,
     provider: &'a str,
-    fault: Option<ToldFault>,
+    standing: Vec<Standing>,
     open: Option<Open>,
     is_waiting: bool,
     trouble: Option<&'static str>,
@@ -213,13 +274,6 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let (words, states) = (look.words(), console.keepers.states());
     let mut status = AccountStatus::new(account, state_of(account, &states));
     status.note_refusals(console, account);
-    let state = status.sign_in.as_ref();
-    let fault = state.and_then(|state| state.fault.as_ref().or(state.graph_fault.as_ref()));
-    // Else what a server refuses, by a protocol of mail.
-    let fault = match fault {
-        Some(fault) => Some((fault.id, Occasion::of_sign_in(state))),
-        None => status.refusals.first().map(|refusal| (refusal.id, refusal.occasion(state))),
-    };
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);
     let known = || account.known(&Occasion::of_sign_in(None));
@@ -241,9 +295,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault.and_then(|(id, occasion)| {
-            Some(ToldFault::new(catalog::find(id)?, "", look.lang, &account.known(&occasion)))
-        }),
+        standing: Standing::all(&status, account, look.lang),
         is_waiting: open.is_some(),
         open,
         trouble,

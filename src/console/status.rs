@@ -229,6 +229,16 @@ impl AccountStatus {
         self.refused_ways = refused_ways(self.sign_in.as_ref(), &self.refusals);
     }
 
+    /// What stands in its way, each with the protocol that met it, if one did: as `gatepost status` tells it.
+    pub fn troubles(&self) -> Vec<(&'static str, Option<&'static str>, Occasion<'_>)> {
+        let sign_in = self.sign_in.as_ref();
+        let of_sign_in =
+            sign_in.into_iter().flat_map(|state| [&state.fault, &state.graph_fault, &state.refused_beside]);
+        let of_sign_in = of_sign_in.flatten().map(|fault| (fault.id, None, Occasion::of_sign_in(sign_in)));
+        let refused = self.refusals.iter().map(|one| (one.id, Some(one.protocol), one.occasion(sign_in)));
+        of_sign_in.chain(refused).collect()
+    }
+
     pub fn phase(&self) -> Phase {
         self.sign_in.as_ref().map(|state| state.phase).unwrap_or_default()
     }

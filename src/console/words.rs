@@ -18,14 +18,6 @@ impl Lang {
         }
     }
 
-    /// Between two sentences.
-    pub const fn between(self) -> &'static str {
-        match self {
-            Lang::En => " ",
-            Lang::Ja => "",
-        }
-    }
-
     /// Somebody else consented than the configuration names.
     pub fn consented_for(self, other: &str, identity: &str) -> String {
         match self {

@@ -386,7 +386,7 @@ mod tests {
         let told = |scope: &Scope| -> Vec<String> {
             unasked(scope, &config)
                 .iter()
-                .map(|check| crate::doctor::line(check, crate::doctor::Marks::Ascii))
+                .map(|check| crate::doctor::line(check, crate::doctor::Marks::Ascii, crate::base::Lang::En))
                 .collect()
         };
         let here = Scope::all("gatepost.toml", Lang::En);

@@ -259,6 +259,13 @@ impl Keepers {
         }
     }
 
+    /// A mail server serves this sign-in on a connection from before: what was refused since may be past.
+    pub fn goes_on(&self, sign_in: &SignIn) {
+        if let Some(counter) = self.counter(sign_in) {
+            counter.goes_on();
+        }
+    }
+
     /// When a person last signed in; changes with every new sign-in.
     pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
         self.counter(sign_in)?.signed_in_at()

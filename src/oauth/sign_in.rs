@@ -34,6 +34,8 @@ pub struct Kept {
     /// Somebody else than configured consented, as far as the name tells; the mail server will refuse, unless it is another
     /// name of the same.
     pub is_somebody_else: bool,
+    /// When the provider gave it, by its own clock.
+    pub date: Option<SystemTime>,
 }
 
 /// What a logout did.
@@ -106,7 +108,7 @@ async fn stored(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -
             ..TokenRow::default()
         };
         if store.save_token(&key, version, &row).await.map_err(failed)? {
-            return Ok(Kept { consented_as: set.account, is_somebody_else: other.is_some() && !is_let_in });
+            return Ok(Kept { consented_as: set.account, is_somebody_else: other.is_some() && !is_let_in, date: set.date });
         }
     }
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))

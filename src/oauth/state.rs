@@ -187,6 +187,13 @@ impl SignInState {
         [self.policy_ends_at, self.idle_until].into_iter().flatten().min()
     }
 
+    /// Which refusal of a sign-in that somebody tried stands, and when that was: the fault, or what was refused beside a sign-in
+    /// that goes on.
+    pub fn refused_sign_in(&self) -> Option<(&'static str, Timestamp)> {
+        let of_fault = self.fault.as_ref().zip(self.sign_in_refused_at).map(|(fault, at)| (fault.id, at));
+        of_fault.or_else(|| self.refused_beside.as_ref().and_then(|beside| Some((beside.id, beside.since?))))
+    }
+
     /// Which fault the provider is asked about again, and when, in the words of the catalogue.
     pub fn asks_again(&self) -> Vec<(&'static str, String)> {
         let faults = [&self.fault, &self.graph_fault].into_iter().flatten();

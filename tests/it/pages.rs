@@ -404,6 +404,25 @@ async fn lists_are_japanese_on_japanese_pages_and_an_empty_one_has_no_heading() 
 }
 
 #[tokio::test]
+async fn what_two_protocols_were_refused_stands_on_an_accounts_page_as_in_the_status() {
+    let world = World::with(Plan::faulty(|faults| {
+        (faults.imap.refuse_tokens, faults.smtp.refuse_tokens) = (2, 2);
+    }))
+    .await;
+    for protocol in [Protocol::Imap, Protocol::Smtp] {
+        assert!(world.login(protocol, ANN, crate::world::PASSWORD).await.contains("fresh-token-refused"));
+    }
+    let page = unescaped(&Browser::inside(&world).await.page(ACCOUNT).await);
+    for once in [
+        "<code>fresh-token-refused</code> (smtp, imap)",
+        "-ImapEnabled $true",
+        "-SmtpClientAuthenticationDisabled $false",
+    ] {
+        assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_mail_server_refuses_is_no_sign_in_that_is_well_on_either_page() {
     let world = World::with(Plan::faulty(|faults| faults.imap.refuse_tokens = 2)).await;
     let browser = Browser::inside(&world).await;

@@ -10,7 +10,7 @@ use crate::{
         counter::Held,
         endpoints::object_id_in,
         frequency,
-        sign_in::{is_in_doubt, refusal_of},
+        sign_in::{is_in_doubt, refusal_beside, refusal_of},
         trouble::Trouble,
         verdict::Verdict,
     },
@@ -83,8 +83,11 @@ impl Keeper {
         self.graph.forget(is_known);
         self.version = Some(found.version);
         self.unsaved = None;
-        self.row = None;
+        let before = self.row.take();
         if let Some(row) = found.row {
+            if is_known {
+                self.tell_refused_sign_in(before.as_ref(), &row);
+            }
             self.mail.trouble = self.remembered_failure(&row);
             self.take(row);
         }
@@ -175,6 +178,20 @@ impl Keeper {
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
         Some(self.trouble_of(&verdict, None, since))
+    }
+
+    /// For whoever reads the log alone: another process was refused a sign-in.
+    fn tell_refused_sign_in(&self, before: Option<&TokenRow>, row: &TokenRow) {
+        let refused =
+            |row: &TokenRow| [&row.refused_sign_in, &row.refused_beside].map(|one| one.as_ref().and_then(|one| one.at));
+        if before.map(refused).unwrap_or_default() == refused(row) {
+            return;
+        }
+        let beside = || refusal_beside(row, &self.fingerprint).map(|(refusal, _)| refusal);
+        if let Some(refusal) = refusal_of(row, &self.fingerprint).or_else(beside) {
+            let fault = refusal.fault_of_sign_in(&self.sign_in.app, &self.how);
+            tracing::warn!(sign_in = %self.sign_in.key(), %fault, detail = refusal.detail, "a sign-in was refused");
+        }
     }
 
     /// What kept the last person who tried from signing in, in the place of the call to do so.

@@ -114,7 +114,7 @@ async fn a_browser_sign_in_goes_through_the_loopback_listener() {
         (other, forged, done, redirect)
     });
     let (code, waits) = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap();
-    let kept = sign_in::Kept { consented_as: None, is_somebody_else: false };
+    let kept = sign_in::Kept { consented_as: None, is_somebody_else: false, date: None };
     waits.ended(&Known::default(), Ok(&kept)).await;
     let (other, forged, done, redirect) = browser.await.unwrap();
     assert!(other.starts_with("HTTP/1.1 404") && forged.starts_with("HTTP/1.1 400"));

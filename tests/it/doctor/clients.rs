@@ -113,6 +113,29 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     assert_eq!(outcome(&staged.is_well().await, "daemon", "remembered-refusal"), "pass");
 }
 
+/// The token in hand was good all along.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_was_mended_is_past_for_the_status_as_soon_as_mail_flows_behind_a_reload() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let goes = async || assert!(super::open::sent(&program, ANN, ANN).await.starts_with("250 "));
+    goes().await;
+    staged.sandbox.faults().set(|faults| {
+        faults.apply("sign-in-blocked");
+        faults.imap.refuse_tokens = 1;
+    });
+    assert!(program.login(Protocol::Imap).await.contains("conditional-access"));
+    goes().await;
+    assert_eq!(state_of_ann(&staged), "refused", "nobody said that it was mended");
+    staged.mended();
+    program.reload().await;
+    goes().await;
+    while state_of_ann(&staged) != "ready" {
+        tokio::task::yield_now().await;
+    }
+    is_let_in(&program).await;
+    staged.is_well().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by_a_reload() {
     let staged = super::app_only::staged("no-consent").await;
