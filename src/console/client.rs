@@ -60,7 +60,7 @@ async fn fetch(
     }
     if reply.status() == StatusCode::UNAUTHORIZED {
         return Err(Unanswered::Untold(format!(
-            "{address} does not know the token of this configuration: another Gatepost has that port, or another configuration keeps its store in the same folder"
+            "{address} does not know the token of this configuration: another Gatepost has that port"
         )));
     }
     if !reply.status().is_success() {

@@ -351,9 +351,9 @@ impl Daemon {
         listener: TcpListener,
         at: SocketAddr,
     ) -> Result<(), StartFault> {
-        let token = console::token_file(&config.store.key_file);
+        let token = console::token_file(&config.store);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
-            StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
+            StartFault::Io { what: "cannot write the console's token file beside the store", cause }
         })?;
         let console = Arc::new(Console {
             access,

@@ -360,7 +360,7 @@ fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> 
 
 fn compared(look: Look, loaded: &str, config: &Config) -> Check {
     match config.fingerprint() {
-        None => look.skip(Said::CannotBeAsked { why: token_file(&config.store.key_file).display().to_string() }),
+        None => look.skip(Said::CannotBeAsked { why: token_file(&config.store).display().to_string() }),
         Some(now) if loaded == now => look.pass(Said::SameConfiguration),
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
