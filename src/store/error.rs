@@ -10,7 +10,7 @@ use sqlx::migrate::MigrateError;
 use crate::{
     base::{Lang, invocation::Daemon},
     catalog::{
-        Entry, Known,
+        Entry, Known, Words,
         own::{STORE_NEWER, STORE_NOT_OURS},
     },
 };
@@ -110,8 +110,9 @@ impl StoreError {
         }
     }
 
-    pub fn next_step(&self, lang: Lang) -> Option<String> {
-        self.entry().map(|entry| entry.told(lang, &Known::default()).next)
+    /// The catalogue's.
+    pub fn words(&self, lang: Lang) -> Option<Words> {
+        self.entry().map(|entry| entry.told(lang, &Known::default()))
     }
 
     /// What to do about [`Self::InUse`].

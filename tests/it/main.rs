@@ -15,6 +15,7 @@ mod accounts;
 mod allocations;
 mod app_only;
 mod before_data;
+mod beside;
 mod browser;
 mod burst;
 mod cli;

@@ -312,7 +312,7 @@ async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() 
     assert!(page.contains(&format!("<dt>Signed in as</dt><dd>{BOB}</dd>")), "{page}");
     let page = browser.until("/", &warning).await;
     assert!(!page.contains("state good") && page.contains("! ready"), "{page}");
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let status = browser.client.get(browser.base.join("/api/status").unwrap()).bearer_auth(token);
     let status: serde_json::Value = status.send().await.unwrap().json().await.unwrap();
     let one = &status["accounts"][0];
