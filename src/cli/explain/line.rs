@@ -30,7 +30,7 @@ const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_P
 /// As the sign-in of an app that acts by itself is called, in the place of a person.
 const BY_ITSELF: &str = "app-only";
 
-/// What its lines call it.
+/// As lines of a console call it.
 const CONSOLE: [&str; 2] = ["console", "コンソール"];
 
 /// Of a client's name.

@@ -36,7 +36,7 @@ use self::{
     passwords::{Passwords, whose},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::{FirstSecret, Renewal, copied, with_its_step},
+    renewal::{FirstSecret, Renewal, note_copied, settle, with_its_step},
     settings::{Listen, Setting},
     trial::Trial,
     words::{Closing, Ended, Renewed, Say, Step, Trouble, Typed},
@@ -141,7 +141,7 @@ impl<'a> Setup<'a> {
         let base = Base::of(&place, &existing, args, lang).inspect_err(|_| first.iter().for_each(FirstSecret::undo))?;
         if let Some(first) = first {
             note(&first.told().text(lang));
-            note_copied(args, &first.file, lang);
+            note_copied(given, &first.file, lang);
         }
         Ok(Self { args, lang, questions, place, existing, base, has_written: false, was_signed_in: false })
     }
@@ -172,11 +172,8 @@ impl<'a> Setup<'a> {
         }
         let made = registered.made.clone();
         let configured = self.configured(registered, &wanted);
-        match (&configured, made) {
-            // Nothing came of it, and it holds a secret.
-            (Err(_), Some(made)) => drop(std::fs::remove_file(made)),
-            (Ok(_), Some(made)) => note_copied(args, &made, lang),
-            (_, None) => {}
+        if let Some(made) = made {
+            settle(&made, args.client_secret_file.as_deref(), configured.is_ok(), lang);
         }
         let (config, passwords) = configured?;
         if args.no_sign_in {
@@ -236,7 +233,7 @@ impl<'a> Setup<'a> {
         }
         Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
         note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
-        note_copied(self.args, &renewal.file, lang);
+        note_copied(renewal.given.as_deref(), &renewal.file, lang);
         self.base.config = with_tables(&self.place, &self.base.settings, lang)?;
         Ok(())
     }
@@ -464,13 +461,6 @@ impl<'a> Setup<'a> {
             running: self.place.daemon(config),
         };
         print(&closing.text(self.lang))
-    }
-}
-
-/// Of the file that was named for a secret, which stands in `kept` by now.
-fn note_copied(args: &SetupArgs, kept: &Path, lang: Lang) {
-    if let Some(say) = args.client_secret_file.as_deref().and_then(|given| copied(given, kept)) {
-        note(&say.text(lang));
     }
 }
 

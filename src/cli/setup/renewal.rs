@@ -83,12 +83,21 @@ impl FirstSecret {
     }
 }
 
-/// Where a secret was read that stands in `kept` by now: one copy too many, which others may be able to read. `None`: it came
-/// by a pipe, or is that file.
-pub fn copied(given: &Path, kept: &Path) -> Option<Say> {
-    let is_file = std::fs::metadata(given).is_ok_and(|found| found.is_file());
-    let is_it = std::fs::canonicalize(given).ok() == std::fs::canonicalize(kept).ok();
-    (is_file && !is_it).then(|| Say::SecretCopied { from: given.display().to_string() })
+/// Of the file that was named for a secret which stands in `kept` by now: one copy too many, which others may be able to read.
+/// What came by a pipe is none, nor is that file itself.
+pub fn note_copied(given: Option<&Path>, kept: &Path, lang: Lang) {
+    let Some(given) = given.filter(|given| std::fs::metadata(given).is_ok_and(|found| found.is_file())) else { return };
+    if std::fs::canonicalize(given).ok() != std::fs::canonicalize(kept).ok() {
+        note(&Say::SecretCopied { from: given.display().to_string() }.text(lang));
+    }
+}
+
+/// The file that was made for the secret of a new app: where nothing came of that it goes again, for it holds a secret.
+pub fn settle(made: &Path, given: Option<&Path>, is_kept: bool, lang: Lang) {
+    match is_kept {
+        true => note_copied(given, made, lang),
+        false => drop(std::fs::remove_file(made)),
+    }
 }
 
 pub struct Renewal {

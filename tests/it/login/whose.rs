@@ -64,6 +64,8 @@ fn a_browser_in_which_somebody_else_was_signed_in_is_told_whose_sign_in_stays_an
         assert!(!page.contains("has what it needs") && !page.contains("必要な情報がそろいました"), "{page}");
         let (error, hint) = (last["error"].as_str().unwrap(), last["hint"].as_str().unwrap());
         assert!(error.contains(stays) && hint.contains("logout ann@b.c`"), "{last}");
+        let login = format!("`gatepost --config {config} login ann@b.c`");
+        assert_eq!(hint.matches(&login).count(), 3, "each way has it once, where no daemon is to be told: {hint}");
     }
 }
 
