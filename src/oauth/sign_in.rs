@@ -108,7 +108,11 @@ async fn stored(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -
             ..TokenRow::default()
         };
         if store.save_token(&key, version, &row).await.map_err(failed)? {
-            return Ok(Kept { consented_as: set.account, is_somebody_else: other.is_some() && !is_let_in, date: set.date });
+            return Ok(Kept {
+                consented_as: set.account,
+                is_somebody_else: other.is_some() && !is_let_in,
+                date: set.date,
+            });
         }
     }
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))

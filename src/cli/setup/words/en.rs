@@ -10,7 +10,7 @@ use super::{
 use crate::{
     base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, powershell_quoted, removal, shell},
+        pasted::{powershell, powershell_quoted, removal},
         setup::{
             discover::{Server, Servers},
             script::Registration,
