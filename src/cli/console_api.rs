@@ -20,7 +20,8 @@ use crate::{
 
 /// The JSON at `path`, or why there is none.
 pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Unanswered> {
-    ask_for(config, method, path)?.ok_or_else(|| Unanswered::Untold(format!("there is no {path}")))
+    let (at, answer) = asked(config, method, path)?;
+    answer.ok_or_else(|| Unanswered::Untold(format!("there is no {path} at {at}")))
 }
 
 /// Whether it answers at all, or why not.
@@ -31,9 +32,13 @@ pub(super) fn is_alive(config: &Config) -> Result<(), Unanswered> {
 
 /// The same; `None`: the daemon answered that there is no such thing.
 pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Option<Value>, Unanswered> {
+    asked(config, method, path).map(|(_, answer)| answer)
+}
+
+fn asked(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Option<Value>), Unanswered> {
     let (at, body) = body(config, method, path)?;
     let read = body.map(|body| serde_json::from_slice(&body)).transpose();
-    read.map_err(|error| Unanswered::stranger(at, error))
+    read.map(|answer| (at, answer)).map_err(|error| Unanswered::stranger(at, error))
 }
 
 /// That no daemon on this configuration answers, for which `cause`; `next`: where none runs on another one, and none hangs.

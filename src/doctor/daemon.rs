@@ -92,7 +92,11 @@ impl Running {
         });
         match status {
             Ok(status) => Self { holder, status: Some(status), ..Self::default() },
-            Err(why) => Self { holder, unanswered: Some(Silence { of: CONSOLE, at, why }), ..Self::default() },
+            Err(why) => {
+                // As it stands in the file, which may mean all addresses.
+                let at = config.console.listen.unwrap_or(at);
+                Self { holder, unanswered: Some(Silence { of: CONSOLE, at, why }), ..Self::default() }
+            }
         }
     }
 
