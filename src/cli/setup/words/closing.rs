@@ -46,19 +46,19 @@ pub enum Typed {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Renewed {
     /// The next one that is typed stays.
-    ByReset,
+    Reset,
     /// By its hash in the configuration.
-    ByHash,
+    Hash,
     /// By a line of this file.
-    ByLine(String),
+    Line(String),
 }
 
 impl Renewed {
     pub fn of(password: &LocalPassword) -> Self {
         match password {
-            LocalPassword::FirstUse | LocalPassword::Issued => Self::ByReset,
-            LocalPassword::None | LocalPassword::Hash(_) => Self::ByHash,
-            LocalPassword::File(file) => Self::ByLine(file.path().display().to_string()),
+            LocalPassword::FirstUse | LocalPassword::Issued => Self::Reset,
+            LocalPassword::None | LocalPassword::Hash(_) => Self::Hash,
+            LocalPassword::File(file) => Self::Line(file.path().display().to_string()),
         }
     }
 
@@ -66,15 +66,15 @@ impl Renewed {
     fn command(&self, address: &str, lang: Lang) -> String {
         let (gatepost, user) = (gatepost(), shell(address));
         match (self, lang) {
-            (Self::ByReset, _) => format!("{gatepost} password --reset {user}"),
-            (Self::ByHash, Lang::En) => {
+            (Self::Reset, _) => format!("{gatepost} password --reset {user}"),
+            (Self::Hash, Lang::En) => {
                 format!("{gatepost} password  # its hash: `password` under the [[account]] of {address}")
             }
-            (Self::ByHash, Lang::Ja) => {
+            (Self::Hash, Lang::Ja) => {
                 format!("{gatepost} password  # ハッシュを {address} の [[account]] の `password` に書きます")
             }
-            (Self::ByLine(file), Lang::En) => format!("{gatepost} password --user {user}  # its line: {file}"),
-            (Self::ByLine(file), Lang::Ja) => {
+            (Self::Line(file), Lang::En) => format!("{gatepost} password --user {user}  # its line: {file}"),
+            (Self::Line(file), Lang::Ja) => {
                 format!("{gatepost} password --user {user}  # この行を {file} に書きます")
             }
         }
@@ -131,7 +131,7 @@ impl Closing<'_> {
     fn commands(&self, whose: &[&str], typed: Typed, lang: Lang) -> String {
         let command = |one: &&str| match typed {
             Typed::Settled | Typed::ArmedBySignIn => None,
-            Typed::ArmedByHand => Some(Renewed::ByReset.command(one, lang)),
+            Typed::ArmedByHand => Some(Renewed::Reset.command(one, lang)),
             Typed::AsBefore => Some((self.renewed)(one)?.command(one, lang)),
         };
         whose.iter().filter_map(command).map(|command| format!("\n    {command}")).collect()
@@ -259,7 +259,7 @@ mod tests {
         let (needs_sign_in, ended, is_of_the_service, running) = (false, Ended::Ready, false, None);
         let closing = |settled, typed| {
             let (users, renewed) =
-                (&users, &|user: &str| Some(if user.starts_with("ann") { Renewed::ByHash } else { Renewed::ByReset }));
+                (&users, &|user: &str| Some(if user.starts_with("ann") { Renewed::Hash } else { Renewed::Reset }));
             let (smtp, imap, pop3) = (None, None, None);
             Closing {
                 users,
@@ -295,9 +295,9 @@ mod tests {
         let users = ["ann@x.example".to_owned(), "info@x.example".to_owned(), "eve@x.example".to_owned()];
         let renewed = &|user: &str| {
             Some(match user.split('@').next() {
-                Some("ann") => Renewed::ByHash,
-                Some("info") => Renewed::ByReset,
-                _ => Renewed::ByLine("/etc/gatepost/passwords".to_owned()),
+                Some("ann") => Renewed::Hash,
+                Some("info") => Renewed::Reset,
+                _ => Renewed::Line("/etc/gatepost/passwords".to_owned()),
             })
         };
         let (smtp, imap, pop3, settled, running) = (None, None, None, &[], None);

@@ -444,7 +444,7 @@ mod tests {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
         let (settled, typed, needs_sign_in, running) = (&[], Typed::AsBefore, true, None);
-        let renewed = &|_: &str| Some(Renewed::ByReset);
+        let renewed = &|_: &str| Some(Renewed::Reset);
         Closing { users, smtp, imap, pop3, settled, typed, renewed, needs_sign_in, ended, is_of_the_service, running }
             .text(lang)
     }
