@@ -36,7 +36,7 @@ use self::{
     passwords::{Passwords, whose},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::{FirstSecret, Renewal, note_copied, settle, with_its_step},
+    renewal::{FirstSecret, Renewal, settle, with_its_step},
     settings::{Listen, Setting},
     trial::Trial,
     words::{Closing, Ended, Renewed, Say, Step, Trouble, Typed},
@@ -140,8 +140,7 @@ impl<'a> Setup<'a> {
         let first = given.map(|given| FirstSecret::put(&place, &existing, given)).transpose().map_err(told)?.flatten();
         let base = Base::of(&place, &existing, args, lang).inspect_err(|_| first.iter().for_each(FirstSecret::undo))?;
         if let Some(first) = first {
-            note(&first.told().text(lang));
-            note_copied(given, &first.file, lang);
+            first.tell(given, lang);
         }
         Ok(Self { args, lang, questions, place, existing, base, has_written: false, was_signed_in: false })
     }
@@ -232,8 +231,7 @@ impl<'a> Setup<'a> {
             renewal.prove(&self.base.config, address, lang)?;
         }
         Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
-        note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
-        note_copied(renewal.given.as_deref(), &renewal.file, lang);
+        renewal.tell(&self.base.config, &self.place.shown(), lang);
         self.base.config = with_tables(&self.place, &self.base.settings, lang)?;
         Ok(())
     }

@@ -98,6 +98,9 @@ fn the_first_sign_in_by_another_name_is_kept_and_the_page_says_whose_it_is() {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("has what it needs") && !page.contains(" logout "), "{page}");
+        let (_, status, _) = run(&["status", "--lang", lang], &config);
+        let step = format!("`gatepost --config {config} login ann@b.c` [somebody-else-signed-in]");
+        assert!(status.contains(&step) && status.contains("bob@b.c"), "{step}: {status}");
     }
 }
 
