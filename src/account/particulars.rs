@@ -86,9 +86,7 @@ impl Account {
             outbound: Some(self.sending.route.as_str()),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
             asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),
-            refused_sign_in: occasion
-                .sign_in
-                .and_then(|state| Some((state.fault.as_ref()?.id, state.sign_in_refused_at?))),
+            refused_sign_in: occasion.sign_in.and_then(SignInState::refused_sign_in),
             protocol: occasion.protocol,
             speaks,
             host: Some(host),

@@ -7,8 +7,20 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 7] =
-    ["may-have-delegate", "of-another", "other-ports", "proxy-file", "secret-file", "start-unknown", "whole-domain"];
+const CASES: [&str; 12] = [
+    "console",
+    "good-one-stays",
+    "listener",
+    "may-have-delegate",
+    "of-another",
+    "other-ports",
+    "proxy-file",
+    "proxy-login",
+    "secret-file",
+    "start-unknown",
+    "unconfigured",
+    "whole-domain",
+];
 
 /// The text with those of its clauses that are for the case at hand.
 pub(super) fn fitting(text: &str, known: &Known) -> String {
@@ -24,14 +36,19 @@ pub(super) fn fitting(text: &str, known: &Known) -> String {
 
 fn is_at_hand(case: &str, known: &Known) -> bool {
     match case {
+        "console" => known.may_be_of_console(),
+        "good-one-stays" => known.whose_stays.is_some(),
+        "listener" => known.may_be_of_listener(),
         // Each mailbox of a whole domain is itself.
         "may-have-delegate" => !is_at_hand("whole-domain", known) && known.may_be_exchange(),
         "of-another" => !known.concerns_its_own(),
         "other-ports" => known.needs_other_ports(),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
+        "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "start-unknown" => !invocation::is_start_known(),
+        "unconfigured" => known.is_unconfigured,
         "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),
         other => other.strip_prefix("not ").is_some_and(|case| CASES.contains(&case) && !is_at_hand(case, known)),
     }

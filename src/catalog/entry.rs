@@ -12,7 +12,10 @@ use super::{
     moment::moment,
     step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
 };
-use crate::base::{Fault, Kind, Lang, Owner, Protocol, invocation::gatepost};
+use crate::base::{
+    Fault, Kind, Lang, Owner, Protocol,
+    invocation::{self, gatepost},
+};
 
 /// What happened, who must act, how it is recognised, and the words for it.
 #[derive(Debug)]
@@ -278,6 +281,15 @@ impl Words {
     }
 }
 
+/// Where no daemon runs, the sign-in that follows reads the file by itself.
+fn read_by_the_sign_in(next: String) -> String {
+    if invocation::reload() != invocation::again() {
+        return next;
+    }
+    let loads = ["`{reload}`, and then `gatepost login", "`{reload}`、そのあと `gatepost login"];
+    loads.iter().fold(next, |next, loads| next.replace(loads, "`gatepost login"))
+}
+
 impl Entry {
     /// In general, as the docs have it.
     pub fn words(&self, lang: Lang) -> Words {
@@ -299,7 +311,7 @@ impl Entry {
         let avoid = said.avoid.map(|avoid| known.fill(avoid));
         let mut cause = known.fill(&fitting(said.cause, known));
         let mut next = if self.doctor_tells && !known.is_doctors { doctor_tells(known, lang) } else { String::new() };
-        next.push_str(&known.fill(&fitting(&said.next(known, lang), known)));
+        next.push_str(&known.fill(&read_by_the_sign_in(fitting(&said.next(known, lang), known))));
         if let Some(page) = next.find("/adminconsent?") {
             let blank = if lang == Lang::En { " " } else { "" };
             // At once: what comes next is of no use to whoever does not get through there.

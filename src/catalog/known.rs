@@ -3,10 +3,12 @@
 //! What is not known reads `<tenant>`, as in the docs: pasted as it stands, every shell refuses it. So does what a shell
 //! would read as more than a word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
+mod place;
 mod secret;
 
 use jiff::Timestamp;
 
+pub use self::place::Place;
 pub(super) use self::secret::is_file;
 
 use super::{
@@ -16,7 +18,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 56] = [
+pub(super) const NAMES: [&str; 60] = [
     "account",
     "address",
     "admin-consent-page",
@@ -33,9 +35,11 @@ pub(super) const NAMES: [&str; 56] = [
     "http-proxy-key",
     "login-host",
     "look-at-certificate",
+    "look-at-clock",
     "look-at-graph",
     "look-at-login",
     "look-at-login-certificate",
+    "look-at-place",
     "look-at-port",
     "look-up",
     "mail-proxy-key",
@@ -43,6 +47,7 @@ pub(super) const NAMES: [&str; 56] = [
     "needed",
     "object-id",
     "open-port-says",
+    "other-place",
     "other-proxy-file-line",
     "other-proxy-line",
     "outbound",
@@ -73,6 +78,7 @@ pub(super) const NAMES: [&str; 56] = [
     "tenant-id",
     "tenant-page",
     "who-signs-on",
+    "whose-stays",
 ];
 /// Of the commercial cloud, where nothing is known of the app: as the docs have it.
 const LOGIN: &str = "https://login.microsoftonline.com";
@@ -89,7 +95,9 @@ const NEEDED: [&str; 5] = [
 /// The port of the web.
 const WEB: &str = ":443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
-const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "timedatectl set-ntp true" };
+const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "sudo timedatectl set-ntp true" };
+/// Whether it is set by others.
+const LOOK_AT_CLOCK: &str = if cfg!(windows) { "w32tm /query /status" } else { "timedatectl show -p NTPSynchronized" };
 
 /// A proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +129,8 @@ pub struct Known {
     pub who_signs_on: Option<String>,
     /// Who signed in, where that is somebody else.
     pub signed_in_as: Option<String>,
+    /// Whose sign-in is good and stays, where theirs does not take its place.
+    pub whose_stays: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
@@ -148,6 +158,8 @@ pub struct Known {
     pub permissions: Vec<String>,
     pub host: Option<String>,
     pub port: Option<u16>,
+    /// Of ours, where it is about that.
+    pub place: Option<Place>,
     /// Of the identity provider: scheme, host, and port where it is not the usual one.
     pub login: Option<String>,
     pub graph_host: Option<String>,
@@ -165,6 +177,8 @@ pub struct Known {
     pub refused_sign_in: Option<(&'static str, Timestamp)>,
     /// It is told to whoever signs in just now.
     pub is_at_sign_in: bool,
+    /// Nobody here finds a configuration.
+    pub is_unconfigured: bool,
     /// It is told of no moment: whether anybody was signed in then, nobody knows.
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
@@ -248,9 +262,11 @@ impl Known {
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
             "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),
             "look-at-certificate" => Some(self.look_at_certificate()),
+            "look-at-clock" => Some(LOOK_AT_CLOCK.to_owned()),
             "look-at-graph" => Some(self.curl(&format!("https://{}", self.value("graph-host")))),
             "look-at-login" => Some(self.curl(self.login().unwrap_or("https://<login-host>"))),
             "look-at-login-certificate" => Some(self.look_at_login_certificate()),
+            "look-at-place" => Some(self.look_at_place()),
             "look-at-port" => Some(self.look_at_port()),
             // What tells a fault runs where it befell Gatepost.
             "look-up" => Some(format!("{LOOK_UP} {}", self.value("host"))),
@@ -261,10 +277,11 @@ impl Known {
             "open-port-says" => Some(if self.harmless_proxy().is_some() { "200" } else { "Connected to" }.to_owned()),
             // Where nothing is known of the account, that which needs no more than Graph.
             "outbound" => Some(format!("outbound = \"{}\"", self.outbound.unwrap_or("graph"))),
+            "other-place" => Some(self.other_place()),
             "other-proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.other_proxy_name())),
             "other-proxy-line" => Some(format!("{} = \"{}\"", self.other_proxy_name(), self.proxy_with_login())),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
-            "port" => self.port.map(|port| port.to_string()),
+            "port" => self.place.map(|place| place.address.port()).or(self.port).map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which key is meant, the way tells: else the table of both.
@@ -284,6 +301,7 @@ impl Known {
             "sign-in-anew" => Some(format!("{}`, `gatepost login {}", invocation::reload(), self.value("address"))),
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
+            "whose-stays" => word(&self.whose_stays),
             "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             "take-secret" => Some(self.take_secret()),

@@ -19,6 +19,7 @@ mod names;
 mod replied;
 pub mod replies;
 mod step;
+pub mod together;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
@@ -26,9 +27,9 @@ pub use commands::{Deed, cloud, commands_in};
 use entry::Said;
 pub use entry::{At, Entry, Pattern, Words, consent_in_entra, put_behind};
 pub use harmless::{is_harmless, is_harmless_path, shell};
-pub use known::{Known, Via, has_stand_ins, may_be_exchange};
+pub use known::{Known, Place, Via, has_stand_ins, may_be_exchange};
 pub use moment::{beside, hour, moment};
-pub use names::{owner, source, stage};
+pub use names::{not_to_do, owner, said_not_to, source, stage};
 pub use step::{Line, Step, with_label};
 
 use crate::base::{Kind, Lang, Owner, Protocol};

@@ -20,6 +20,23 @@ pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
     }
 }
 
+/// What stands ahead of what people are tempted to do.
+pub const fn not_to_do(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "What not to do",
+        Lang::Ja => "してはならないこと",
+    }
+}
+
+/// The same in one line.
+pub fn said_not_to(avoid: &str, lang: Lang) -> String {
+    let not = not_to_do(lang);
+    match lang {
+        Lang::En => format!("{not}: {avoid}"),
+        Lang::Ja => format!("{not}：{avoid}"),
+    }
+}
+
 /// Where a session is, in the words of `lang`.
 pub const fn stage(stage: Stage, lang: Lang) -> &'static str {
     match (lang, stage) {

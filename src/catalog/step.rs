@@ -16,8 +16,28 @@ pub(super) const WHICHEVER: [&str; 2] = ["In each case: ", "いずれの場合�
 /// Ways of which one is enough.
 const EITHER: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方法3："];
 /// What is gone through one by one, and what comes behind all of it.
-const ONE_BY_ONE: [&str; 12] =
-    ["(1) ", "(2) ", "(3) ", "(4) ", "(5) ", "Then: ", "（1）", "（2）", "（3）", "（4）", "（5）", "その後："];
+const ONE_BY_ONE: [&str; 20] = [
+    "(1) ",
+    "(2) ",
+    "(3) ",
+    "(4) ",
+    "(5) ",
+    "(6) ",
+    "(7) ",
+    "(8) ",
+    "(9) ",
+    "Then: ",
+    "（1）",
+    "（2）",
+    "（3）",
+    "（4）",
+    "（5）",
+    "（6）",
+    "（7）",
+    "（8）",
+    "（9）",
+    "その後：",
+];
 /// What is done in which case, within a way or ahead of what comes behind all.
 const WHERE: [&str; 4] = [
     "Where the group is there already: ",
@@ -25,6 +45,15 @@ const WHERE: [&str; 4] = [
     "グループがすでにある場合：",
     "グループがまだない場合：",
 ];
+/// Where a line is written, as it stands behind or ahead of the line; more particular ones first.
+const PLACES: [&str; 4] = [
+    "under its `[[account]]` in the configuration",
+    "under its `[[account]]`",
+    "設定ファイルの該当する `[[account]]` に",
+    "その `[[account]]` に",
+];
+/// With which nothing begins behind what it was linked to.
+const LINKS: [char; 9] = [' ', ',', '.', ';', ':', '。', '、', '；', '：'];
 /// Columns by which a command stands further in than the words around it.
 const IN: usize = 4;
 
@@ -151,28 +180,38 @@ impl Step {
         Some(Self { label: first.label, lines, ways })
     }
 
+    /// Likewise of different faults: most of what is typed has to be the same, else commands of one would stand in the step of
+    /// the other.
+    pub(super) fn shared(all: &[Self]) -> Option<Self> {
+        let common = Self::in_common(all)?;
+        let (own, in_all) = (all.first()?.deeds().len(), common.deeds().len());
+        (2 * in_all.saturating_sub(own) <= own).then_some(common)
+    }
+
     /// What is done as it stands, of all ways.
     pub fn deeds(&self) -> Vec<&Deed> {
         let own = self.lines.iter().filter_map(Line::deed);
         own.chain(self.ways.iter().flat_map(Step::deeds)).collect()
     }
 
-    /// For a terminal. `place` says of a table of the configuration where it is, for a remark above the lines of it.
+    /// For a terminal. `place` says of a table of the configuration where it is, for a remark above the lines of it: the words
+    /// beside them do not say it again.
     pub fn drawn(&self, columns: usize, place: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
         let (mut drawn, mut label, mut under) = (Vec::new(), self.label, None);
         if self.lines.first().is_none_or(|line| line.deed().is_some()) {
             drawn.extend(label.take().map(str::to_owned));
         }
-        for line in &self.lines {
-            let table = match line {
-                Line::Deed(Deed::Line { table, .. }) => Some(table),
-                _ => None,
-            };
-            let remark = table.filter(|table| under != Some(*table)).and_then(|table| place(table));
+        for (at, line) in self.lines.iter().enumerate() {
+            let table = line.table();
+            let remark = table.filter(|table| under != Some(*table)).and_then(place);
             drawn.extend(remark.map(|place| format!("{:IN$}# {place}", "")));
             under = table;
             match line {
                 Line::Words(words) => {
+                    let words = &self.without_place(at, words, place);
+                    if words.is_empty() {
+                        continue;
+                    }
                     let label = label.take().map(|label| with_label(label, words));
                     drawn.extend(wrapped(label.as_ref().unwrap_or(words), columns));
                 }
@@ -185,9 +224,32 @@ impl Step {
         let indent = if self.label.is_some() { "  " } else { "" };
         drawn.into_iter().enumerate().map(|(n, line)| if n == 0 { line } else { format!("{indent}{line}") }).collect()
     }
+
+    /// The words at this line, without where the lines beside them are written, if a remark says that.
+    fn without_place(&self, at: usize, words: &str, place: &dyn Fn(&str) -> Option<String>) -> String {
+        let is_placed = |line: Option<&Line>| line.and_then(Line::table).is_some_and(|table| place(table).is_some());
+        let (mut words, places) = (words, PLACES.iter());
+        if is_placed(at.checked_sub(1).and_then(|before| self.lines.get(before))) {
+            let behind = places.clone().find_map(|place| words.strip_prefix(place));
+            words = behind.map_or(words, |rest| rest.trim_start_matches(LINKS));
+        }
+        if is_placed(self.lines.get(at + 1)) {
+            let ahead = places.clone().find_map(|place| words.strip_suffix(place));
+            words = ahead.map_or(words, str::trim_end);
+        }
+        words.to_owned()
+    }
 }
 
 impl Line {
+    /// Under which it is written.
+    fn table(&self) -> Option<&str> {
+        match self {
+            Line::Deed(Deed::Line { table, .. }) => Some(table),
+            _ => None,
+        }
+    }
+
     fn deed(&self) -> Option<&Deed> {
         match self {
             Line::Words(_) => None,
@@ -268,7 +330,6 @@ fn ends_here(c: char, behind: &str) -> bool {
 
 /// Words and deeds as they follow one another. What is done within brackets stays in its sentence, and stands behind it.
 fn lines_of(sentence: &str) -> Vec<Line> {
-    const LINKS: [char; 9] = [' ', ',', '.', ';', ':', '。', '、', '；', '：'];
     let (mut lines, mut words, mut aside) = (Vec::new(), String::new(), Vec::new());
     let close = |words: &mut String, lines: &mut Vec<Line>| {
         // Behind a command nothing begins with what linked it to that.
@@ -302,6 +363,7 @@ fn is_within_brackets(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{base::Lang, catalog::Known};
 
     fn drawn(text: &str) -> String {
         Step::of(text).drawn(100, &|_| None).join("\n")
@@ -345,6 +407,41 @@ mod tests {
         assert_eq!(labels, ["Either:", "Or:", "With an app-only grant:", "In each case:"]);
         let within: Vec<_> = step.ways.iter().flat_map(|way| &way.ways).filter_map(|way| way.label).collect();
         assert_eq!(within, ["Either:", "Or:"]);
+    }
+
+    /// Of each step on its own level, in their order.
+    fn points(step: &Step, found: &mut Vec<Vec<String>>) {
+        let is_number = |label: &&str| label.trim_matches(['(', ')', '（', '）']).parse::<u8>().is_ok();
+        let labels = step.ways.iter().filter_map(|way| way.label).filter(is_number);
+        found.push(labels.map(|label| label.trim_matches(['(', ')', '（', '）']).to_owned()).collect());
+        step.ways.iter().for_each(|way| points(way, found));
+    }
+
+    #[test]
+    fn points_of_a_list_stand_on_one_level_and_none_is_missing_whichever_clause_is_left_out() {
+        let anns = || Some("ann@contoso.com".to_owned());
+        let own = Known { mailbox: anns(), who_signs_on: anns(), smtp_user: anns(), ..Known::default() };
+        let whose = [None, Some(false), Some(true)].map(|is_app_only| Known { is_app_only, ..Known::default() });
+        let whose = whose.into_iter().chain([Known { is_app_only: Some(false), ..own }]);
+        for known in whose {
+            for (entry, lang) in crate::catalog::all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+                let text = entry.told(lang, &known).whole_step();
+                let (mut found, mut in_words) = (Vec::new(), 0);
+                points(&Step::of(&text), &mut found);
+                for (at, _) in text.match_indices(['(', '（']) {
+                    let mut behind = text[at..].chars().skip(1);
+                    in_words += usize::from(
+                        behind.next().is_some_and(|c| c.is_ascii_digit())
+                            && behind.next().is_some_and(|c| c == ')' || c == '）'),
+                    );
+                }
+                assert_eq!(found.iter().map(Vec::len).sum::<usize>(), in_words, "{}: {text}", entry.id);
+                for list in found {
+                    let all: Vec<String> = (1..=list.len()).map(|n| n.to_string()).collect();
+                    assert_eq!(list, all, "{}: {text}", entry.id);
+                }
+            }
+        }
     }
 
     #[test]

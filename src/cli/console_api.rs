@@ -1,14 +1,18 @@
 //! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status`, `queue` and `console`.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::{language, outcome::Failure};
 use crate::{
     base::Lang,
-    catalog::{Entry, Known, doctor::CONFIGURATION_OF_ANOTHER_DAEMON, own::DAEMON_HANGS},
+    catalog::{
+        Entry, Known, Place,
+        doctor::{CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_TAKEN},
+        own::DAEMON_HANGS,
+    },
     config::Config,
     console::client::{self, Unanswered},
     store,
@@ -16,21 +20,25 @@ use crate::{
 
 /// The JSON at `path`, or why there is none.
 pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Unanswered> {
-    ask_for(config, method, path)?.ok_or_else(|| Unanswered::Untold(format!("there is no {path}")))
+    let (at, answer) = asked(config, method, path)?;
+    answer.ok_or_else(|| Unanswered::Untold(format!("there is no {path} at {at}")))
 }
 
 /// Whether it answers at all, or why not.
 pub(super) fn is_alive(config: &Config) -> Result<(), Unanswered> {
-    body(config, Method::GET, "/healthz")?
-        .map(drop)
-        .ok_or_else(|| Unanswered::Untold("something else than a daemon answers there".to_owned()))
+    let (at, body) = body(config, Method::GET, "/healthz")?;
+    body.map(drop).ok_or_else(|| Unanswered::stranger(at, StatusCode::NOT_FOUND))
 }
 
 /// The same; `None`: the daemon answered that there is no such thing.
 pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Option<Value>, Unanswered> {
-    let read = |body: Vec<u8>| serde_json::from_slice(&body);
-    let read = body(config, method, path)?.map(read).transpose();
-    read.map_err(|e| Unanswered::Untold(format!("the console answered something else than JSON: {e}")))
+    asked(config, method, path).map(|(_, answer)| answer)
+}
+
+fn asked(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Option<Value>), Unanswered> {
+    let (at, body) = body(config, method, path)?;
+    let read = body.map(|body| serde_json::from_slice(&body)).transpose();
+    read.map(|answer| (at, answer)).map_err(|error| Unanswered::stranger(at, error))
 }
 
 /// That no daemon on this configuration answers, for which `cause`; `next`: where none runs on another one, and none hangs.
@@ -47,8 +55,25 @@ pub(super) fn unanswered(
         let known = Known { address, running_file: Some(other.display().to_string()), ..Known::default() };
         return of_entry(CONFIGURATION_OF_ANOTHER_DAEMON, &known, language::current());
     }
-    let hangs = matches!(cause, Some(Unanswered::Silent(_))) && holder.is_some_and(|holder| holder.is_within_reach);
-    if hangs { hanging(language::current()) } else { Failure::new(text, next) }
+    let (runs, is_vacant) = (holder.is_some_and(|holder| holder.is_within_reach), store::is_vacant(&config.store));
+    match cause {
+        Some(Unanswered::Silent(_)) if runs => hanging(language::current()),
+        Some(cause @ Unanswered::Stranger(_)) => displaced(config, runs, cause),
+        // None of ours is there that could be silent, or say no.
+        Some(cause @ (Unanswered::Silent(_) | Unanswered::Untold(_)))
+            if is_vacant && config.console.listen.is_some() =>
+        {
+            displaced(config, runs, cause)
+        }
+        _ => Failure::new(text, next),
+    }
+}
+
+/// Whoever answers at the console's address is somebody else: a daemon of ours that `runs` is not there, and none could start.
+fn displaced(config: &Config, runs: bool, cause: &Unanswered) -> Failure {
+    let (entry, lang) = (if runs { LISTENER_NOT_OPEN } else { PORT_TAKEN }, language::current());
+    let words = entry.told(lang, &Known { place: config.console.listen.map(Place::of_console), ..Known::default() });
+    Failure::told(format!("{cause} [{}]", entry.id), &words, lang)
 }
 
 /// The daemon takes connections, and says nothing.
@@ -61,9 +86,11 @@ fn of_entry(entry: &Entry, known: &Known, lang: Lang) -> Failure {
     Failure::told(format!("{} [{}]", words.cause, entry.id), &words, lang)
 }
 
-fn body(config: &Config, method: Method, path: &str) -> Result<Option<Vec<u8>>, Unanswered> {
+/// Where it was asked, and what it answered.
+fn body(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Option<Vec<u8>>), Unanswered> {
     let off = || Unanswered::Untold("the console is switched off (listen = \"off\")".to_owned());
     let address = config.console.reached_at().ok_or_else(off)?;
     let runtime = super::runtime().map_err(|failure| Unanswered::Untold(failure.to_string()))?;
-    runtime.block_on(client::ask(address, method, path, config.console_token().as_ref()))
+    let body = runtime.block_on(client::ask(address, method, path, config.console_token().as_ref()))?;
+    Ok((address, body))
 }

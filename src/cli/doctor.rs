@@ -145,13 +145,13 @@ impl View {
     fn check(&self, check: &Check) {
         if !self.json {
             // A reader that went away is no failure.
-            let _ = terminal::print(&doctor::line(check, self.marks));
+            let _ = terminal::print(&doctor::line(check, self.marks, self.lang));
         }
     }
 
     /// All of it, as it is put into a file.
     fn text(&self, report: &Report) -> String {
-        let lines: String = report.checks.iter().map(|check| doctor::line(check, self.marks)).collect();
+        let lines: String = report.checks.iter().map(|check| doctor::line(check, self.marks, self.lang)).collect();
         format!("{lines}\n{}", doctor::explanation(report, self.lang))
     }
 

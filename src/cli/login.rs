@@ -6,7 +6,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde_json::json;
@@ -25,10 +25,11 @@ use super::{
 };
 use crate::{
     account::{
-        Account, Route,
+        Account, Occasion, Route,
         local_password::{Told, after_sign_in},
     },
     base::{Lang, Secret, invocation},
+    doctor::clock_off,
     net::own_uid,
     oauth::{
         Grant,
@@ -41,7 +42,7 @@ use crate::{
             redirect_listener::RedirectListener,
             unattended,
         },
-        sign_in,
+        sign_in::{self, Kept},
         verdict::Verdict,
     },
     store,
@@ -145,10 +146,10 @@ impl Login<'_> {
         }
         match flow.unwrap_or(default_flow(&self.account)) {
             Flow::Browser => self.browser(state).await,
-            Flow::Paste => self.keep(state, self.paste().await?, None).await,
+            Flow::Paste => self.paste(state).await,
             Flow::Device => {
                 let (set, without_graph) = self.device_for_all(state).await?;
-                self.keep(state, set, without_graph).await
+                self.done(state, self.keep(state, set).await?, without_graph).await
             }
         }
     }
@@ -166,20 +167,19 @@ impl Login<'_> {
         self.ui.step(&Said::Waiting { minutes: PATIENCE.as_secs() / 60 });
         let answer = async {
             tokio::select! {
-                came_back = listener.code(&request) => came_back.map(|(code, visit)| (code, Some(visit))).map_err(Ended::from),
-                Some(code) = self.pasted(&request) => code.map(|code| (code, None)),
+                (code, visit) = listener.code(&request) => (code, Some(visit)),
+                Some(code) = self.pasted(&request) => (code, None),
             }
         };
-        let too_late = |_| Err(Failed::TooLate.failure(self.ui.lang).into());
-        let (code, visit) = timeout(PATIENCE, answer).await.unwrap_or_else(too_late)?;
-        let set = self.redeem(request, code).await;
+        let (code, visit) = timeout(PATIENCE, answer).await.map_err(|_| Failed::TooLate.failure(self.ui.lang))?;
+        let kept = async { self.keep(state, self.redeem(request, code?).await?).await }.await;
         if let Some(visit) = visit {
-            visit.ended(set.as_ref().map(drop)).await;
+            visit.ended(&self.account.known(&Occasion::of_sign_in(None)), kept.as_ref()).await;
         }
-        self.keep(state, set?, None).await
+        self.done(state, kept?, None).await
     }
 
-    async fn paste(&self) -> Result<TokenSet, Ended> {
+    async fn paste(&self, state: &State) -> Result<(), Ended> {
         self.endpoints.find_tenant().await?;
         let redirect = match &self.endpoints.app.redirect_uri {
             Some(configured) => configured.clone(),
@@ -193,7 +193,8 @@ impl Login<'_> {
             Ok(None) => return Err(Failed::NothingPasted.failure(self.ui.lang).into()),
             Err(_) => return Err(Failed::TooLate.failure(self.ui.lang).into()),
         };
-        Ok(self.redeem(request, code).await?)
+        let kept = self.keep(state, self.redeem(request, code).await?).await?;
+        self.done(state, kept, None).await
     }
 
     /// For mail, and for Graph where an account on this sign-in sends through it.
@@ -210,8 +211,7 @@ impl Login<'_> {
             Behind::SecondCode(set, graph) => {
                 self.ui.step(&Said::OneMoreCode);
                 // On disk before anybody is asked for more: whoever stops here has what was granted.
-                let (sign_in, clock) = (&self.account.sign_in, self.endpoints.clock);
-                sign_in::keep(&state.store, sign_in, set.clone(), clock).await?;
+                self.keep(state, set.clone()).await?;
                 let second = self.code_of(Endpoints { app: &graph, ..self.endpoints }).await?;
                 Ok(both::joined(set, second))
             }
@@ -239,7 +239,7 @@ impl Login<'_> {
     async fn without_a_person(&self, state: &State) -> Result<(), Ended> {
         let (address, sign_in) = (&self.account.address, &self.account.sign_in);
         let set = unattended::fetch(self.endpoints, sign_in).await?;
-        let (grant, minutes) = (sign_in.app.grant, set.life.as_secs() / 60);
+        let (grant, minutes, date) = (sign_in.app.grant, set.life.as_secs() / 60, set.date);
         sign_in::keep(&state.store, sign_in, set, self.endpoints.clock).await?;
         let said = Said::NeedsNobody { address, grant: grant.as_str(), app: &sign_in.app.name, minutes };
         let event = json!({
@@ -248,7 +248,17 @@ impl Login<'_> {
             "grant": grant.as_str(),
             "app-only": grant.is_app_only(),
         });
-        Ok(self.ui.done(&said.text(self.ui.lang), event)?)
+        self.ui.done(&said.text(self.ui.lang), event)?;
+        self.compare_clocks(date);
+        Ok(())
+    }
+
+    /// A sign-in by a wrong clock is taken for ended too early or too late, and the next one likewise.
+    fn compare_clocks(&self, theirs: Option<SystemTime>) {
+        let off = theirs.and_then(|there| clock_off(there, SystemTime::now(), self.ui.lang));
+        if let Some(why) = off {
+            self.ui.step(&Said::Warning { why: why.trim_end() });
+        }
     }
 
     fn request(&self, redirect: Url) -> CodeRequest {
@@ -256,12 +266,12 @@ impl Login<'_> {
     }
 
     /// The first pasted line that is an answer; `None` once stdin ends.
-    async fn pasted(&self, request: &CodeRequest) -> Option<Result<Secret, Ended>> {
+    async fn pasted(&self, request: &CodeRequest) -> Option<Result<Secret, Verdict>> {
         let mut lines = pasted_lines();
         while let Some(line) = lines.recv().await {
             match request.code_in_text(line.expose()) {
                 Ok(code) => return Some(Ok(code)),
-                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(verdict.into())),
+                Err(NotTheAnswer::Refused(verdict)) => return Some(Err(verdict)),
                 Err(NotTheAnswer::OtherState) => {
                     self.ui.step(&Said::OtherState);
                 }
@@ -278,9 +288,13 @@ impl Login<'_> {
         request.redeem(self.endpoints, code).await
     }
 
-    async fn keep(&self, state: &State, set: TokenSet, without_graph: Option<WithoutGraph>) -> Result<(), Ended> {
+    async fn keep(&self, state: &State, set: TokenSet) -> Result<Kept, Verdict> {
+        sign_in::keep(&state.store, &self.account.sign_in, set, self.endpoints.clock).await
+    }
+
+    /// Says how it ended, and sees to the local passwords of all accounts that this sign-in serves.
+    async fn done(&self, state: &State, kept: Kept, without_graph: Option<WithoutGraph>) -> Result<(), Ended> {
         let sign_in = &self.account.sign_in;
-        let kept = sign_in::keep(&state.store, sign_in, set, self.endpoints.clock).await?;
         let as_whom = kept.consented_as.as_deref().unwrap_or(&sign_in.identity);
         let lang = self.ui.lang;
         let used = match (&self.other, self.has_daemon) {
@@ -322,6 +336,7 @@ impl Login<'_> {
             "daemon-reads": self.other.as_ref().map(|file| file.display().to_string()),
         });
         self.ui.done(&text, event)?;
+        self.compare_clocks(kept.date);
         // Last of all: what is said before it reads as if all were well.
         if kept.is_somebody_else {
             let (address, expected) = (&self.account.address, &sign_in.identity);

@@ -150,9 +150,10 @@ impl Said<'_> {
                 shell(address)
             ),
             Said::SomebodyElse { address, as_whom, expected, is_of_domain } => as_called(&format!(
-                "{as_whom} signed in, and {address} wants {expected}: the mail server lets nobody else in.\nTo sign in as \
-                 {expected}, run this again, and open the page in a private window of the browser:\n  {again}\nWhere \
-                 {as_whom} is meant, {meant}",
+                "{as_whom} signed in, and {address} wants {expected}: the mail server lets nobody else in.\nIt is kept, since \
+                 it may be another name of the same person; until the mail server lets it in, whoever signs in next takes \
+                 its place.\nTo sign in as {expected}, run this again, and open the page in a private window of the \
+                 browser, or choose another account on that page:\n  {again}\nWhere {as_whom} is meant, {meant}",
                 again = login_again(address),
                 meant = match is_of_domain {
                     true => format!(
@@ -239,7 +240,8 @@ impl Said<'_> {
             ),
             Said::SomebodyElse { address, as_whom, expected, is_of_domain } => as_called(&format!(
                 "{as_whom} がサインインしましたが、{address} に必要なのは {expected} です。メールサーバーは、ほかの人を受け入れません。\n\
-                 {expected} としてサインインするには、次をもう一度実行し、ページをブラウザーのプライベートウィンドウで開いてください:\n  {again}\n\
+                 同じ人の別名かもしれないため保存しましたが、メールサーバーが受け入れるまでは、次にサインインした人のものに置き換わります。\n\
+                 {expected} としてサインインするには、次をもう一度実行し、ページをブラウザーのプライベートウィンドウで開くか、そのページで別のアカウントを選んでください:\n  {again}\n\
                  {as_whom} が正しい場合（代理の人や、同じ人の別名）は、{meant}",
                 again = login_again(address),
                 meant = match is_of_domain {

@@ -4,8 +4,8 @@ use std::{fmt, process::ExitCode};
 
 use super::language;
 use crate::{
-    base::{Lang, invocation},
-    catalog::{Step, Words},
+    base::{Lang, invocation, wrapped},
+    catalog::{Step, Words, said_not_to},
     doctor,
 };
 
@@ -23,6 +23,8 @@ pub struct Failure {
     hint: Option<String>,
     /// The hint is a step of the catalogue.
     is_step: bool,
+    /// What people are tempted to do instead.
+    avoid: Option<String>,
     /// Of the two.
     lang: Lang,
     /// Of the catalogue, where a provider refused.
@@ -38,6 +40,7 @@ impl Failure {
             text: text.into(),
             hint: Some(hint.into()),
             is_step: false,
+            avoid: None,
             lang: language::current(),
             fault: None,
         }
@@ -45,7 +48,7 @@ impl Failure {
 
     /// With the next step of the catalogue, in its language.
     pub fn told(text: impl Into<String>, words: &Words, lang: Lang) -> Self {
-        Self { is_step: true, lang, ..Self::new(text, words.whole_step()) }
+        Self { is_step: true, avoid: words.avoid.clone(), lang, ..Self::new(text, words.whole_step()) }
     }
 
     /// In another language than the command's.
@@ -55,7 +58,7 @@ impl Failure {
 
     /// With another next step.
     pub fn hinted(self, hint: String) -> Self {
-        Self { hint: Some(hint), is_step: false, ..self }
+        Self { hint: Some(hint), is_step: false, avoid: None, ..self }
     }
 
     /// A provider's refusal, by its id in the catalogue.
@@ -72,12 +75,12 @@ impl Failure {
     pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
         let lang = language::current();
         let text = format!("{lead}{}", problems.told(lang));
-        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), hint: None, is_step: false, lang, fault: None }
+        Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), lang, ..Self::silent(CONFIG_REFUSED) }
     }
 
     /// Everything was said already.
     pub fn silent(code: u8) -> Self {
-        Self { code, text: String::new(), hint: None, is_step: false, lang: language::current(), fault: None }
+        Self { code, text: String::new(), hint: None, ..Self::new("", "") }
     }
 
     /// As it was written, for programs.
@@ -118,7 +121,8 @@ impl fmt::Display for Failure {
             None => f.write_str(&self.text),
             Some(step) if self.is_step => {
                 let lines = Step::of(&invocation::as_called(step)).drawn(WRAP, &|_| None);
-                let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+                let avoid = self.avoid.iter().flat_map(|avoid| wrapped(&said_not_to(avoid, self.lang), WRAP));
+                let lines: String = lines.into_iter().chain(avoid).map(|line| format!("\n  {line}")).collect();
                 write!(f, "{error}: {}\n{next}:{lines}", said(&self.text))
             }
             Some(hint) => {

@@ -30,6 +30,11 @@ pub fn again(typed: &[String], file: &Path, left_out: &[(&str, &str)]) -> String
     command
 }
 
+/// The command that takes a file away.
+pub(super) fn removal(file: &str) -> String {
+    format!("{} {}", if cfg!(windows) { "del" } else { "rm" }, shell(file))
+}
+
 /// This very command as it was typed, with `more`, and without those flags, each with whether a value follows it.
 pub fn this_again(more: &str, left_out: &[(&str, bool)]) -> String {
     format!("{}{} {more}", gatepost(), kept(std::env::args_os().skip(1), left_out, |_| None))

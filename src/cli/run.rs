@@ -26,7 +26,11 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
         return Err(elsewhere.failure().hinted(format!("start the service: `{}`", invocation::start())));
     }
     let ended = runtime()?.block_on(daemon::run(configuration, &file));
-    ended.map_err(|fault| Failure::new(fault.to_string(), fault.hint(language::current())))
+    let lang = language::current();
+    ended.map_err(|fault| match fault.words(lang) {
+        Some(words) => Failure::told(fault.to_string(), &words, lang),
+        None => Failure::new(fault.to_string(), fault.hint()),
+    })
 }
 
 /// `named`: whom systemd says that it started, which whatever that starts has from it (systemd.exec(5)).

@@ -109,8 +109,7 @@ impl From<StoreError> for Failure {
 /// A refusal of a sign-in by the identity provider, with the catalogue's next step for this account. It ends with the
 /// sign-in itself, which nobody makes for whoever is told.
 pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failure {
-    let signed_in_as = verdict.signed_in_as.clone();
-    let known = Known { is_at_sign_in: true, signed_in_as, ..account.known(&Occasion::of_sign_in(None)) };
+    let known = verdict.known_at_sign_in(account.known(&Occasion::of_sign_in(None)));
     let mut words = verdict.entry.told(lang, &known);
     let (login, again) = (known.fill("`gatepost login {address}"), format!("`{}`", invocation::again()));
     // Whoever signs in within another command goes on with that.

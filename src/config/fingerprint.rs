@@ -105,7 +105,7 @@ mod tests {
         };
         FILES.iter().for_each(|(name, old, _)| write(name, old));
         assert_eq!(loaded(dir.path()).fingerprint(), None, "there is no key to make it with");
-        fs::write(token_file(&dir.path().join("key")), "a token").unwrap();
+        fs::write(token_file(&loaded(dir.path()).store), "a token").unwrap();
         let mut seen = vec![loaded(dir.path()).fingerprint().unwrap()];
         assert_eq!(loaded(dir.path()).fingerprint().as_ref(), seen.last());
         for (name, _, new) in FILES {
@@ -114,7 +114,7 @@ mod tests {
             assert!(!seen.contains(&now), "{name}");
             seen.push(now);
         }
-        fs::write(token_file(&dir.path().join("key")), "another token").unwrap();
+        fs::write(token_file(&loaded(dir.path()).store), "another token").unwrap();
         assert!(!seen.contains(&loaded(dir.path()).fingerprint().unwrap()), "nobody can try guesses without the token");
     }
 }

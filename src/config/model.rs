@@ -59,7 +59,7 @@ impl Console {
 impl Config {
     /// The console lets the owner of the state directory in by a token that it keeps there.
     pub fn console_token(&self) -> Option<Secret> {
-        let read = std::fs::read_to_string(token_file(&self.store.key_file)).ok();
+        let read = std::fs::read_to_string(token_file(&self.store)).ok();
         read.map(|token| Secret::new(token.trim()))
     }
 }

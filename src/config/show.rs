@@ -172,21 +172,9 @@ fn app(app: &App, config: &Config) -> Value {
         ("graph-url", app.graph.as_ref().and_then(|graph| text(&graph.url))),
         ("authorize-extra", Some(Value::Table(extra.collect()))),
         ("pkce", Some(app.pkce.into())),
-        (
-            "rotation",
-            text(match app.rotation {
-                Rotation::OldStaysValid => "old-stays-valid",
-                Rotation::OneTime => "one-time",
-            }),
-        ),
+        ("rotation", text(rotation(app.rotation))),
         ("refresh-idle-days", days.and_then(number)),
-        (
-            "sasl",
-            text(match app.sasl {
-                Sasl::Xoauth2 => "xoauth2",
-                Sasl::OauthBearer => "oauthbearer",
-            }),
-        ),
+        ("sasl", text(sasl(app.sasl))),
         ("smtp", host(&app.smtp)),
         ("smtp-tls", upstream_tls(&app.smtp)),
         ("imap", host(&app.imap)),
@@ -196,6 +184,20 @@ fn app(app: &App, config: &Config) -> Value {
         ("smtp-capabilities", texts(&app.smtp_capabilities)),
         ("imap-capabilities", texts(&app.imap_capabilities)),
     ])
+}
+
+fn rotation(rotation: Rotation) -> &'static str {
+    match rotation {
+        Rotation::OldStaysValid => "old-stays-valid",
+        Rotation::OneTime => "one-time",
+    }
+}
+
+fn sasl(sasl: Sasl) -> &'static str {
+    match sasl {
+        Sasl::Xoauth2 => "xoauth2",
+        Sasl::OauthBearer => "oauthbearer",
+    }
 }
 
 fn host(upstream: &Upstream) -> Option<Value> {

@@ -21,15 +21,16 @@ use crate::{
     account::{Guesses, Passwords, Refusal},
     base::Secret,
     net::Peer,
-    store::private_file,
+    store::{Settings, beside, private_file},
 };
 
 /// For a password that is not remembered: its turn among others of the same source, and the hash.
 const CHECKED_WITHIN: Duration = Duration::from_secs(40);
 
-/// Where the token lies, beside the store's key.
-pub fn token_file(key_file: &Path) -> PathBuf {
-    key_file.with_file_name("console.token")
+/// Where the token lies: beside the store, and by its name, as its lock does. Two stores may share a folder and a key, and whom
+/// the daemon of the one lets in is a stranger to that of the other.
+pub fn token_file(store: &Settings) -> PathBuf {
+    beside(Path::new(store.url.strip_prefix("sqlite://").unwrap_or(&store.url)), ".token")
 }
 
 pub struct Access {
@@ -128,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_token_opens_and_only_loopback_names_are_answered() {
         let dir = tempfile::tempdir().unwrap();
-        let file = token_file(&dir.path().join("key"));
+        let file = dir.path().join("token");
         let access = Access::new(&file, None, true).unwrap();
         let token = std::fs::read_to_string(&file).unwrap();
         let local = peer([127, 0, 0, 1]);
@@ -151,7 +152,7 @@ mod tests {
     async fn wrong_passwords_of_one_source_are_answered_two_seconds_apart_and_the_right_one_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let hash = crate::account::hash(&Secret::new("right"));
-        let access = Access::new(&token_file(&dir.path().join("key")), hash, false).unwrap();
+        let access = Access::new(&dir.path().join("token"), hash, false).unwrap();
         let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
         let (near, far) = (peer([192, 0, 2, 1]), peer([192, 0, 2, 2]));
         let start = Instant::now();
@@ -168,7 +169,7 @@ mod tests {
     async fn a_password_that_a_reload_replaces_while_it_waits_for_its_turn_lets_nobody_in() {
         let dir = tempfile::tempdir().unwrap();
         let [old, new] = ["old", "new"].map(|password| crate::account::hash(&Secret::new(password)));
-        let access = Access::new(&token_file(&dir.path().join("key")), old, false).unwrap();
+        let access = Access::new(&dir.path().join("token"), old, false).unwrap();
         let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
         let near = peer([192, 0, 2, 1]);
         assert_eq!(access.admit(&basic("wrong"), near).await, Err(Refusal::Wrong));
@@ -183,7 +184,7 @@ mod tests {
     async fn an_overdue_guess_on_loopback_is_not_told_as_wrong_and_a_right_password_is_let_in() {
         let dir = tempfile::tempdir().unwrap();
         let hash = crate::account::hash(&Secret::new("right"));
-        let access = Access::new(&token_file(&dir.path().join("key")), hash, true).unwrap();
+        let access = Access::new(&dir.path().join("token"), hash, true).unwrap();
         let local = peer([127, 0, 0, 1]);
         let basic = |password: &str| format!("Basic {}", STANDARD.encode(format!("me:{password}")));
         let far = Instant::now() + CHECKED_WITHIN;

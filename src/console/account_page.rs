@@ -16,7 +16,7 @@ use url::Url;
 use super::{
     Console, Visitor,
     entry::{Bare, form_is_old, not_found},
-    look::{Frame, Look, drawn},
+    look::{Frame, Listed, Look, drawn},
     sign_ins::{self, Flow, Open, PASTE_CAP, Progress, Unfit},
     status::{AccountStatus, Companions},
     words::Words,
@@ -24,7 +24,12 @@ use super::{
 use crate::{
     account::{Account, Occasion, local_password::Told},
     base::{Lang, Secret},
-    catalog::{self, Entry, Known, token::CLIENT_SECRET_EXPIRED},
+    catalog::{
+        self, Entry, Known, Step,
+        doctor::SOMEBODY_ELSE_SIGNED_IN,
+        together::{Met, Together, together},
+        token::CLIENT_SECRET_EXPIRED,
+    },
     net::{own_uid, peer_uid},
     oauth::{Phase, SignInState},
 };
@@ -69,9 +74,66 @@ impl ToldFault {
     }
 }
 
+/// Causes that stand, with what to do about all of them.
+struct Standing {
+    causes: Vec<StandingCause>,
+    /// By which protocols it was met, where that has to be said, and the step.
+    todo: Vec<(String, Listed)>,
+    avoid: Vec<String>,
+    whose_turn: Vec<&'static str>,
+}
+
+struct StandingCause {
+    id: String,
+    text: String,
+    /// Where that has to be said.
+    protocols: String,
+}
+
+impl Standing {
+    /// What `gatepost status` tells of the account.
+    fn all(status: &AccountStatus, account: &Account, lang: Lang) -> Vec<Self> {
+        let met = status.troubles().into_iter().filter_map(|(id, protocol, occasion)| {
+            let words = catalog::find(id)?.told(lang, &account.known(&occasion));
+            let (cause, next, shell, avoid) = (words.cause, words.next, words.shell, words.avoid);
+            Some(Met { id: id.to_owned(), cause, next, shell, avoid, protocol: protocol.map(str::to_owned) })
+        });
+        together(met, Step::with_remark).into_iter().map(|told| Self::new(told, lang)).collect()
+    }
+
+    fn new(told: Together, lang: Lang) -> Self {
+        let (names, is_one) = (told.names_protocols(), told.todo.len() == 1);
+        let listed = |protocols: Vec<String>, is_said: bool| match is_said {
+            true => protocols.join(lang.comma()),
+            false => String::new(),
+        };
+        let mut whose_turn = Vec::new();
+        for entry in told.causes.iter().filter_map(|cause| catalog::find(&cause.id)) {
+            let owner = catalog::owner(entry.owner, lang);
+            whose_turn.extend((!whose_turn.contains(&owner)).then_some(owner));
+        }
+        let cause = |cause: catalog::together::Cause| StandingCause {
+            id: cause.id,
+            text: cause.text,
+            protocols: listed(cause.protocols, names && is_one),
+        };
+        Self {
+            causes: told.causes.into_iter().map(cause).collect(),
+            todo: told
+                .todo
+                .into_iter()
+                .map(|todo| (listed(todo.protocols, names && !is_one), Listed::of(todo.step)))
+                .collect(),
+            avoid: told.avoid,
+            whose_turn,
+        }
+    }
+}
+
 struct DoneView {
     as_whom: String,
-    is_somebody_else: bool,
+    /// The next step, where somebody else than configured consented.
+    somebody_else: Option<String>,
     without_graph: Option<String>,
     /// `None`: armed for the first use.
     passwords: Vec<(String, Option<String>)>,
@@ -86,7 +148,7 @@ struct Page<'a> {
     identity: &'a str,
     app: &'a str,
     provider: &'a str,
-    fault: Option<ToldFault>,
+    standing: Vec<Standing>,
     open: Option<Open>,
     is_waiting: bool,
     trouble: Option<&'static str>,
@@ -123,7 +185,7 @@ impl AccountRow {
         let helps = matches!(status.phase(), Phase::SignInNeeded | Phase::Refused) && status.refused_ways.is_empty();
         status.note_refusals(console, account);
         let (phase, state) = (status.phase(), status.sign_in.as_ref());
-        let other = state.and_then(|state| state.somebody_else(&account.sign_in));
+        let other = state.and_then(|state| state.in_doubt(&account.sign_in));
         let warning = other.map(|other| lang.consented_for(other, &account.sign_in.identity));
         // A mailbox that opens for somebody else is not well, nor is one that has another way out.
         let is_unwell = warning.is_some() || state.is_some_and(|state| state.graph_fault.is_some());
@@ -212,23 +274,16 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
     let (words, states) = (look.words(), console.keepers.states());
     let mut status = AccountStatus::new(account, state_of(account, &states));
     status.note_refusals(console, account);
-    let state = status.sign_in.as_ref();
-    let fault = state.and_then(|state| state.fault.as_ref().or(state.graph_fault.as_ref()));
-    // Else what a server refuses, by a protocol of mail.
-    let fault = match fault {
-        Some(fault) => Some((fault.id, Occasion::of_sign_in(state))),
-        None => status.refusals.first().map(|refusal| (refusal.id, refusal.occasion(state))),
-    };
     let pending = console.sign_ins.of(&account.address);
     let (mut open, mut done, mut failed) = (None, None, None);
+    let known = || account.known(&Occasion::of_sign_in(None));
     if let Some(pending) = &pending {
         match &mut *pending.progress() {
             Progress::Waiting => open = Some(pending.open()),
             // The page's own script only asks whether it is over.
-            Progress::Done(end) => done = Some(end.view(!look.follows, look.lang)),
+            Progress::Done(end) => done = Some(end.view(!look.follows, look.lang, known)),
             Progress::Failed(verdict) => {
-                let known = account.known(&Occasion::of_sign_in(None));
-                let known = Known { signed_in_as: verdict.signed_in_as.clone(), ..known };
+                let known = verdict.known_at_sign_in(known());
                 failed = Some(ToldFault::new(verdict.entry, &verdict.detail, look.lang, &known));
             }
         }
@@ -240,9 +295,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        fault: fault.and_then(|(id, occasion)| {
-            Some(ToldFault::new(catalog::find(id)?, "", look.lang, &account.known(&occasion)))
-        }),
+        standing: Standing::all(&status, account, look.lang),
         is_waiting: open.is_some(),
         open,
         trouble,
@@ -254,8 +307,8 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
 }
 
 impl sign_ins::Done {
-    /// `takes`: a person looks. A password that was made is shown then, and never again.
-    fn view(&mut self, takes: bool, lang: Lang) -> DoneView {
+    /// `takes`: a person looks. A password that was made is shown then, and never again. `known`: of the account.
+    fn view(&mut self, takes: bool, lang: Lang, known: impl FnOnce() -> Known) -> DoneView {
         let mut passwords = Vec::new();
         for (address, told) in &self.passwords {
             match told {
@@ -269,7 +322,10 @@ impl sign_ins::Done {
         }
         DoneView {
             as_whom: self.as_whom.clone(),
-            is_somebody_else: self.is_somebody_else,
+            somebody_else: self.is_somebody_else.then(|| {
+                let known = Known { signed_in_as: Some(self.as_whom.clone()), ..known() };
+                SOMEBODY_ELSE_SIGNED_IN.told(lang, &known).whole_step()
+            }),
             without_graph: self.without_graph.as_ref().map(|why| why.text(lang)),
             passwords,
         }
@@ -385,8 +441,10 @@ mod tests {
         let mut done =
             sign_ins::Done { as_whom: "ann@x".into(), is_somebody_else: false, without_graph: None, passwords };
         let armed = ("shared@x".to_owned(), None);
-        assert_eq!(done.view(false, Lang::En).passwords, std::slice::from_ref(&armed), "the page's own script");
-        assert_eq!(done.view(true, Lang::En).passwords, [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
-        assert_eq!(done.view(true, Lang::En).passwords, [armed]);
+        let known = Known::default;
+        let mut shown = |takes| done.view(takes, Lang::En, known).passwords;
+        assert_eq!(shown(false), std::slice::from_ref(&armed), "the page's own script");
+        assert_eq!(shown(true), [("ann@x".to_owned(), Some("made".to_owned())), armed.clone()]);
+        assert_eq!(shown(true), [armed]);
     }
 }

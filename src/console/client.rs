@@ -8,6 +8,9 @@ use crate::base::Secret;
 
 /// The daemon answers from memory.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// What a daemon says to whoever has its token and asks for something that there is.
+const OURS: [StatusCode; 3] =
+    [StatusCode::BAD_REQUEST, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE];
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why a daemon said nothing of use, in words.
@@ -17,13 +20,22 @@ pub enum Unanswered {
     NotThere(String),
     /// The connection stands, or waits to be taken, and nothing comes.
     Silent(String),
-    /// Something answers, and does not tell.
+    /// What answers is no daemon on this configuration.
+    Stranger(String),
+    /// It answers, and does not tell, or nobody can be asked.
     Untold(String),
+}
+
+impl Unanswered {
+    /// `said`: what no console says.
+    pub fn stranger(at: SocketAddr, said: impl fmt::Display) -> Self {
+        Self::Stranger(format!("something else than the console answers at {at}: {said}"))
+    }
 }
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotThere(why) | Self::Silent(why) | Self::Untold(why)) = self;
+        let (Self::NotThere(why) | Self::Silent(why) | Self::Stranger(why) | Self::Untold(why)) = self;
         f.write_str(why)
     }
 }
@@ -52,19 +64,24 @@ async fn fetch(
         request = request.bearer_auth(token.expose());
     }
     let mut reply = request.send().await.map_err(|error| {
-        let why = format!("{address}: {}", root_cause(&error));
-        if error.is_connect() { Unanswered::NotThere(why) } else { Unanswered::Untold(why) }
+        let why = root_cause(&error);
+        match error.is_connect() {
+            true => Unanswered::NotThere(format!("{address}: {why}")),
+            false => Unanswered::Untold(format!("{address}: {why}")),
+        }
     })?;
     if reply.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }
     if reply.status() == StatusCode::UNAUTHORIZED {
-        return Err(Unanswered::Untold(format!(
-            "{address} does not know the token of this configuration: another Gatepost has that port, or another configuration keeps its store in the same folder"
+        return Err(Unanswered::Stranger(format!(
+            "the console at {address} does not know the token of this configuration: another Gatepost has that port"
         )));
     }
-    if !reply.status().is_success() {
-        return Err(Unanswered::Untold(format!("{address} answered {}", reply.status())));
+    match reply.status() {
+        status if status.is_success() => {}
+        status if OURS.contains(&status) => return Err(Unanswered::Untold(format!("{address} answered {status}"))),
+        status => return Err(Unanswered::stranger(address, status)),
     }
     let mut body = Vec::new();
     while let Some(chunk) = reply.chunk().await.map_err(untold)? {

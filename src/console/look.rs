@@ -95,6 +95,10 @@ pub struct Listed {
 }
 
 impl Listed {
+    pub const fn of(step: Step) -> Self {
+        Self { step }
+    }
+
     /// Those with a label, or those that belong to all of them.
     fn ways(&self, is_labelled: bool) -> impl Iterator<Item = Self> {
         let ways = self.step.ways.iter().filter(move |way| way.label.is_some() == is_labelled);

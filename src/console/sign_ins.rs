@@ -20,7 +20,7 @@ use url::Url;
 use super::Console;
 use crate::{
     account::{
-        Account, Route,
+        Account, Occasion, Route,
         local_password::{Told, after_sign_in},
     },
     base::Secret,
@@ -34,9 +34,9 @@ use crate::{
             both::{self, Behind, WithoutGraph},
             code::{CodeRequest, NotTheAnswer},
             device,
-            redirect_listener::RedirectListener,
+            redirect_listener::{RedirectListener, Visit},
         },
-        sign_in,
+        sign_in::{self, Kept},
         verdict::Verdict,
     },
 };
@@ -280,17 +280,21 @@ async fn follow(
     let ended = match work {
         Work::Device { code, first, wants_graph } => {
             let first = device::wait(Endpoints { app: &first, ..endpoints }, &code).await;
-            match first {
+            let set = match first {
                 Ok(set) if wants_graph => with_graph(&console, &account, set, &pending).await,
                 first => first.map(|set| (set, None)),
+            };
+            match set {
+                Ok((set, without_graph)) => keep(&console, &account, set).await.map(|kept| (kept, without_graph)),
+                Err(verdict) => Err(verdict),
             }
         }
         Work::Browser { listener, request, pasted } => {
-            browser(endpoints, listener, request, pasted).await.map(|set| (set, None))
+            browser(&console, &account, listener, request, pasted).await.map(|kept| (kept, None))
         }
     };
     let ended = match ended {
-        Ok((set, without_graph)) => keep(&console, &account, set, without_graph, uid).await,
+        Ok((kept, without_graph)) => Ok(done(&console, &account, kept, without_graph, uid).await),
         Err(verdict) => Err(verdict),
     };
     let address = &account.address;
@@ -333,8 +337,7 @@ async fn with_graph(
         Behind::SecondCode(set, graph) => (set, graph),
     };
     // On disk before anybody is asked for more: whoever stops here has what was granted.
-    sign_in::keep(&console.store, &account.sign_in, set.clone(), &console.sign_ins.clock).await?;
-    console.keepers.notice_store_change();
+    keep(console, account, set.clone()).await?;
     let endpoints = Endpoints { app: &graph, ..endpoints };
     let second = match endpoints.start_device().await {
         Ok(code) => {
@@ -348,60 +351,70 @@ async fn with_graph(
     Ok(both::joined(set, second))
 }
 
+/// The browser hears last how it ended.
 async fn browser(
-    endpoints: Endpoints<'_>,
-    listener: Option<RedirectListener>,
-    request: CodeRequest,
-    mut pasted: mpsc::Receiver<Pasted>,
-) -> Result<TokenSet, Verdict> {
-    let code = {
-        let mut came_back = pin!(async {
-            match listener {
-                Some(listener) => listener.code(&request).await.map(|(code, visit)| (code, Some(visit))),
-                None => std::future::pending().await,
-            }
-        });
-        let wait = async {
-            loop {
-                tokio::select! {
-                    code = &mut came_back => return code,
-                    Some((text, told)) = pasted.recv() => match request.code_in_text(text.expose()) {
-                        Ok(code) => {
-                            let _ = told.send(None);
-                            return Ok((code, None));
-                        }
-                        Err(NotTheAnswer::Refused(verdict)) => {
-                            let _ = told.send(None);
-                            return Err(verdict);
-                        }
-                        Err(NotTheAnswer::OtherState) => drop(told.send(Some(Unfit::OtherSignIn))),
-                        Err(NotTheAnswer::Empty) => drop(told.send(Some(Unfit::NoCode))),
-                    },
-                }
-            }
-        };
-        timeout(PATIENCE, wait).await
-    };
-    let too_late = || Err(Verdict::new(SIGN_IN_CODE_SPENT, "nobody finished the sign-in in time"));
-    let (code, visit) = code.unwrap_or_else(|_| too_late())?;
-    let set = request.redeem(endpoints, code).await;
-    if let Some(visit) = visit {
-        visit.ended(set.as_ref().map(drop)).await;
-    }
-    set
-}
-
-/// Keeps the tokens, and sees to the local passwords of all accounts that this sign-in serves.
-async fn keep(
     console: &Console,
     account: &Account,
-    set: TokenSet,
+    listener: Option<RedirectListener>,
+    request: CodeRequest,
+    pasted: mpsc::Receiver<Pasted>,
+) -> Result<Kept, Verdict> {
+    let too_late = |_| (Err(Verdict::new(SIGN_IN_CODE_SPENT, "nobody finished the sign-in in time")), None);
+    let (code, visit) = timeout(PATIENCE, came_back(listener, &request, pasted)).await.unwrap_or_else(too_late);
+    let endpoints = endpoints(&console.sign_ins, &account.sign_in);
+    let kept = async { keep(console, account, request.redeem(endpoints, code?).await?).await }.await;
+    if let Some(visit) = visit {
+        visit.ended(&account.known(&Occasion::of_sign_in(None)), kept.as_ref()).await;
+    }
+    kept
+}
+
+/// Through the browser, which waits for how it ends, or pasted.
+async fn came_back(
+    listener: Option<RedirectListener>,
+    request: &CodeRequest,
+    mut pasted: mpsc::Receiver<Pasted>,
+) -> (Result<Secret, Verdict>, Option<Visit>) {
+    let mut by_browser = pin!(async {
+        match listener {
+            Some(listener) => listener.code(request).await,
+            None => std::future::pending().await,
+        }
+    });
+    loop {
+        tokio::select! {
+            (code, visit) = &mut by_browser => return (code, Some(visit)),
+            Some((text, told)) = pasted.recv() => match request.code_in_text(text.expose()) {
+                Err(NotTheAnswer::OtherState) => drop(told.send(Some(Unfit::OtherSignIn))),
+                Err(NotTheAnswer::Empty) => drop(told.send(Some(Unfit::NoCode))),
+                Ok(code) => {
+                    let _ = told.send(None);
+                    return (Ok(code), None);
+                }
+                Err(NotTheAnswer::Refused(verdict)) => {
+                    let _ = told.send(None);
+                    return (Err(verdict), None);
+                }
+            },
+        }
+    }
+}
+
+async fn keep(console: &Console, account: &Account, set: TokenSet) -> Result<Kept, Verdict> {
+    let kept = sign_in::keep(&console.store, &account.sign_in, set, &console.sign_ins.clock).await?;
+    console.keepers.notice_store_change();
+    Ok(kept)
+}
+
+/// Sees to the local passwords of all accounts that this sign-in serves.
+async fn done(
+    console: &Console,
+    account: &Account,
+    kept: Kept,
     without_graph: Option<WithoutGraph>,
     uid: Option<u32>,
-) -> Result<Done, Verdict> {
+) -> Done {
     let sign_in = &account.sign_in;
-    let kept = sign_in::keep(&console.store, sign_in, set, &console.sign_ins.clock).await?;
-    console.keepers.notice_store_change();
     let mut passwords = Vec::new();
     // A mailbox of a whole domain is in no list.
     let of_domain = account.domain.is_some().then(|| Arc::new(account.clone()));
@@ -413,10 +426,10 @@ async fn keep(
             Err(unmade) => tracing::warn!(account = served.address, "signed in, without a local password: {unmade}"),
         }
     }
-    Ok(Done {
+    Done {
         as_whom: kept.consented_as.unwrap_or_else(|| sign_in.identity.clone()),
         is_somebody_else: kept.is_somebody_else,
         without_graph,
         passwords,
-    })
+    }
 }

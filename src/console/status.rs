@@ -199,7 +199,8 @@ impl AccountStatus {
         let is_in = has_somebody && !is_app_only;
         // The identity of a machine has no id that somebody wrote down.
         let id = Some(&app.client_id).filter(|id| !id.is_empty()).map(|id| format!(" ({id})")).unwrap_or_default();
-        let warning = |other: &String| Lang::En.consented_for(other, identity);
+        let doubted = sign_in.as_ref().and_then(|state| state.in_doubt(&account.sign_in));
+        let warning = doubted.map(|other| Lang::En.consented_for(other, identity));
         let sign_in = sign_in.map(|state| as_it_sends(account, state));
         let refused_ways = refused_ways(sign_in.as_ref(), &[]);
         Self {
@@ -209,7 +210,7 @@ impl AccountStatus {
             refusals: Vec::new(),
             signed_in_as: is_in.then(|| other.as_ref().unwrap_or(identity).clone()),
             app_only: is_app_only.then(|| format!("{}{id}", app.name)),
-            warning: other.as_ref().map(warning),
+            warning,
             same_sign_in: Vec::new(),
             domain: account.domain.as_ref().map(|domain| format!("*@{domain}")),
             sign_in,
@@ -226,6 +227,16 @@ impl AccountStatus {
             state.phase = Phase::Refused;
         }
         self.refused_ways = refused_ways(self.sign_in.as_ref(), &self.refusals);
+    }
+
+    /// What stands in its way, each with the protocol that met it, if one did: as `gatepost status` tells it.
+    pub fn troubles(&self) -> Vec<(&'static str, Option<&'static str>, Occasion<'_>)> {
+        let sign_in = self.sign_in.as_ref();
+        let of_sign_in =
+            sign_in.into_iter().flat_map(|state| [&state.fault, &state.graph_fault, &state.refused_beside]);
+        let of_sign_in = of_sign_in.flatten().map(|fault| (fault.id, None, Occasion::of_sign_in(sign_in)));
+        let refused = self.refusals.iter().map(|one| (one.id, Some(one.protocol), one.occasion(sign_in)));
+        of_sign_in.chain(refused).collect()
     }
 
     pub fn phase(&self) -> Phase {

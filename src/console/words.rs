@@ -18,14 +18,6 @@ impl Lang {
         }
     }
 
-    /// Between two sentences.
-    pub const fn between(self) -> &'static str {
-        match self {
-            Lang::En => " ",
-            Lang::Ja => "",
-        }
-    }
-
     /// Somebody else consented than the configuration names.
     pub fn consented_for(self, other: &str, identity: &str) -> String {
         match self {
@@ -186,8 +178,8 @@ words! {
     no_script: "Reload this page when you are done.", "完了したら、このページを再読み込みしてください。";
     done: "Signed in", "サインインしました";
     done_as: "The provider says that this person consented:", "同意したユーザー（プロバイダーによる）：";
-    somebody_else: "This is not the name in the configuration (sign-in-as). If these are not two names of one person, sign in again as the right one.",
-        "設定（sign-in-as）の名前と異なります。同一人物の別名でない場合は、正しいユーザーで再度サインインしてください。";
+    somebody_else: "This is not whom this account wants. It is kept, since it may be another name of the same person; the mail server lets nobody else in. Until it lets this one in, whoever signs in next takes its place.",
+        "このアカウントに必要なユーザーではありません。同じ人の別名かもしれないため保存しましたが、メールサーバーは、ほかの人を受け入れません。メールサーバーが受け入れるまでは、次にサインインした人のものに置き換わります。";
     armed: "Within ten minutes, log in from this machine with a password of your choice. It becomes the password of",
         "10分以内に、このマシンから任意のパスワードでログインしてください。それが次のアカウントのパスワードになります：";
     made: "Password for mail programs. It is shown this once:", "メールソフト用のパスワード（一度だけ表示されます）：";

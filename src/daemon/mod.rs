@@ -41,6 +41,7 @@ pub use supervisor::{Asked, Signals};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::{Lang, invocation},
+    catalog::{Place, Words},
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
@@ -85,13 +86,20 @@ impl fmt::Display for StartFault {
 }
 
 impl StartFault {
-    /// The next step, in English where the catalogue has none in `lang`.
-    pub fn hint(&self, lang: Lang) -> String {
+    /// What the catalogue says of it.
+    pub fn words(&self, lang: Lang) -> Option<Words> {
         match self {
-            StartFault::Setup(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
+            StartFault::Setup(fault) => fault.words(lang),
+            StartFault::Store(fault) => fault.words(lang),
+            StartFault::RunsAlready { .. } | StartFault::Queue(_) | StartFault::Io { .. } => None,
+        }
+    }
+
+    /// The next step where the catalogue has none, in English.
+    pub fn hint(&self) -> String {
+        match self {
             StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
             StartFault::RunsAlready { daemon, .. } => StoreError::reload(*daemon),
-            StartFault::Store(fault) if fault.entry().is_some() => fault.next_step(lang).unwrap_or_default(),
             StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
                 "`gatepost doctor` tells more".to_owned()
             }
@@ -351,9 +359,9 @@ impl Daemon {
         listener: TcpListener,
         at: SocketAddr,
     ) -> Result<(), StartFault> {
-        let token = console::token_file(&config.store.key_file);
+        let token = console::token_file(&config.store);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
-            StartFault::Io { what: "cannot write the console's token file beside the key file", cause }
+            StartFault::Io { what: "cannot write the console's token file beside the store", cause }
         })?;
         let console = Arc::new(Console {
             access,
@@ -391,7 +399,7 @@ async fn follow_passwords(gate: &RwLock<Arc<Gate>>) {
 /// The console's socket, and where it really is.
 async fn bind_console(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartFault> {
     let Some(address) = config.console.listen else { return Ok(None) };
-    let refused = |cause| net::refused(address, &cause);
+    let refused = |cause| net::refused(Place::of_console(address), &cause);
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let at = listener.local_addr().map_err(refused)?;
     Ok(Some((listener, at)))

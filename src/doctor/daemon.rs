@@ -27,7 +27,7 @@ use crate::{
     account::Account,
     base::Fault,
     catalog::{
-        self,
+        self, Place,
         doctor::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
             REFUSAL_REMEMBERED,
@@ -46,6 +46,9 @@ use crate::{
 
 /// For a connection on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// The word for it in a look, beside those of protocols.
+const CONSOLE: &str = "console";
 
 /// What the status has of a sign-in that is refused, and the look at the same.
 const FAULTS: [(&str, Name); 2] = [("fault", Name::MailToken), ("graph-fault", Name::GraphToken)];
@@ -85,11 +88,15 @@ impl Running {
         let told = client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await;
         let status = told.and_then(|body| {
             let status = body.and_then(|body| serde_json::from_slice(&body).ok());
-            status.ok_or_else(|| Unanswered::Untold("something else than a daemon answers there".to_owned()))
+            status.ok_or_else(|| Unanswered::stranger(at, "no status"))
         });
         match status {
             Ok(status) => Self { holder, status: Some(status), ..Self::default() },
-            Err(why) => Self { holder, unanswered: Some(Silence { of: "console", at, why }), ..Self::default() },
+            Err(why) => {
+                // As it stands in the file, which may mean all addresses.
+                let at = config.console.listen.unwrap_or(at);
+                Self { holder, unanswered: Some(Silence { of: CONSOLE, at, why }), ..Self::default() }
+            }
         }
     }
 
@@ -182,14 +189,15 @@ fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) 
     let said = silence.map_or_else(|| "[console] listen = \"off\"".to_owned(), |silence| silence.why.to_string());
     let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: said.clone() });
     let known = silence.filter(|_| holder.is_within_reach).and_then(|silence| match silence.why {
-        Unanswered::NotThere(_) => Some((LISTENER_NOT_OPEN, silence)),
+        Unanswered::NotThere(_) | Unanswered::Stranger(_) => Some((LISTENER_NOT_OPEN, silence)),
         Unanswered::Silent(_) => Some((DAEMON_HANGS, silence)),
         Unanswered::Untold(_) => None,
     });
     let listeners = at(Name::Listeners);
     let listeners = match known {
         Some((entry, Silence { of, at, .. })) => {
-            let who = Who { port: Some(at.port()), ..Who::default() };
+            let place = Place { address: *at, is_console: *of == CONSOLE };
+            let who = Who { place: Some(place), ..Who::default() };
             listeners.target(format!("{of} {at}")).fault(&entry.fault().detail(said), &who)
         }
         None => listeners.skip(Said::CannotBeAsked { why: said }),
@@ -219,19 +227,19 @@ fn down(scope: &Scope, config: &Config) -> Vec<Check> {
             Bind::Address(address) => Some(*address),
             Bind::Systemd(_) => None,
         });
-        addresses.map(|address| (listener.protocol.as_str(), address))
+        addresses.map(|address| (listener.protocol.as_str(), Place::of_listener(address)))
     });
-    let console = config.console.listen.map(|address| ("console", address));
-    let places = listeners.chain(console).filter(|(_, address)| address.port() != 0);
-    let one = |(what, address): (&str, SocketAddr)| {
-        let look = at(Name::Listeners).target(format!("{what} {address}"));
-        let Some(refused) = net::refuses(address) else { return look.pass(Said::IsFree) };
+    let console = config.console.listen.map(|address| (CONSOLE, Place::of_console(address)));
+    let places = listeners.chain(console).filter(|(_, place)| place.address.port() != 0);
+    let one = |(what, place): (&str, Place)| {
+        let look = at(Name::Listeners).target(format!("{what} {}", place.address));
+        let Some(refused) = net::refuses(place) else { return look.pass(Said::IsFree) };
         let entry = refused.entry().unwrap_or(LISTENER_NOT_OPEN);
         // Whoever asks may be permitted less than the daemon.
         if entry.id == PORT_NOT_PERMITTED.id {
             return look.skip(Said::CannotBeAsked { why: refused.to_string() });
         }
-        let who = Who { port: Some(address.port()), ..Who::default() };
+        let who = Who { place: Some(place), ..Who::default() };
         look.fault(&entry.fault().detail(refused.to_string()), &who)
     };
     std::iter::once(at(Name::Daemon).skip(Said::NotRunning)).chain(places.map(one)).collect()
@@ -327,7 +335,7 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
     };
     let found = bound.iter().find(fits).map(|(_, at)| *at);
     let look = look.target(format!("{protocol} {}", found.unwrap_or(address)));
-    let who = Who { port: Some(address.port()), ..Who::default() };
+    let who = Who { place: Some(Place::of_listener(address)), ..Who::default() };
     let Some(at) = found else { return look.fail(Said::NotOpen, &LISTENER_NOT_OPEN.fault(), &who) };
     let reached = match at.ip().is_unspecified() {
         true if at.is_ipv4() => SocketAddr::from(([127, 0, 0, 1], at.port())),
@@ -360,7 +368,7 @@ fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> 
 
 fn compared(look: Look, loaded: &str, config: &Config) -> Check {
     match config.fingerprint() {
-        None => look.skip(Said::CannotBeAsked { why: token_file(&config.store.key_file).display().to_string() }),
+        None => look.skip(Said::CannotBeAsked { why: token_file(&config.store).display().to_string() }),
         Some(now) if loaded == now => look.pass(Said::SameConfiguration),
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
@@ -386,7 +394,7 @@ mod tests {
         let told = |scope: &Scope| -> Vec<String> {
             unasked(scope, &config)
                 .iter()
-                .map(|check| crate::doctor::line(check, crate::doctor::Marks::Ascii))
+                .map(|check| crate::doctor::line(check, crate::doctor::Marks::Ascii, crate::base::Lang::En))
                 .collect()
         };
         let here = Scope::all("gatepost.toml", Lang::En);

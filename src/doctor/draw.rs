@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::{
     base::{Lang, columns as width, wrapped},
-    catalog::{Deed, Line, Step},
+    catalog::{Deed, Line, Step, said_not_to},
 };
 
 /// Columns of a terminal, as far as can be told without asking it.
@@ -38,7 +38,7 @@ impl Marks {
 }
 
 /// One line, or several where the detail has several.
-pub fn line(check: &Check, marks: Marks) -> String {
+pub fn line(check: &Check, marks: Marks, lang: Lang) -> String {
     let mark = marks.of(check.outcome);
     let about = about(check);
     let mut detail = check.detail.lines();
@@ -53,7 +53,8 @@ pub fn line(check: &Check, marks: Marks) -> String {
     // What fails or is open is told in full at the end; a note is told where it stands.
     if let (true, false, Some(fault)) = (check.is_told(), check.is_repeated, &check.fault) {
         let cause = format!("{} [{}]", fault.cause, fault.id);
-        for line in wrapped(&cause, WRAP).into_iter().chain(fault.step().drawn(WRAP, &|_| None)) {
+        let avoid = fault.avoid.iter().flat_map(|avoid| wrapped(&said_not_to(avoid, lang), WRAP));
+        for line in wrapped(&cause, WRAP).into_iter().chain(fault.step().drawn(WRAP, &|_| None)).chain(avoid) {
             text.push_str(&format!("      {line}\n"));
         }
     }
@@ -173,12 +174,12 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
     let frame = frame(lang);
     let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
     match failing.saturating_sub(explained) {
-        _ if failing == 0 => match (what_stands(report, &frame), refused_beside(report)) {
-            (None, None) => format!("{}\n", frame.all_well),
-            (Some(stands), None) => format!("{stands}\n"),
-            (None, Some(who)) => format!("{}\n", (frame.well_but_a_sign_in)(&who)),
-            (Some(stands), Some(who)) => format!("{stands}\n{}\n", (frame.well_but_a_sign_in)(&who)),
-        },
+        _ if failing == 0 => {
+            let unsent = noted(report, Name::TestMessage).map(|what| (frame.well_but_unsent)(&what));
+            let beside = noted(report, Name::LaterSignIn).map(|who| (frame.well_but_a_sign_in)(&who));
+            let said: Vec<String> = [what_stands(report, &frame), unsent, beside].into_iter().flatten().collect();
+            if said.is_empty() { format!("{}\n", frame.all_well) } else { format!("{}\n", said.join("\n")) }
+        }
         0 => String::new(),
         more => format!("{}\n", (frame.others)(more, are_of_one_chain(report))),
     }
@@ -214,10 +215,11 @@ fn what_stands(report: &Report, frame: &Frame) -> Option<String> {
     })
 }
 
-/// Whose sign-in was refused while the one that is stored goes on.
-fn refused_beside(report: &Report) -> Option<String> {
-    let refused = report.checks.iter().filter(|check| check.name == Name::LaterSignIn.as_str() && check.is_told());
-    let named = refused.filter_map(|check| Some(format!("{} [{}]", about(check), check.fault.as_ref()?.id)));
+/// Those of this name that are a note: whose sign-in was refused while the one that is stored goes on, or whose message did
+/// not go.
+fn noted(report: &Report, name: Name) -> Option<String> {
+    let notes = report.checks.iter().filter(|check| check.name == name.as_str() && check.is_told());
+    let named = notes.filter_map(|check| Some(format!("{} [{}]", about(check), check.fault.as_ref()?.id)));
     Some(listed(named, "; ")).filter(|all| !all.is_empty())
 }
 
@@ -266,7 +268,7 @@ mod tests {
         use super::super::{look::Look, report::Layer, words::Said};
         let drawn = |lang, target: &str, detail: &str| {
             let look = Look::at(lang, Layer::Proxy, Name::SmtpServer).target(target);
-            line(&look.pass(Said::Plain(detail.to_owned())), Marks::Ascii)
+            line(&look.pass(Said::Plain(detail.to_owned())), Marks::Ascii, lang)
         };
         let said = drawn(Lang::En, "h:587", "h:587 through http://p:3128: the proxy forbids it");
         assert!(said.ends_with(" h:587: through http://p:3128: the proxy forbids it\n"), "{said}");
@@ -352,6 +354,29 @@ mod tests {
             {
                 assert!(third.contains(line), "{third}");
             }
+        }
+    }
+
+    #[test]
+    fn where_a_line_is_written_is_said_once() {
+        for lang in Lang::ALL {
+            let who = Who { address: Some("ann@contoso.com".into()), app: Some("contoso".into()), ..Who::default() };
+            let fault = explained(&SMTP_AUTH_DISABLED_MAILBOX.fault(), &who, lang);
+            let told = step(&fault, Some(Path::new("g.toml")), lang).join("\n");
+            assert_eq!(told.matches("[[account]]").count(), 1, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_note_says_what_not_to_do_as_a_failure_does() {
+        use super::super::{look::Look, words::Said};
+        use crate::catalog::doctor::CLOCK_SKEWED;
+        for (lang, not) in [(Lang::En, "What not to do: Do not sign in again"), (Lang::Ja, "してはならないこと：")]
+        {
+            let look = Look::at(lang, Layer::Token, Name::LaterSignIn);
+            let note = look.note(Said::Plain("x".to_owned()), &CLOCK_SKEWED.fault(), &Who::default());
+            let drawn = line(&note, Marks::Ascii, lang);
+            assert!(drawn.contains(not), "{drawn}");
         }
     }
 

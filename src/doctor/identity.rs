@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
+    draw,
     look::Look,
     next::Who,
     report::{Check, Layer},
@@ -80,7 +81,7 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
         }
         Err(fault) => (http.fault(&fault, who), Err(fault.id)),
     };
-    let clock = clock_of(clock, &reply, asked + took / 2);
+    let clock = clock_of(clock, reply.date, asked + took / 2);
     // A wrong clock fails by itself, and hides nothing: whatever else is wrong is seen behind it.
     let (is_fine, fault) = (tenant.is_ok(), tenant.as_ref().err().copied());
     let tenant = tenant.unwrap_or_default().filter(|_| !is_any(&app.tenant));
@@ -131,8 +132,15 @@ fn title_of(body: &[u8]) -> String {
     printable(title.map_or("without a title", |(title, _)| title.trim()), 80)
 }
 
-fn clock_of(look: Look, reply: &HttpReply, here: SystemTime) -> Check {
-    let Some(there) = reply.date else { return look.skip(Said::NoDate) };
+/// Where the provider's clock, `there`, shows that the one of this machine is wrong: what the look says of it, in full.
+pub fn clock_off(there: SystemTime, here: SystemTime, lang: Lang) -> Option<String> {
+    let check = clock_of(Look::at(lang, Layer::Clock, Name::Clock), Some(there), here);
+    let fault = check.fault.as_ref()?;
+    Some(format!("{}\n{}", check.detail, draw::in_full(fault, None, lang)))
+}
+
+fn clock_of(look: Look, there: Option<SystemTime>, here: SystemTime) -> Check {
+    let Some(there) = there else { return look.skip(Said::NoDate) };
     let (apart, behind) = match there.duration_since(here) {
         Ok(apart) => (apart, true),
         Err(other) => (other.duration(), false),
@@ -206,8 +214,7 @@ mod tests {
     fn a_clock_may_be_five_minutes_off_and_no_more() {
         let here = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let look = || Look::at(Lang::En, Layer::Clock, Name::Clock);
-        let at =
-            |there: SystemTime| clock_of(look(), &HttpReply { date: Some(there), ..reply(200, "", "", None) }, here);
+        let at = |there: SystemTime| clock_of(look(), Some(there), here);
         for seconds in [0, 299, 300] {
             assert!(at(here + Duration::from_secs(seconds)).fault.is_none(), "{seconds}");
             assert!(at(here - Duration::from_secs(seconds)).fault.is_none(), "{seconds}");

@@ -40,6 +40,7 @@ use futures_util::{
 use tokio::time::{Instant, timeout_at};
 
 pub use draw::{Marks, explanation, explanation_of_each, line, summary};
+pub use identity::clock_off;
 pub use refused::refused_message;
 pub use report::{Check, Explained, Layer, Outcome, Report};
 pub use scope::{Scope, SendTo, WITHIN};

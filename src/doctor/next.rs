@@ -5,7 +5,7 @@
 
 use crate::{
     base::{Fault, Lang, Protocol, printable},
-    catalog::{self, Known, Via, own::STORE_UNAVAILABLE},
+    catalog::{self, Known, Place, Via, own::STORE_UNAVAILABLE},
     oauth::App,
 };
 
@@ -59,6 +59,8 @@ pub(super) struct Who {
     pub speaks: Option<(Protocol, bool)>,
     pub host: Option<String>,
     pub port: Option<u16>,
+    /// See [`Known::place`].
+    pub place: Option<Place>,
     pub proxy: Option<Via>,
     pub path: Option<String>,
     /// See [`Known::refused_sign_in`].
@@ -92,6 +94,8 @@ impl Who {
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
             signed_in_as: self.signed_in_as.clone(),
+            // It makes none.
+            whose_stays: None,
             sender: self.sender.clone(),
             client: self.client.clone(),
             device_address: self.device_address.clone(),
@@ -110,6 +114,7 @@ impl Who {
             speaks: self.speaks,
             host: self.host.clone(),
             port: self.port,
+            place: self.place,
             login: self.login_host.clone(),
             // Of a server that is looked at for itself nothing else is known.
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
@@ -121,6 +126,7 @@ impl Who {
             asks_again: self.asks_again.clone(),
             is_doctors: true,
             is_at_sign_in: false,
+            is_unconfigured: false,
             is_in_general: false,
             account: self.table.clone(),
         }

@@ -258,10 +258,10 @@ impl FaultView {
         }
     }
 
-    /// Clients that nothing but their address is known of, or some of more than are remembered, long ago: no proof may ever
-    /// come, and nobody looks for it any more.
+    /// Clients that nothing but their address is known of, some of more than are remembered, or a sender as which its program
+    /// sends no more, long ago: no proof may ever come, and nobody looks for it any more.
     fn is_history(&self) -> bool {
-        (self.account.is_empty() || self.has_more_clients) && self.at + DAY < now()
+        (self.account.is_empty() || self.has_more_clients || self.sender.is_some()) && self.at + DAY < now()
     }
 
     /// Nobody is left who could do well, as far as these know.

@@ -28,7 +28,10 @@ use super::{
     proxy_protocol::{self, Parsed, ProxyHeader},
 };
 use crate::{
-    catalog::doctor::{LISTEN_ADDRESS_UNKNOWN, PORT_NOT_PERMITTED, PORT_TAKEN},
+    catalog::{
+        Place,
+        doctor::{LISTEN_ADDRESS_UNKNOWN, PORT_NOT_PERMITTED, PORT_TAKEN},
+    },
     wire::lines::{looks_like_old_tls, looks_like_tls},
 };
 
@@ -89,7 +92,8 @@ pub fn bind(listener: &Listener, passed: &mut PassedSockets) -> Result<Vec<Bound
     for place in &listener.listen {
         match place {
             Bind::Address(address) => {
-                out.push(open(*address).and_then(Bound::adopt).map_err(|e| refused(*address, &e))?)
+                let refused = |e| refused(Place::of_listener(*address), &e);
+                out.push(open(*address).and_then(Bound::adopt).map_err(refused)?);
             }
             Bind::Systemd(name) => {
                 for socket in passed.take(name)? {
@@ -123,18 +127,23 @@ fn opened(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// Why nobody can listen there now, if so: for whoever looks while no daemon runs. Port 0 is always free.
-pub fn refuses(address: SocketAddr) -> Option<SetupFault> {
-    opened(address).err().map(|error| refused(address, &error))
+pub fn refuses(place: Place) -> Option<SetupFault> {
+    opened(place.address).err().map(|error| refused(place, &error))
 }
 
 /// Why this address could not be opened.
-pub fn refused(address: SocketAddr, error: &io::Error) -> SetupFault {
+pub fn refused(place: Place, error: &io::Error) -> SetupFault {
     let entry = match error.kind() {
         io::ErrorKind::AddrInUse => PORT_TAKEN,
         io::ErrorKind::PermissionDenied => PORT_NOT_PERMITTED,
         _ => LISTEN_ADDRESS_UNKNOWN,
     };
-    SetupFault::of_port(entry, address.port(), format!("cannot listen on {address}: {error}"))
+    let address = place.address;
+    let what = match place.is_console {
+        true => format!("the console cannot listen on {address}: {error}"),
+        false => format!("cannot listen on {address}: {error}"),
+    };
+    SetupFault::of_place(entry, place, what)
 }
 
 impl Bound {

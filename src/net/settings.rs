@@ -9,7 +9,7 @@ use std::{
 use super::Proxy;
 use crate::{
     base::{Lang, Protocol},
-    catalog::{self, Entry, Known},
+    catalog::{self, Entry, Known, Place, Words},
 };
 
 #[derive(Debug, Clone, Default)]
@@ -108,8 +108,8 @@ pub enum UpstreamTls {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupFault {
     what: String,
-    /// What the catalogue knows of it, and the port that it is about.
-    known: Option<(&'static str, u16)>,
+    /// What the catalogue knows of it, and the address that it is about.
+    known: Option<(&'static str, Place)>,
 }
 
 impl SetupFault {
@@ -117,9 +117,9 @@ impl SetupFault {
         Self { what: what.into(), known: None }
     }
 
-    /// A port that cannot be opened.
-    pub fn of_port(entry: &'static Entry, port: u16, what: impl Into<String>) -> Self {
-        Self { what: what.into(), known: Some((entry.id, port)) }
+    /// An address that cannot be opened.
+    pub fn of_place(entry: &'static Entry, place: Place, what: impl Into<String>) -> Self {
+        Self { what: what.into(), known: Some((entry.id, place)) }
     }
 
     pub fn entry(&self) -> Option<&'static Entry> {
@@ -127,9 +127,9 @@ impl SetupFault {
     }
 
     /// The catalogue's.
-    pub fn next_step(&self, lang: Lang) -> Option<String> {
-        let port = self.known.map(|(_, port)| port);
-        self.entry().map(|entry| entry.told(lang, &Known { port, ..Known::default() }).next)
+    pub fn words(&self, lang: Lang) -> Option<Words> {
+        let place = self.known.map(|(_, place)| place);
+        self.entry().map(|entry| entry.told(lang, &Known { place, ..Known::default() }))
     }
 }
 

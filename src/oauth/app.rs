@@ -299,6 +299,11 @@ impl SignIn {
         self.app.grant.is_unattended() && self.app.grant != Grant::Password
     }
 
+    /// `name` where it is another one than that of whom is meant. An app that acts by itself is nobody.
+    pub fn another_name<'a>(&self, name: Option<&'a str>) -> Option<&'a str> {
+        name.filter(|name| !self.app.grant.is_app_only() && !name.eq_ignore_ascii_case(&self.identity))
+    }
+
     /// Names the sign-in in the store. App-only grants have one sign-in for the whole app.
     pub fn key(&self) -> String {
         match self.app.grant.is_app_only() {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::{
+    SignIn,
     clock::{Clock, Expiry},
     state::SignInState,
 };
@@ -80,6 +81,8 @@ pub(super) struct Counter {
     used: AtomicBool,
     /// Numbers how often a person mended something elsewhere, perhaps.
     afresh: AtomicU64,
+    /// While something stood in the way of a token, an upstream let the sign-in go on.
+    goes_on: AtomicBool,
 }
 
 /// What rang the bell.
@@ -91,6 +94,8 @@ pub(super) struct Wishes {
     pub look: u64,
     /// The number of the last time that somebody said so: what was refused before may be granted now.
     pub afresh: u64,
+    /// Mail flows, whatever was said to the last request for a token.
+    pub goes_on: bool,
 }
 
 impl Counter {
@@ -118,6 +123,7 @@ impl Counter {
             looks: AtomicU64::new(0),
             used: AtomicBool::new(false),
             afresh: AtomicU64::new(0),
+            goes_on: AtomicBool::new(false),
         };
         (counter, keepers_side)
     }
@@ -173,6 +179,23 @@ impl Counter {
     /// An upstream took the token of this generation.
     pub fn accepted(&self, generation: u64) {
         self.accepted.fetch_max(generation, Ordering::SeqCst);
+        self.goes_on();
+    }
+
+    /// An upstream serves this sign-in, with the token in hand or on a connection from before. Where a token was refused, and
+    /// that may be past, the keeper looks whether it is.
+    pub fn goes_on(&self) {
+        if self.desk.borrow().fault.is_some() {
+            self.goes_on.store(true, Ordering::SeqCst);
+            self.bell.notify_one();
+        }
+    }
+
+    /// Has the keeper note that a mail server let in who gave this sign-in, where that was in doubt.
+    pub fn let_in(&self, sign_in: &SignIn) {
+        if self.desk.borrow().state.in_doubt(sign_in).is_some() {
+            self.bell.notify_one();
+        }
     }
 
     /// From now on no token is handed out before the keeper has looked.
@@ -214,6 +237,7 @@ impl Counter {
             refused: self.refused.swap(0, Ordering::SeqCst),
             look: self.looks.load(Ordering::SeqCst),
             afresh: self.afresh.load(Ordering::SeqCst),
+            goes_on: self.goes_on.swap(false, Ordering::SeqCst),
         }
     }
 

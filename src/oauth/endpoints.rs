@@ -39,6 +39,8 @@ pub struct TokenSet {
     pub scope: Option<String>,
     /// Who consented, from the ID token.
     pub account: Option<String>,
+    /// When that was by the provider's clock, where it says so.
+    pub date: Option<SystemTime>,
 }
 
 /// RFC 8628 3.2.
@@ -230,6 +232,7 @@ impl TokenSet {
             refresh: refresh.map(Secret::new),
             scope: text("scope").map(str::to_owned),
             account: text("id_token").and_then(account_in),
+            date: reply.date,
         })
     }
 }

@@ -162,6 +162,7 @@ impl Keeper {
         for (resource, wishes) in &wishes {
             self.serve(*resource, wishes).await;
         }
+        self.note_let_in().await;
     }
 
     /// What was refused may be asked for again, as soon as somebody wants it and else within seconds. A refresh token that
@@ -187,7 +188,9 @@ impl Keeper {
             refusal = self.replace_refused(resource).await;
         }
         let wanted = wishes.wanted || wishes.refused > 0;
-        if !self.is_blocked(resource) && ((wanted && !self.has_usable(resource)) || self.is_due(resource)) {
+        let is_proved = wishes.goes_on && self.may_be_past(resource);
+        if !self.is_blocked(resource) && (is_proved || (wanted && !self.has_usable(resource)) || self.is_due(resource))
+        {
             self.fly(resource).await;
         }
         self.show(resource, wishes, refusal);
@@ -385,16 +388,25 @@ impl Keeper {
         let side = self.side(resource);
         let old = side.held.as_ref().is_none_or(|held| self.means.clock.left(held.expiry) <= held.ahead);
         let is_refused = self.waits_for_a_verdict(resource);
-        match self.sign_in.app.grant.is_unattended() || resource == Resource::Graph {
-            // What is idle asks again when somebody wants something. Who wanted it and was refused was told when.
-            true => (is_refused || old && side.held.is_some()) && side.counter.was_used(),
+        match self.asks_in_use_alone(resource) {
+            true => is_refused || old && side.held.is_some() && side.counter.was_used(),
             false => self.refresh_token().is_some() && (is_refused || old || self.is_untouched()),
         }
     }
 
-    /// What was refused, and the time of that is over or was lifted: whoever mended the cause wants to see that it is, also
-    /// where a token is held that is good still. With a wrong password nobody asks twice.
+    /// What is idle asks again when somebody wants something. Who wanted it and was refused was told when.
+    fn asks_in_use_alone(&self, resource: Resource) -> bool {
+        self.sign_in.app.grant.is_unattended() || resource == Resource::Graph
+    }
+
+    /// Whoever mended the cause of a refusal wants to see that it is, also where a token is held that is good still.
     fn waits_for_a_verdict(&self, resource: Resource) -> bool {
+        let is_idle = self.asks_in_use_alone(resource) && !self.side(resource).counter.was_used();
+        self.may_be_past(resource) && !is_idle
+    }
+
+    /// What was refused, and the time of that is over or was lifted. With a wrong password nobody asks twice.
+    fn may_be_past(&self, resource: Resource) -> bool {
         let trouble = self.side(resource).trouble.as_ref();
         let passes_or_stays =
             |trouble: &Trouble| trouble.retry == Retry::Later || trouble.fault.id == ACCOUNT_PASSWORD_REFUSED.id;
@@ -420,7 +432,10 @@ impl Keeper {
             _ if self.waits_for_a_verdict(Resource::Mail) => quiet,
             _ => due.unwrap_or_default().max(quiet),
         };
-        let graph = self.graph.trouble.as_ref().filter(|trouble| !trouble.is_over()).map(Trouble::left);
+        let graph = match self.graph.trouble.as_ref() {
+            Some(trouble) if !trouble.is_over() => Some(trouble.left()),
+            _ => self.waits_for_a_verdict(Resource::Graph).then_some(quiet),
+        };
         // Not at once again, where a turn changed nothing.
         wait.min(graph.unwrap_or(wait)).clamp(Duration::from_secs(1), patience::look())
     }

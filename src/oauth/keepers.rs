@@ -246,12 +246,23 @@ impl Keepers {
 
     /// An upstream took the token of this generation: a later refusal of it is news, and worth a fetch.
     pub fn accepted(&self, sign_in: &SignIn, generation: u64) {
-        self.accepted_for(sign_in, Resource::Mail, generation);
+        if let Some(running) = self.running().get(&sign_in.key()) {
+            running.counter.accepted(generation);
+            running.counter.let_in(sign_in);
+        }
     }
 
-    pub fn accepted_for(&self, sign_in: &SignIn, resource: Resource, generation: u64) {
+    /// The same of Graph, which takes a token whoever's mailbox it is asked for: it says nothing of whom it belongs to.
+    pub fn accepted_by_graph(&self, sign_in: &SignIn, generation: u64) {
         if let Some(running) = self.running().get(&sign_in.key()) {
-            running.counter_of(resource).accepted(generation);
+            running.graph.accepted(generation);
+        }
+    }
+
+    /// A mail server serves this sign-in on a connection from before: what was refused since may be past.
+    pub fn goes_on(&self, sign_in: &SignIn) {
+        if let Some(counter) = self.counter(sign_in) {
+            counter.goes_on();
         }
     }
 

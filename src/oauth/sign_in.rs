@@ -1,7 +1,9 @@
 //! Keeps what a sign-in brought, and forgets it again: the common end of `gatepost login`, `gatepost logout`
 //! and the console.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::timeout;
 
 use super::{
     App, Rotation, SignIn,
@@ -21,14 +23,19 @@ use crate::{
     store::{AccessToken, Deleted, Failure, MAIL, Store, StoreError, TokenRow, Versioned},
 };
 
+/// For a disk that hangs: a store that is merely busy answers sooner.
+const STORING: Duration = Duration::from_secs(30);
+
 /// A sign-in that is on disk.
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// Who consented, where the provider says.
     pub consented_as: Option<String>,
-    /// Somebody else than configured consented, where nobody was signed in well before; the mail server will refuse, unless
-    /// it is another name of the same.
+    /// Somebody else than configured consented, as far as the name tells; the mail server will refuse, unless it is another
+    /// name of the same.
     pub is_somebody_else: bool,
+    /// When the provider gave it, by its own clock.
+    pub date: Option<SystemTime>,
 }
 
 /// What a logout did.
@@ -42,8 +49,17 @@ pub struct Forgotten {
 }
 
 /// Stores the tokens over whatever was there; a refresh in flight elsewhere loses. What somebody else than configured gave
-/// never takes the place of a sign-in that is good: whom the browser had signed in may be anybody.
+/// never takes the place of a sign-in that is good: whom the browser had signed in may be anybody. Whoever signed in may
+/// wait for it in a browser, so it ends in time.
 pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -> Result<Kept, Verdict> {
+    let late = |_| {
+        let why = format!("no answer in {} s from {}", STORING.as_secs(), store.path().display());
+        Err(Verdict::new(STORE_FAILING, why))
+    };
+    timeout(STORING, stored(store, sign_in, set, clock)).await.unwrap_or_else(late)
+}
+
+async fn stored(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -> Result<Kept, Verdict> {
     let attended = !sign_in.app.grant.is_unattended();
     if set.refresh.is_none() && attended {
         let why = "no refresh token came: the scopes need offline_access (Google: access_type=offline, prompt=consent)";
@@ -52,7 +68,7 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
     let failed = |error: StoreError| Verdict::new(STORE_FAILING, error.to_string());
     let key = sign_in.key();
     let now = clock.wall();
-    let other = set.account.clone().filter(|account| !account.eq_ignore_ascii_case(&sign_in.identity));
+    let other = sign_in.another_name(set.account.as_deref()).map(str::to_owned);
     // A daemon may save at the same time; it then reads ours and yields.
     for _ in 0..10 {
         let (version, before) = match store.token(&key).await {
@@ -61,14 +77,19 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
             Err(StoreError::Row { .. }) => (store.version(&key).await.map_err(failed)?, None),
             Err(error) => return Err(failed(error)),
         };
+        let is_same = |before: &TokenRow| match (&before.consented_as, &set.account) {
+            (Some(before), Some(now)) => before.eq_ignore_ascii_case(now),
+            _ => false,
+        };
         if let (Some(other), Some(before)) = (&other, &before)
             && attended
+            && !is_same(before)
             && is_good(before, sign_in)
-            && !before.consented_as.as_ref().is_some_and(|same| same.eq_ignore_ascii_case(other))
+            && !is_in_doubt(before, sign_in)
         {
-            let why = format!("{other} signed in; the sign-in that was there before stays");
-            return Err(Verdict { signed_in_as: Some(other.clone()), ..Verdict::new(SOMEBODY_ELSE_SIGNED_IN, why) });
+            return Err(stays(before, sign_in, other));
         }
+        let is_let_in = before.as_ref().is_some_and(|before| before.is_let_in && is_same(before));
         let access = AccessToken {
             token: set.access.clone(),
             obtained_at: Some(now),
@@ -80,16 +101,41 @@ pub async fn keep(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock)
             access: [(MAIL.to_owned(), access)].into(),
             scope: set.scope.clone(),
             consented_as: set.account.clone(),
+            is_let_in,
             signed_in_at: attended.then_some(now),
             last_refresh: Some(now),
             ended: before.as_ref().map(frequency::carried).unwrap_or_default(),
             ..TokenRow::default()
         };
         if store.save_token(&key, version, &row).await.map_err(failed)? {
-            return Ok(Kept { consented_as: set.account, is_somebody_else: other.is_some() });
+            return Ok(Kept {
+                consented_as: set.account,
+                is_somebody_else: other.is_some() && !is_let_in,
+                date: set.date,
+            });
         }
     }
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))
+}
+
+/// Of what `other` gave, in whose place the sign-in of before stays.
+fn stays(before: &TokenRow, sign_in: &SignIn, other: &str) -> Verdict {
+    let whose = before.consented_as.as_ref().unwrap_or(&sign_in.identity);
+    let why = match before.is_let_in {
+        true => format!("{other} signed in; the sign-in of {whose} stays: the mail server lets {whose} in"),
+        false => format!("{other} signed in; the sign-in of {whose} stays: {whose} is who was meant"),
+    };
+    Verdict {
+        signed_in_as: Some(other.to_owned()),
+        whose_stays: Some(whose.clone()),
+        ..Verdict::new(SOMEBODY_ELSE_SIGNED_IN, why)
+    }
+}
+
+/// Whether somebody gave it by another name than the one who was meant, and no mail server let them in so far. Whom the
+/// browser had signed in may be anybody, so whoever signs in next takes its place.
+pub(super) fn is_in_doubt(row: &TokenRow, sign_in: &SignIn) -> bool {
+    sign_in.another_name(row.consented_as.as_deref()).is_some() && !row.is_let_in
 }
 
 /// Remembers that a person's sign-in was refused, until one comes about: whoever asks for mail meanwhile is told that, and

@@ -58,6 +58,9 @@ pub struct SignInState {
     pub phase: Phase,
     pub generation: u64,
     pub consented_as: Option<String>,
+    /// A mail server let in who consented, whatever their name.
+    #[serde(skip)]
+    pub is_let_in: bool,
     pub signed_in_at: Option<Timestamp>,
     pub last_refresh: Option<Timestamp>,
     pub token_expires_at: Option<Timestamp>,
@@ -152,6 +155,7 @@ impl SignInState {
     /// What a stored row tells.
     pub fn read(&mut self, row: Option<&TokenRow>, app: &App) {
         self.consented_as = row.and_then(|row| row.consented_as.clone());
+        self.is_let_in = row.is_some_and(|row| row.is_let_in);
         self.signed_in_at = row.and_then(|row| timestamp(row.signed_in_at?));
         self.last_refresh = row.and_then(|row| timestamp(row.last_refresh?));
         self.idle_until = row
@@ -165,8 +169,12 @@ impl SignInState {
 
     /// Who signed in, where that is another name than the one who was meant. An app that acts by itself is nobody.
     pub fn somebody_else(&self, sign_in: &SignIn) -> Option<&str> {
-        let name = self.consented_as.as_deref().filter(|_| !sign_in.app.grant.is_app_only())?;
-        (!name.eq_ignore_ascii_case(&sign_in.identity)).then_some(name)
+        sign_in.another_name(self.consented_as.as_deref())
+    }
+
+    /// The same as long as no mail server let them in: then it is another name of the one who was meant.
+    pub fn in_doubt(&self, sign_in: &SignIn) -> Option<&str> {
+        self.somebody_else(sign_in).filter(|_| !self.is_let_in)
     }
 
     /// Whether somebody signed in, or was taken over from another program, and did not sign out since.
@@ -177,6 +185,13 @@ impl SignInState {
     /// When somebody has to sign in at the latest, as far as that can be known.
     pub fn next_sign_in(&self) -> Option<Timestamp> {
         [self.policy_ends_at, self.idle_until].into_iter().flatten().min()
+    }
+
+    /// Which refusal of a sign-in that somebody tried stands, and when that was: the fault, or what was refused beside a sign-in
+    /// that goes on.
+    pub fn refused_sign_in(&self) -> Option<(&'static str, Timestamp)> {
+        let of_fault = self.fault.as_ref().zip(self.sign_in_refused_at).map(|(fault, at)| (fault.id, at));
+        of_fault.or_else(|| self.refused_beside.as_ref().and_then(|beside| Some((beside.id, beside.since?))))
     }
 
     /// Which fault the provider is asked about again, and when, in the words of the catalogue.

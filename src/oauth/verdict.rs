@@ -12,7 +12,7 @@ use super::{App, Resource, patience};
 use crate::{
     base::{Fault, Kind, Secret, printable, redacted, wire_text},
     catalog::{
-        self, Entry,
+        self, Entry, Known,
         doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED, PROVIDER_NAME_UNKNOWN},
         token,
     },
@@ -35,6 +35,8 @@ pub struct Verdict {
     pub word: Option<String>,
     /// Who signed in, where that is somebody else than was meant.
     pub signed_in_as: Option<String>,
+    /// Whose sign-in stays, where theirs does not take its place.
+    pub whose_stays: Option<String>,
 }
 
 /// When the same request may be sent again.
@@ -50,7 +52,14 @@ pub enum Retry {
 
 impl Verdict {
     pub fn new(entry: &'static Entry, detail: impl Into<String>) -> Self {
-        Self { entry, detail: redacted(&detail.into(), &[]), retry_after: None, word: None, signed_in_as: None }
+        Self {
+            entry,
+            detail: redacted(&detail.into(), &[]),
+            retry_after: None,
+            word: None,
+            signed_in_as: None,
+            whose_stays: None,
+        }
     }
 
     pub fn of_fault(fault: &HttpFault) -> Self {
@@ -108,6 +117,12 @@ impl Verdict {
         let (status, octets) = (reply.status.as_u16(), reply.body.len());
         let detail = format!("the identity provider's answer (HTTP {status}, {octets} bytes of {kind}): {why}");
         Self::new(no_answer(reply), printable(&detail, 300))
+    }
+
+    /// What is `known` of the account, for whoever tried to sign in and met this.
+    pub fn known_at_sign_in(&self, known: Known) -> Known {
+        let (signed_in_as, whose_stays) = (self.signed_in_as.clone(), self.whose_stays.clone());
+        Known { is_at_sign_in: true, signed_in_as, whose_stays, ..known }
     }
 
     pub fn retry(&self) -> Retry {

@@ -85,6 +85,7 @@ impl Outbound {
         if !is_fresh(came_up) && (!is_known || !channel.take_over().await) {
             return None;
         }
+        self.keepers.goes_on(&account.sign_in);
         Some(Connection { channel, keywords, seat, sign_in, signed_in_at, came_up })
     }
 

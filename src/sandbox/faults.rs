@@ -8,7 +8,7 @@ use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::{graph::faults::GraphFaults, options::MadeSecret};
+use super::{exchange::faults::ExchangeFaults, graph::faults::GraphFaults, options::MadeSecret};
 use crate::base::Protocol;
 
 /// All switches of the sandbox.
@@ -46,56 +46,21 @@ pub struct IdentityFaults {
     /// What administrators made since. An app with one proves itself where it acts by itself; where a person signs in by it, it
     /// is as public as before.
     pub made_secrets: Vec<MadeSecret>,
+    /// Nobody has consented to any app: whoever asks for a token hears this number of Entra, 65001 or, where people may not
+    /// consent for themselves, 90094.
+    pub without_consent: Option<u32>,
+    /// Apps to which an administrator consented since.
+    pub consented: Vec<String>,
     /// Every client secret has ended; apps without one are not touched.
     pub secrets_ended: bool,
     /// Tokens are to be had under the id of the tenant alone, and not under its domain, which leads to that id.
     pub tenant_by_id_alone: bool,
 }
 
-/// Switches of Exchange that all its protocols see.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ExchangeFaults {
-    /// Service principals were made with the object id of the app registration: no token of an app opens a mailbox, and
-    /// those of people do.
-    pub wrong_service_principals: bool,
-    /// Nobody has this right on another's mailbox.
-    pub without_full_access: bool,
-    pub without_send_as: bool,
-    /// What an administrator granted since.
-    pub granted: Vec<Granted>,
-}
-
-/// A right of somebody on a mailbox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Granted {
-    pub right: Right,
-    pub mailbox: String,
-    pub to: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Right {
-    FullAccess,
-    SendAs,
-}
-
-impl ExchangeFaults {
-    /// `None`: it is as it always was.
-    pub(super) fn may(&self, right: Right, who: &str, mailbox: &str) -> Option<bool> {
-        let is_this = |one: &Granted| {
-            one.right == right && one.to.eq_ignore_ascii_case(who) && one.mailbox.eq_ignore_ascii_case(mailbox)
-        };
-        let is_taken = match right {
-            Right::FullAccess => self.without_full_access,
-            Right::SendAs => self.without_send_as,
-        };
-        match self.granted.iter().any(is_this) {
-            true => Some(true),
-            false => is_taken.then_some(false),
-        }
+impl IdentityFaults {
+    /// The number that this app hears for want of consent.
+    pub(super) fn lacks_consent(&self, client_id: &str) -> Option<u32> {
+        self.without_consent.filter(|_| !self.consented.iter().any(|app| app == client_id))
     }
 }
 

@@ -42,11 +42,12 @@ use crate::base::{Protocol, Secret};
 
 pub use exchange::{
     Submission,
+    faults::{ExchangeFaults, Granted, Right},
     mailbox::{Flags, INBOX, Mailbox, Message, Refusal, SENT},
 };
 pub use faults::{
-    AfterDot, Answer, CertificateKind, ExchangeFaults, ExpiresIn, Faults, Granted, IdentityFaults, ImapFaults,
-    LimitPoint, LineFaults, Mishap, MishapKind, Pop3Faults, Right, Rotation, SmtpFaults, StartTls, Switchboard,
+    AfterDot, Answer, CertificateKind, ExpiresIn, Faults, IdentityFaults, ImapFaults, LimitPoint, LineFaults, Mishap,
+    MishapKind, Pop3Faults, Rotation, SmtpFaults, StartTls, Switchboard,
 };
 pub use graph::faults::{GraphFaults, GraphMishap};
 pub use options::{

@@ -144,7 +144,13 @@ pub const PRESETS: &[Preset] = &[
         name: "no-consent",
         fault: "consent-missing",
         about: "nobody has consented to the application (AADSTS65001)",
-        apply: |faults| mishap(faults, MishapKind::Aadsts(65001)),
+        apply: |faults| without_consent(faults, 65001),
+    },
+    Preset {
+        name: "admin-consent-needed",
+        fault: "admin-consent-needed",
+        about: "nobody has consented to the application, and people may not (AADSTS90094)",
+        apply: |faults| without_consent(faults, 90094),
     },
     Preset {
         name: "sign-in-blocked",
@@ -262,6 +268,12 @@ fn smtp_auth(faults: &mut Faults, reply: &str) {
 
 fn not_connected() -> Answer {
     Answer::new("*", "{tag} BAD User is authenticated but not connected.\r\n* BYE Connection closed. 14").close()
+}
+
+/// Whatever was consented to before.
+fn without_consent(faults: &mut Faults, number: u32) {
+    faults.identity.without_consent = Some(number);
+    faults.identity.consented.clear();
 }
 
 fn mishap(faults: &mut Faults, kind: MishapKind) {

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    faults::{Right, Switchboard},
+    exchange::faults::Right,
+    faults::Switchboard,
     options::{Options, Person, Registration},
 };
 use crate::base::{Protocol, Secret};
@@ -126,21 +127,37 @@ impl Tenant {
         self.faults.read(|faults| faults.exchange.may(right, who, mailbox))
     }
 
-    /// Whether who signed on as `user` has Send As on `address`; everybody has it on the own mailbox.
-    pub(super) fn may_send_as(&self, user: &str, address: &str) -> bool {
+    /// Whether who signed on to the mailbox `user` has Send As on `address`: every mailbox has it on itself, and an app what
+    /// was given to it besides.
+    pub(super) fn may_send_as(&self, holder: &Holder, user: &str, address: &str) -> bool {
         let Some(owner) = self.person(address) else { return false };
+        let is_given = |app: &String| self.changed(Right::SendAs, &object_id(app), address) == Some(true);
         user.eq_ignore_ascii_case(&owner.address)
+            || matches!(holder, Holder::App(app) if is_given(app))
             || self.changed(Right::SendAs, user, address).unwrap_or_else(|| is_one_of(user, owner.delegates.iter()))
     }
 
     /// The same for Send on Behalf, which lies in Send As.
-    pub(super) fn may_send_on_behalf(&self, user: &str, address: &str) -> bool {
+    pub(super) fn may_send_on_behalf(&self, holder: &Holder, user: &str, address: &str) -> bool {
         let granted = self.person(address).is_some_and(|owner| is_one_of(user, owner.on_behalf.iter()));
-        granted || self.may_send_as(user, address)
+        granted || self.may_send_as(holder, user, address)
     }
 
     pub(super) fn app(&self, client_id: &str) -> Option<Registration> {
         self.apps.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
+    }
+
+    /// The ids of those that act by themselves, in order.
+    pub(super) fn apps_alone(&self) -> Vec<String> {
+        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+        let mut ids: Vec<String> =
+            apps.values().filter(|app| !app.is_public()).map(|app| app.client_id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) fn has_app_of(&self, object: &str) -> bool {
+        self.apps_alone().iter().any(|app| object_id(app).eq_ignore_ascii_case(object))
     }
 
     pub(super) fn register(&self, app: Registration) {
@@ -257,7 +274,7 @@ pub(super) fn put(object: &mut Value, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::faults::Granted;
+    use crate::sandbox::{CONFIDENTIAL_CLIENT, Granted};
 
     fn exchange() -> (&'static str, Vec<String>) {
         ("https://outlook.office.com", vec!["https://outlook.office.com/IMAP.AccessAsUser.All".into()])
@@ -310,10 +327,12 @@ mod tests {
         options.people.push(Person::shared_on_behalf(desk, [ann.to_owned()]));
         let tenant = Tenant::new(&options, Switchboard::default());
         assert!(tenant.may_use(&Holder::Person(ann.into()), desk));
-        assert!(!tenant.may_send_as(ann, desk) && tenant.may_send_on_behalf(ann, desk));
+        let of = |one: &str| Holder::Person(one.into());
+        assert!(!tenant.may_send_as(&of(ann), ann, desk) && tenant.may_send_on_behalf(&of(ann), ann, desk));
         let shared = "shared@contoso.example";
-        assert!(tenant.may_send_as(ann, shared) && tenant.may_send_on_behalf(ann, shared));
-        assert!(!tenant.may_send_on_behalf("bob@contoso.example", desk));
+        assert!(tenant.may_send_as(&of(ann), ann, shared) && tenant.may_send_on_behalf(&of(ann), ann, shared));
+        let bob = "bob@contoso.example";
+        assert!(!tenant.may_send_on_behalf(&of(bob), bob, desk));
     }
 
     #[test]
@@ -321,10 +340,11 @@ mod tests {
         let faults = Switchboard::default();
         let tenant = Tenant::new(&Options::default(), faults.clone());
         let (ann, shared) = ("ann@contoso.example", "shared@contoso.example");
-        let rights = || (tenant.may_use(&Holder::Person(ann.into()), shared), tenant.may_send_as(ann, shared));
+        let of_ann = Holder::Person(ann.into());
+        let rights = || (tenant.may_use(&of_ann, shared), tenant.may_send_as(&of_ann, ann, shared));
         faults.set(|faults| faults.apply("full-access-missing") && faults.apply("send-as-missing"));
         assert_eq!(rights(), (false, false));
-        assert!(tenant.may_use(&Holder::Person(ann.into()), ann) && tenant.may_send_as(ann, ann));
+        assert!(tenant.may_use(&of_ann, ann) && tenant.may_send_as(&of_ann, ann, ann));
         let grant = |right| {
             let granted = Granted { right, mailbox: shared.to_uppercase(), to: ann.into() };
             faults.set(|faults| faults.exchange.granted.push(granted));
@@ -333,5 +353,20 @@ mod tests {
         assert_eq!(rights(), (false, true));
         grant(Right::FullAccess);
         assert_eq!(rights(), (true, true));
+    }
+
+    #[test]
+    fn send_as_that_was_given_to_an_app_is_of_that_app_alone_whatever_mailbox_it_signs_on_to() {
+        let faults = Switchboard::default();
+        let tenant = Tenant::new(&Options::default(), faults.clone());
+        let (bob, shared) = ("bob@contoso.example", "shared@contoso.example");
+        let may = |holder| tenant.may_send_as(&holder, bob, shared);
+        let to = object_id(CONFIDENTIAL_CLIENT);
+        faults.set(|faults| {
+            faults.apply("send-as-missing");
+            faults.exchange.granted.push(Granted { right: Right::SendAs, mailbox: shared.into(), to });
+        });
+        assert!(may(Holder::App(CONFIDENTIAL_CLIENT.into())));
+        assert!(!may(Holder::App("another".into())) && !may(Holder::Person(bob.into())));
     }
 }

@@ -184,6 +184,9 @@ fn proved(relay: &Relay<'_>, envelope: &Envelope, headers: &Headers) {
     let since = meter.clients.goes_since(&who(&relay.admitted), &senders);
     let (began, client) = (envelope.started(), relay.admitted.client_name());
     meter.recent.corrected(account, client, since.min(began));
+    if relay.destination == Destination::Upstream {
+        relay.gate.outbound.keepers.goes_on(&relay.admitted.account.sign_in);
+    }
     let proof = match relay.destination {
         Destination::Upstream | Destination::Graph => Proof::Sent { senders: &senders, client, beside: &OF_THE_QUEUE },
         Destination::Queue | Destination::Hold => {

@@ -63,23 +63,7 @@ enum Way {
 pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sink) -> Next {
     // What goes on at once its mail server judges itself, in its own words.
     let limit = if matches!(sink, Sink::Spool(_)) { relay.size_limit() } else { SIZE_LIMIT };
-    let mut passage = Passage {
-        body: Body::new(),
-        way: Way::Held,
-        sink: Some(sink),
-        out: Vec::new(),
-        octets: 0,
-        pace: Pace::default(),
-        owes_reset: false,
-        began: Instant::now(),
-        limit,
-        headers: Headers::default(),
-        mail: envelope.mail.clone(),
-        repairs: envelope.repairs.clone(),
-        queue_id: None,
-        is_ending: false,
-        is_doubtful: false,
-    };
+    let mut passage = Passage::new(&envelope, sink, limit);
     if relay.say(&Reply::new(354, "Start mail input; end with <CRLF>.<CRLF>")).await == Next::Ends {
         record(relay, &envelope, &passage, None);
         return Next::Ends;
@@ -173,6 +157,26 @@ pub(super) struct Passage {
 }
 
 impl Passage {
+    fn new(envelope: &Envelope, sink: Sink, limit: u64) -> Self {
+        Self {
+            body: Body::new(),
+            way: Way::Held,
+            sink: Some(sink),
+            out: Vec::new(),
+            octets: 0,
+            pace: Pace::default(),
+            owes_reset: false,
+            began: Instant::now(),
+            limit,
+            headers: Headers::default(),
+            mail: envelope.mail.clone(),
+            repairs: envelope.repairs.clone(),
+            queue_id: None,
+            is_ending: false,
+            is_doubtful: false,
+        }
+    }
+
     /// The final reply for the client, or what is in the way of the message.
     async fn pass(&mut self, relay: &mut Relay<'_>, envelope: &Envelope) -> Result<Result<Reply, Fault>, Cut> {
         loop {

@@ -10,7 +10,7 @@ use sqlx::migrate::MigrateError;
 use crate::{
     base::{Lang, invocation::Daemon},
     catalog::{
-        Entry, Known,
+        Entry, Known, Words,
         own::{STORE_NEWER, STORE_NOT_OURS},
     },
 };
@@ -22,6 +22,8 @@ pub enum NotOurs {
     NoDatabase,
     /// A database of another program, and one of its tables.
     Table(String),
+    /// One that has no table of which it could be told.
+    Nameless,
 }
 
 #[derive(Debug)]
@@ -108,8 +110,9 @@ impl StoreError {
         }
     }
 
-    pub fn next_step(&self, lang: Lang) -> Option<String> {
-        self.entry().map(|entry| entry.told(lang, &Known::default()).next)
+    /// The catalogue's.
+    pub fn words(&self, lang: Lang) -> Option<Words> {
+        self.entry().map(|entry| entry.told(lang, &Known::default()))
     }
 
     /// What to do about [`Self::InUse`].
@@ -229,6 +232,12 @@ impl fmt::Display for StoreError {
             Self::NotOurs { path, is: NotOurs::Table(table) } => write!(
                 f,
                 "the database {} is another program's: it has a table {table:?}; nothing was changed [store-not-ours]",
+                path.display()
+            ),
+            Self::NotOurs { path, is: NotOurs::Nameless } => write!(
+                f,
+                "the database {} is another program's: it is not empty, and nothing of Gatepost is in it; nothing was \
+                 changed [store-not-ours]",
                 path.display()
             ),
             Self::Newer { database } => {

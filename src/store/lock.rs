@@ -17,6 +17,7 @@ use crate::base::invocation::Daemon;
 
 /// A number and two paths.
 const MOST_BYTES: u64 = 8192;
+const LOCK: &str = ".lock";
 const STOPPING: &str = "stopping";
 const DEMO: &str = "demo";
 /// The locks of a whole machine.
@@ -32,7 +33,7 @@ pub struct Lock {
 impl Lock {
     pub async fn take(settings: &Settings) -> Result<Self, StoreError> {
         let database = sqlite::prepare(&settings.url).await?;
-        let path = beside(&database);
+        let path = beside(&database, LOCK);
         let failed = |cause| StoreError::File { path: path.clone(), cause };
         let mut file = private_file::open_shared(&path).map_err(failed)?;
         match file.try_lock() {
@@ -133,7 +134,7 @@ fn is_of_the_unit(process: u32) -> bool {
 /// The daemon that runs on this store now, if one does. Nothing is made or changed.
 pub fn holder(settings: &Settings) -> Option<Holder> {
     let database = settings.url.strip_prefix("sqlite://")?;
-    let file = File::open(beside(Path::new(database))).ok()?;
+    let file = File::open(beside(Path::new(database), LOCK)).ok()?;
     // A shared lock, given back at once: nobody but a daemon that starts in this moment would meet it.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(Holder::in_lock(file).0),
@@ -144,7 +145,7 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
 /// No daemon runs on this store, where that is sure: nobody holds its lock.
 pub fn is_vacant(settings: &Settings) -> bool {
     let Some(database) = settings.url.strip_prefix("sqlite://") else { return false };
-    match File::open(beside(Path::new(database))) {
+    match File::open(beside(Path::new(database), LOCK)) {
         Ok(file) => file.try_lock_shared().is_ok(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
@@ -153,13 +154,13 @@ pub fn is_vacant(settings: &Settings) -> bool {
 /// The configuration that a daemon on this store read last, whether one runs or not.
 pub fn last_reader(settings: &Settings) -> Option<PathBuf> {
     let database = settings.url.strip_prefix("sqlite://")?;
-    said_in(File::open(beside(Path::new(database))).ok()?).reads
+    said_in(File::open(beside(Path::new(database), LOCK)).ok()?).reads
 }
 
-/// Links are followed, so that two names of one database have one lock.
-fn beside(database: &Path) -> PathBuf {
+/// A small file beside a database, by its name. Links are followed, so that two names of one database have one.
+pub fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name: OsString = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()).into();
-    name.push(".lock");
+    name.push(ending);
     name.into()
 }
 
@@ -220,7 +221,7 @@ fn is_lock_of(line: &str, process: u32, inode: u64) -> bool {
 
 /// Where the last daemon on this database had its key, in the words of [`KeySource`].
 pub(super) fn last_source(database: &Path) -> Option<String> {
-    let said = read(File::open(beside(database)).ok()?)?;
+    let said = read(File::open(beside(database, LOCK)).ok()?)?;
     said.lines().nth(1).map(str::to_owned)
 }
 

@@ -29,7 +29,7 @@ pub const PHRASES: &str = include_str!("japanese.txt");
 
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key, read as read_key};
-pub use lock::{Holder, Lock, daemon_at, holder, is_one_file, is_same_file, is_vacant, last_reader};
+pub use lock::{Holder, Lock, beside, daemon_at, holder, is_one_file, is_same_file, is_vacant, last_reader};
 pub use queue::{
     DOUBTFUL, DOUBTS, Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, Recovered, TurnedBack,
 };

@@ -19,7 +19,6 @@ const APPLICATION_ID: i32 = 1_198_551_924;
 const FIRST: &str = "_sqlx_migrations";
 const OURS: &str = "key_check";
 
-/// An empty file is a store that was begun just now.
 pub(super) async fn refuse_others(database: &Path) -> Result<(), StoreError> {
     let not_ours = |is| Err(StoreError::NotOurs { path: database.to_owned(), is });
     let failed = |cause| StoreError::File { path: database.to_owned(), cause };
@@ -30,8 +29,8 @@ pub(super) async fn refuse_others(database: &Path) -> Result<(), StoreError> {
     if !kind.is_file() {
         return not_ours(NotOurs::NoDatabase);
     }
-    match table_of_others(database).await {
-        Ok(Some(table)) => not_ours(NotOurs::Table(table)),
+    match mark_of_others(database).await {
+        Ok(Some(mark)) => not_ours(mark),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_DATABASE) => {
             not_ours(NotOurs::NoDatabase)
         }
@@ -39,8 +38,8 @@ pub(super) async fn refuse_others(database: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// A table that shows that the database is somebody else's.
-async fn table_of_others(database: &Path) -> Result<Option<String>, sqlx::Error> {
+/// What shows that the database is somebody else's.
+async fn mark_of_others(database: &Path) -> Result<Option<NotOurs>, sqlx::Error> {
     // Whoever only reads a database in WAL mode makes the files of its log, if they are not there; not so of one that is
     // said to rest.
     let rests = fs::metadata(log_of(database)).map_or(true, |log| log.len() == 0);
@@ -48,11 +47,31 @@ async fn table_of_others(database: &Path) -> Result<Option<String>, sqlx::Error>
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let id: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
     let look = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    let mut tables: Vec<String> = sqlx::query_scalar(look).fetch_all(&mut connection).await?;
+    let tables: Vec<String> = sqlx::query_scalar(look).fetch_all(&mut connection).await?;
+    let is_ours = match (id, tables.as_slice()) {
+        (APPLICATION_ID, _) => true,
+        (0, []) => is_blank(&mut connection).await?,
+        // Ours has its first row together with the tables of the first migration.
+        (0, [only]) if only == FIRST => is_none(&mut connection, "SELECT count(*) FROM _sqlx_migrations").await?,
+        (0, tables) => [FIRST, OURS].iter().all(|name| tables.iter().any(|table| table == name)),
+        _ => false,
+    };
     connection.close().await?;
-    let has = |name: &str| tables.iter().any(|table| table == name);
-    let is_ours = id == APPLICATION_ID || has(FIRST) && (has(OURS) || tables.len() == 1);
-    Ok(if is_ours { None } else { tables.pop() })
+    let of_others = || tables.into_iter().find(|table| table != FIRST).map_or(NotOurs::Nameless, NotOurs::Table);
+    Ok((!is_ours).then(of_others))
+}
+
+/// A file of no bytes, or of the one page of a store that was begun just now: nobody loses anything in it.
+async fn is_blank(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await?;
+    Ok(pages <= 1
+        && is_none(connection, "PRAGMA user_version").await?
+        && is_none(connection, "SELECT count(*) FROM sqlite_schema").await?)
+}
+
+async fn is_none(connection: &mut SqliteConnection, count: &'static str) -> Result<bool, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(count).fetch_one(connection).await?;
+    Ok(count == 0)
 }
 
 /// The write-ahead log.

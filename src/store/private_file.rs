@@ -18,8 +18,23 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// Makes `dir` and its missing parents with 0700, each for good; one that exists is left as it is.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
+    make_missing(dir).map(drop)
+}
+
+/// Makes `dir` with 0755, for what others have to read beside what they must not.
+pub fn make_readable_dir(dir: &Path) -> io::Result<()> {
+    let is_made = make_missing(dir)?;
+    #[cfg(unix)]
+    if is_made {
+        fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+/// Whether it made it.
+fn make_missing(dir: &Path) -> io::Result<bool> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
-        return Ok(());
+        return Ok(false);
     }
     let parent = parent_of(dir);
     make_dir(parent)?;
@@ -28,10 +43,10 @@ pub fn make_dir(dir: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(dir) {
         // Somebody else made it in the same moment.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(false),
         made => made?,
     }
-    sync_dir(parent)
+    sync_dir(parent).map(|()| true)
 }
 
 /// Makes an empty 0600 file if there is none; one that is there is left as it is.

@@ -29,6 +29,9 @@ pub struct TokenRow {
     pub scope: Option<String>,
     /// Who really consented, where the provider says.
     pub consented_as: Option<String>,
+    /// A mail server let them in, where that is another name than the one who was meant.
+    #[serde(default)]
+    pub is_let_in: bool,
     /// When a person signed in.
     #[serde(with = "unix_time", default)]
     pub signed_in_at: Option<SystemTime>,

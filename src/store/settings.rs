@@ -8,7 +8,7 @@ use crate::base::Secret;
 pub struct Settings {
     /// `sqlite:///path` (PostgreSQL comes with replicas).
     pub url: String,
-    /// Made on the first run, unless the key comes from elsewhere; other small files are kept beside it.
+    /// Made on the first run, unless the key comes from elsewhere; certificates of our own making are kept beside it.
     pub key_file: PathBuf,
     /// The key itself, from the configuration or the environment: instead of the file.
     pub key: Option<Secret>,

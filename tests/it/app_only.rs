@@ -153,6 +153,18 @@ async fn a_right_that_an_app_lacks_is_granted_to_the_object_id_that_its_token_na
         .unwrap_or_else(|| panic!("{said}"));
     let id = behind.split(' ').next().unwrap();
     assert!(id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'), "{said}");
+
+    // Whoever follows that plays the administrator.
+    let grants = async |to: &str| {
+        let form = format!("right=send-as&mailbox={ANN}&to={to}");
+        reqwest::Client::new().post(format!("{}/sandbox/grant", sandbox.issuer())).body(form).send().await.unwrap()
+    };
+    assert_eq!(grants("0b1ec700-0000-4000-8000-00000000dead").await.status(), 400, "of no app");
+    let page = grants(id).await.text().await.unwrap();
+    assert!(page.contains(&format!("<option value=\"{id}\">")), "it can be chosen there: {page}");
+    let mut smtp = bob_in_data(&daemon).await;
+    smtp.send(format!("From: {ANN}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    smtp.expect("250 2.0.0 ").await;
 }
 
 #[tokio::test]

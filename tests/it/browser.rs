@@ -100,7 +100,7 @@ pub async fn ticket(world: &World, browser: &Browser) -> String {
 }
 
 pub async fn ticket_for(world: &World, browser: &Browser, at: &str) -> String {
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let request = browser.client.post(browser.base.join(at).unwrap()).bearer_auth(token);
     let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
     answer["path"].as_str().unwrap().to_owned()

@@ -44,7 +44,7 @@ async fn status_is_for_the_holder_of_the_token_or_the_password_and_health_for_ev
     let basic = format!("Authorization: Basic {}\r\n", base64("me:look"));
     let said = asked(&world, &get("/api/status", &basic)).await;
     assert!(said.starts_with("HTTP/1.1 200 ") && said.contains("\"signed-in-as\":\"ann@contoso.example\""), "{said}");
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let said = asked(&world, &get("/api/status", &format!("Authorization: Bearer {token}\r\n"))).await;
     assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
     let elsewhere = get("/healthz", "").replace("localhost", "evil.example");
@@ -97,7 +97,7 @@ async fn a_store_that_takes_no_writes_is_told_by_readiness_and_status_with_cause
     let lock = lock.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let said = asked(&world, &get("/readyz", "")).await;
     assert!(said.starts_with("HTTP/1.1 503 "), "{said}");
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let status = asked(&world, &get("/api/status", &format!("Authorization: Bearer {token}\r\n"))).await;
     for text in [&said, &status] {
         assert!(text.contains("the store does not answer: another program holds its lock"), "{text}");

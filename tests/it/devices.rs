@@ -5,7 +5,6 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
@@ -19,6 +18,8 @@ use gatepost::{
         device::{self, Beside, DEVICES, Device, Wish},
     },
 };
+
+use crate::unconfigured::unconfigured;
 
 /// Of "example", as in the guides.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
@@ -129,9 +130,7 @@ fn the_sheet_of_a_mail_server_without_a_login_leads_to_how_it_keeps_its_messages
 }
 
 fn gatepost(arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-    command.args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
-    let output = command.output().unwrap();
+    let output = unconfigured(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }

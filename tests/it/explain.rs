@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::unconfigured::unconfigured;
+
 const CONFIGURATION: &str = r#"
 [app.contoso]
 provider = "microsoft365"
@@ -24,8 +26,7 @@ const PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$jadUx9pbGg8NcLe2TEYegA$+2V6xq59ycMuOSHLUobYxgbX8AOlxkpF0DOSY02Q6z0";
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-    command.arg("explain").args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    let mut command = unconfigured(&[&["explain"], arguments].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -278,12 +279,45 @@ fn lines_of_the_log_that_tell_of_no_fault_are_told_from_words_that_nobody_knows(
         "2026-11-29T02:05:11Z  INFO listening protocol=smtp address=127.0.0.1:587",
         "Nov 29 02:05:11 host gatepost[7]: 2026-11-29T02:05:11Z  INFO stopping",
         r#"{"timestamp":"2026-11-29T02:05:11Z","level":"INFO","message":"listening"}"#,
+        // A sentence of ours needs no level to be known by.
+        "session ended: the upstream closed",
+        "session ended: the client closed session=7",
     ] {
         let said = well(&[text]);
         assert!(said.starts_with("Nothing failed in that line"), "{text}: {said}");
     }
     let (code, _, error) = explain(&["2026-11-29T02:05:11Z  WARN words of nobody"]);
     assert!(code == 1 && error.contains("nobody knows"), "{error}");
+}
+
+/// It was told to be "upstream-name-unknown", or alike.
+#[test]
+fn the_end_of_a_session_is_a_fault_where_a_token_ended_it_and_else_is_none() {
+    for line in [
+        r#"2026-11-29T02:05:11Z  INFO session ended: the upstream closed session=7 to_client=1 ended_by_token=true"#,
+        r#"{"level":"INFO","message":"session ended: the upstream closed","session":7,"ended_by_token":true}"#,
+    ] {
+        assert!(well(&[line]).starts_with("session-token-expired "), "{line}");
+        assert!(well(&[&line.replace("true", "false")]).starts_with("Nothing failed in that line"), "{line}");
+    }
+}
+
+/// Whoever typed the command that was printed heard that there is no such file.
+#[test]
+fn where_there_is_no_configuration_nobody_is_told_to_start_a_daemon_on_it_before_one_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let (none, more) = (format!("{config}.none"), format!("gatepost --config {config}.none "));
+    for (lang, said) in [("en", "There is no configuration here."), ("ja", "ここには設定ファイルがありません。")]
+    {
+        for (arguments, call) in [(&["--lang", lang][..], "gatepost "), (&["--lang", lang, "--config", &none], &more)] {
+            let told = well(&[&["daemon-not-running"], arguments].concat());
+            let at = |command: &str| told.lines().position(|line| line.trim() == format!("{call}{command}"));
+            assert!(told.contains(said) && at("setup").is_some() && at("setup") < at("run"), "{told}");
+        }
+        let told = well(&["daemon-not-running", "--lang", lang, "--config", &config]);
+        assert!(!told.contains(said) && !told.contains(" setup"), "{told}");
+    }
 }
 
 /// What the printed command names is found.
@@ -556,8 +590,13 @@ fn an_account_that_the_configuration_which_is_found_here_lacks_is_no_account_to_
 fn where_nobody_knows_how_the_daemon_is_started_both_ways_stand_each_on_its_line_and_else_the_one_that_fits() {
     let dir = tempfile::tempdir().unwrap();
     let config = configured(dir.path());
-    for id in ["daemon-not-running", "port-not-permitted", "listen-address-unknown", "configuration-of-another-daemon"]
-    {
+    for id in [
+        "daemon-not-running",
+        "port-taken",
+        "port-not-permitted",
+        "listen-address-unknown",
+        "configuration-of-another-daemon",
+    ] {
         for (lang, service) in [("en", "or, as a service,"), ("ja", "サービスの場合は")] {
             let said = well(&[id, "--lang", lang]);
             let lines: Vec<&str> = said.lines().map(str::trim).collect();

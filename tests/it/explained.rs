@@ -378,12 +378,43 @@ fn known_by(entry: &Entry) -> String {
     aadsts.chain(words).chain(replies).collect()
 }
 
+/// On the disk of the pages, and in no folder that a test lists.
+fn drafts() -> tempfile::TempDir {
+    let built = root().join("target");
+    fs::create_dir_all(&built).unwrap();
+    tempfile::tempdir_in(built).unwrap()
+}
+
+/// Whole at once: other tests read the pages meanwhile.
+fn put(file: &Path, text: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let drafts = drafts();
+    let draft = drafts.path().join("page");
+    fs::write(&draft, text).unwrap();
+    fs::rename(draft, file).unwrap();
+}
+
+#[test]
+fn a_page_that_is_written_anew_is_never_read_half_written() {
+    let folder = drafts();
+    let file = folder.path().join("page.md");
+    let texts = ["a".repeat(1 << 20), "b".repeat(1 << 20)];
+    put(&file, &texts[0]);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..50).for_each(|n| put(&file, &texts[n % 2])));
+        while !writer.is_finished() {
+            let read = fs::read_to_string(&file).unwrap();
+            assert!(texts.contains(&read), "{} bytes", read.len());
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    });
+}
+
 /// Writes the file, or holds what stands in it against what should.
 fn blessed(path: &str, should: &str) {
     let file = root().join(path);
     if env::var_os("GATEPOST_BLESS").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, should).unwrap();
+        put(&file, should);
     }
     let stands = fs::read_to_string(&file).unwrap_or_default();
     assert!(stands == should, "{path} is not what the catalogue says: GATEPOST_BLESS=1 cargo test --test it explained");

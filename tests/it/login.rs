@@ -2,6 +2,7 @@
 
 mod refused;
 mod standing;
+mod whose;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -81,10 +82,15 @@ fn answer(mut stream: TcpStream) -> (String, String) {
     let declines = form.contains("client_id=declines") && form.contains("device_code=g");
     let is_refused = form.contains("refused-code");
     let is_of_nobody = path.starts_with("/nobody/");
-    let status = if lacks_graph || declines || is_refused || is_of_nobody { "400 Bad Request" } else { "200 OK" };
+    let is_locked = form.contains("username=locked");
+    let status =
+        if lacks_graph || declines || is_refused || is_of_nobody || is_locked { "400 Bad Request" } else { "200 OK" };
     let body = match path.as_str() {
         _ if is_of_nobody => {
             r#"{"error":"invalid_tenant","error_codes":[90002],"error_description":"AADSTS90002: Tenant 'nobody' not found."}"#
+        }
+        "/token" if is_locked => {
+            r#"{"error":"invalid_grant","error_codes":[50053],"error_description":"AADSTS50053: locked"}"#
         }
         "/token" if is_refused => {
             r#"{"error":"invalid_grant","error_codes":[50105],"error_description":"AADSTS50105: not assigned"}"#
@@ -110,12 +116,22 @@ fn answer(mut stream: TcpStream) -> (String, String) {
         "/token" if form.contains("bobs-code") => {
             r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJib2JAYi5jIn0.s"}"#
         }
+        // That of ann, by another name.
+        "/token" if form.contains("smiths-code") => {
+            r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhbm4uc21pdGhAYi5jIn0.s"}"#
+        }
         "/device" => {
             r#"{"device_code":"d","user_code":"ABCD-1234","verification_uri":"https://example.com/go","expires_in":900,"interval":1}"#
         }
         _ => r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600}"#,
     };
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let ahead = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(10);
+    let date = match form.contains("username=late") {
+        true => ahead.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n").to_string(),
+        false => String::new(),
+    };
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\n{date}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
     (path, form)
 }
@@ -233,6 +249,40 @@ fn a_grant_that_needs_nobody_shows_at_a_login_that_it_works() {
     assert_eq!(told["accounts"][0]["sign-in"]["phase"], "ready", "{status}");
     let (code, text, _) = run(&["logout", "ann@b.c", "--yes"], &config);
     assert!(code == 0 && text.contains("still lets Gatepost fetch new ones"), "{text}");
+}
+
+/// The doctor says not to sign in again before it is right; whoever did hears of it there.
+#[test]
+fn a_clock_that_is_ten_minutes_off_is_told_behind_the_sign_in_in_the_words_of_the_doctor() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let keys = format!("password = \"{HASH}\"\nsign-in-password = \"at-the-provider\"");
+    let accounts = account("late@b.c", &keys) + &account("ann@b.c", &keys);
+    let config = provider.config(folder.path(), "password", &accounts);
+    for (lang, off, step) in [
+        ("en", "s behind the identity provider", "Do not sign in again before the clock is right."),
+        ("ja", "ID プロバイダーより", "時計を直す前にサインインし直さないでください。"),
+    ] {
+        let (code, _, said) = run(&["login", "late@b.c", "--lang", lang], &config);
+        assert_eq!(code, 0, "{said}");
+        for part in [off, step, "[clock-skewed]"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    let (code, _, said) = run(&["login", "ann@b.c"], &config);
+    assert!(code == 0 && !said.contains("clock"), "{said}");
+}
+
+#[test]
+fn a_login_that_was_refused_says_what_not_to_do_as_the_status_does() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let keys = format!("password = \"{HASH}\"\nsign-in-password = \"at-the-provider\"");
+    let config = provider.config(folder.path(), "password", &account("locked@b.c", &keys));
+    for (lang, not) in
+        [("en", "\n  What not to do: Do not try again and again"), ("ja", "\n  してはならないこと：何度も")]
+    {
+        let (code, _, said) = run(&["login", "locked@b.c", "--lang", lang], &config);
+        assert!(code == 1 && said.contains(not), "{said}");
+    }
 }
 
 #[test]

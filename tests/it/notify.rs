@@ -358,7 +358,7 @@ async fn a_reload_takes_over_who_is_told_and_what_ends() {
 }
 
 async fn status(world: &World) -> String {
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let url = format!("http://{}/api/status", world.daemon.console_at().unwrap());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     client.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap()

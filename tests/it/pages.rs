@@ -2,7 +2,10 @@
 
 use reqwest::{StatusCode, Url, header};
 
-use gatepost::{base::Protocol, sandbox::Options};
+use gatepost::{
+    base::Protocol,
+    sandbox::{Options, Person},
+};
 
 use crate::{
     browser::{Browser, between, form, ticket, ticket_for, unescaped},
@@ -309,7 +312,7 @@ async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() 
     assert!(page.contains(&format!("<dt>Signed in as</dt><dd>{BOB}</dd>")), "{page}");
     let page = browser.until("/", &warning).await;
     assert!(!page.contains("state good") && page.contains("! ready"), "{page}");
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let status = browser.client.get(browser.base.join("/api/status").unwrap()).bearer_auth(token);
     let status: serde_json::Value = status.send().await.unwrap().json().await.unwrap();
     let one = &status["accounts"][0];
@@ -318,6 +321,63 @@ async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() 
     for path in ["/", ACCOUNT] {
         assert!(browser.page(path).await.contains(&format!("{ANN} のサインインを {BOB} が行いました。")));
     }
+}
+
+/// A sign-in in a browser in which this person is signed in, and the page behind it.
+async fn signs_in_as(browser: &Browser, person: &str) -> String {
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
+    let mut provider =
+        Url::parse(&unescaped(between(&browser.page(ACCOUNT).await, "class=\"button\" href=\"", "\""))).unwrap();
+    let fields: Vec<_> = provider.query_pairs().into_owned().collect();
+    let fields = fields.iter().map(|(name, value)| (name, if name == "login_hint" { person } else { value }));
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    provider.set_query(Some(&query));
+    let consented = browser.client.get(provider).send().await.unwrap();
+    let back = consented.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    browser.client.get(&back).send().await.unwrap().text().await.unwrap()
+}
+
+/// The same person by another name, say, or a delegate.
+#[tokio::test]
+async fn who_is_let_in_by_another_name_stays_signed_in_and_until_then_anybody_takes_their_place() {
+    const CAROL: &str = "carol@contoso.example";
+    let mut plan = nobody_signed_in();
+    plan.sandbox.people.push(Person::new(CAROL));
+    let ann = plan.sandbox.people.iter_mut().find(|person| person.address == ANN).unwrap();
+    ann.delegates = vec![BOB.to_owned()];
+    let (sandbox, dir, file) = crate::world::stage(&plan).await;
+    // So that the provider tells who consented.
+    let text =
+        std::fs::read_to_string(&file).unwrap().replace("\"offline_access\"]", "\"offline_access\", \"openid\"]");
+    std::fs::write(&file, text).unwrap();
+    let world = World::on(sandbox, dir, &file).await;
+    let browser = Browser::inside(&world).await;
+    for person in [CAROL, BOB] {
+        let page = signs_in_as(&browser, person).await;
+        assert!(page.contains("Signed in, by another name") && page.contains(person), "{page}");
+        let page = browser.until(ACCOUNT, "whoever signs in next takes its place").await;
+        assert!(page.contains("! Signed in") && page.contains(&format!("<strong>{person}</strong>")), "{page}");
+        assert!(page.contains(&format!("login {ANN}</pre>")), "{page}");
+        browser.until("/", &format!("{person} signed in for {ANN}")).await;
+    }
+    world.ann_hears(Protocol::Imap, IN).await;
+    let page = browser.until("/", "✓ ready").await;
+    assert!(page.contains(BOB) && !page.contains("sign in again"), "{page}");
+
+    let stays = format!("{CAROL} signed in; the sign-in of {BOB} stays: the mail server lets {BOB} in");
+    let page = signs_in_as(&browser, CAROL).await;
+    assert!(page.contains("Not signed in") && page.contains(&stays), "{page}");
+    assert!(page.contains(&format!("logout {ANN}</pre>")) && !page.contains("has what it needs"), "{page}");
+    let page = browser.until(ACCOUNT, &stays).await;
+    assert!(page.contains(&format!("logout {ANN}</pre>")), "{page}");
+    world.ann_hears(Protocol::Imap, IN).await;
+
+    // Whoever was meant takes any place, and by the name that is let in nobody has to say who they are.
+    let page = signs_in_as(&browser, BOB).await;
+    assert!(page.contains("<h1>Signed in</h1>"), "{page}");
+    let page = signs_in_as(&browser, ANN).await;
+    assert!(page.contains("<h1>Signed in</h1>"), "{page}");
+    browser.until(ACCOUNT, &format!("<dt>Signed in as</dt><dd>{ANN}</dd>")).await;
 }
 
 #[tokio::test]
@@ -341,6 +401,25 @@ async fn lists_are_japanese_on_japanese_pages_and_an_empty_one_has_no_heading() 
     let world = World::on(sandbox, dir, &file).await;
     let page = Browser::inside(&world).await.page("/").await;
     assert!(page.contains("*@contoso.example") && !page.contains("id=\"clients\""), "{page}");
+}
+
+#[tokio::test]
+async fn what_two_protocols_were_refused_stands_on_an_accounts_page_as_in_the_status() {
+    let world = World::with(Plan::faulty(|faults| {
+        (faults.imap.refuse_tokens, faults.smtp.refuse_tokens) = (2, 2);
+    }))
+    .await;
+    for protocol in [Protocol::Imap, Protocol::Smtp] {
+        assert!(world.login(protocol, ANN, crate::world::PASSWORD).await.contains("fresh-token-refused"));
+    }
+    let page = unescaped(&Browser::inside(&world).await.page(ACCOUNT).await);
+    for once in [
+        "<code>fresh-token-refused</code> (smtp, imap)",
+        "-ImapEnabled $true",
+        "-SmtpClientAuthenticationDisabled $false",
+    ] {
+        assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
+    }
 }
 
 #[tokio::test]

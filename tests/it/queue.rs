@@ -63,7 +63,7 @@ async fn is_empty(dir: &Path) -> bool {
 
 /// The console's answer to the holder of its token: status and JSON.
 pub async fn api(world: &World, method: &str, path: &str) -> (u16, Value) {
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let mut tcp = TcpStream::connect(world.daemon.console_at().unwrap()).await.unwrap();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\

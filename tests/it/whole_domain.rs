@@ -253,7 +253,7 @@ async fn a_logout_of_one_mailbox_is_final_and_nobody_elses() {
 
 /// `/api/status` as the holder of the console's token sees it.
 pub async fn status(console: std::net::SocketAddr, dir: &Path) -> serde_json::Value {
-    let token = std::fs::read_to_string(dir.join("console.token")).unwrap();
+    let token = std::fs::read_to_string(dir.join("gatepost.db.token")).unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.get(format!("http://{console}/api/status")).bearer_auth(token.trim());
     serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -49,7 +50,8 @@ ELSEWHERE_OF_FAULTS = {
     **{f"sudo systemctl {what}": "test_machine has systemd" for what in (
         "edit gatepost.socket", "enable --now gatepost.socket", "reload gatepost", "restart gatepost", "start gatepost", "stop gatepost",
     )},
-    "timedatectl set-ntp true": "it sets the clock of the machine for all who are on it",
+    "sudo timedatectl set-ntp true": "it sets the clock of the machine for all who are on it",
+    "timedatectl show -p NTPSynchronized": "it asks the clock service of systemd, which no machine of tests has",
 }
 # As the catalogue knows them, and Gatepost.
 PROGRAMS = ["gatepost"] + re.findall(r'"([a-z0-9-]+)"', re.search(r"const PROGRAMS.*?\];", (ROOT / "src/catalog/commands.rs").read_text(), re.S)[0])
@@ -132,7 +134,7 @@ class Guides(RealTest):
         return next(command for command in commands() if "--mail-rcpt" in command)
 
     def test_every_command_with_these_tools_is_tried_here_or_says_why_not(self):
-        tried = ("rehearse", "sandbox/grant", "--mail-rcpt", "imap://", "pop3://", "openid-configuration", "openssl req", "openssl rand -base64", "s_client")
+        tried = ("rehearse", "sandbox/grant", "adminconsent", "--mail-rcpt", "imap://", "pop3://", "openid-configuration", "openssl req", "openssl rand -base64", "s_client")
         found = commands()
         self.assertGreater(len(found), 8)
         for command, pages in found.items():
@@ -147,6 +149,8 @@ class Guides(RealTest):
         self.assertIn("smtp-auth-disabled-tenant", fail)
         (grant,) = (self.of_the_demo(command) for command in commands() if "sandbox/grant" in command)
         self.assertIn("As the administrator", self.sh(grant).stdout)
+        (consent,) = (self.of_the_demo(command) for command in commands() if "adminconsent" in command)
+        self.assertIn("Permissions granted", self.sh(consent).stdout)
         self.sh(fail)
         # A connection that another test left signed on ends first, within the time that the page names.
         refused = "[gatepost smtp-auth-disabled-tenant]"
@@ -363,6 +367,40 @@ class Faults(RealTest):
                 self.assertEqual(int(process), daemon.process.pid)
                 self.types(re.sub(r"<.*>", process, kill))
                 self.assertIsNotNone(daemon.process.wait(30))
+
+    def test_who_has_the_same_port_at_another_address_is_not_named(self):
+        """As the daemon prints it: the innocent was named first, and ended."""
+        for listens, holds, at in (
+            ("smtp", "127.0.81.20", "127.0.81.20"), ("smtp", "::", "127.0.81.20"), ("smtp", "::1", "[::1]"), ("console", "127.0.81.20", "127.0.81.20"),
+        ):
+            with self.subTest(listens=listens, holds=holds):
+                holder, port = self.holds(holds, 0)
+                innocent, _ = (None, None) if holds == "::" else self.holds("127.0.81.21", port)
+                text = self.config.read_text()
+                taken = text.replace('listen = ["127.0.0.1:0"]', f'listen = ["{at}:{port}"]', 1)
+                if listens == "console":
+                    taken = text.replace('listen = "off"', f'listen = "{at}:{port}"')
+                self.config.write_text(taken)
+                said = self.types("gatepost run", code=1)
+                self.config.write_text(text)
+                (look,) = (line.strip() for line in said.splitlines() if line.strip().startswith("ss "))
+                self.assertEqual(set(re.findall(r"pid=(\d+)", self.types(look))), {str(holder.pid)}, look)
+                for program in (holder, innocent):
+                    if program:
+                        program.kill()
+                        program.wait()
+
+    def holds(self, address, port):
+        """A program that listens there, on all addresses of both kinds where it is `::`, and its port."""
+        program = "import socket, sys; "
+        program += "s = socket.create_server((sys.argv[1], int(sys.argv[2])), family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, "
+        program += "dualstack_ipv6=sys.argv[1] == '::'); print(s.getsockname()[1], flush=True); sys.stdin.read()"
+        program = subprocess.Popen([sys.executable, "-c", program, address, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for pipe in (program.stdin, program.stdout):
+            self.addCleanup(pipe.close)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        return program, int(program.stdout.readline())
 
     def test_an_open_way_says_what_the_page_waits_for_and_a_proxy_that_hangs_does_not(self):
         direct, through = (line.replace("--max-time 10", "--max-time 2") for line in self.LOOKS)

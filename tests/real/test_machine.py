@@ -318,6 +318,50 @@ class Servers(RealTest):
         machine.types("! test -e '/etc/gatepost/$CREDENTIALS_DIRECTORY' && cat /src/new.secret >/etc/gatepost/client-secret")
         machine.types("sudo systemctl restart gatepost")
 
+    def root_sets_up(self, *flags):
+        """What it prints in the home of root, who has a narrow umask and names no file."""
+        origin = self.app["token-url"].split("/{tenant}")[0]
+        found = ("provider", "tenant", "client-id")
+        settings = {f"app.{key}": value for key, value in self.app.items() if key not in found} | {"network.ca-file": "/etc/ssl/demo.pem"}
+        line = ["umask 077; gatepost setup --yes --discovery", origin, "--address", ANN, *flags]
+        line += [f"--set '{key}={value}'" for key, value in settings.items()]
+        return self.machine.types(f"{' '.join(line)} </dev/null", at="/root").stdout
+
+    def serves_what_root_set_up(self, said):
+        """By the lines that are printed."""
+        starts, signs_in = re.findall(r"^  (sudo .*)$", said, re.MULTILINE)
+        self.machine.types(starts)
+        self.signs_in(signs_in)
+        (function,) = (line for line in typed("systemd.md") if line.startswith("as-gatepost() {"))
+        self.machine.prelude += f"{function}\n"
+        self.assertRegex(self.status(), READY)
+
+    def test_what_root_sets_up_on_an_empty_machine_is_read_by_the_service_and_by_whoever_signs_in_for_it(self):
+        self.demo()
+        machine = self.machine
+        machine.types("install -m 755 target/release/gatepost /usr/bin/gatepost")
+        said = self.root_sets_up("--client-id", self.app["client-id"], "--grant", "device-code")
+        machine.types("install -m 644 systemd/gatepost.service /etc/systemd/system && systemctl daemon-reload")
+        self.serves_what_root_set_up(said)
+        self.assertEqual(machine.types("stat -c %a /etc/gatepost /etc/gatepost/*").stdout.split(), ["755", "644"])
+        self.assertIn("Its unit is not installed on this machine yet", said)
+
+    def test_what_root_sets_up_behind_the_package_is_read_by_the_service_and_a_secret_by_root_alone(self):
+        self.demo()
+        machine = self.machine
+        machine.types("install -m 755 target/release/gatepost /usr/bin/gatepost && install -m 644 systemd/gatepost.service /lib/systemd/system")
+        machine.types("install -d -m 755 /etc/gatepost && install -m 644 config/gatepost.toml /etc/gatepost && systemctl daemon-reload")
+        machine.types(f"sed -i 's|^\\[network\\]|&\\nca-file = \"/etc/ssl/demo.pem\"|' {CONFIGURATION}")
+        said = self.root_sets_up("--client-id", self.app["client-id"], "--grant", "device-code")
+        self.assertNotIn("is not installed", said)
+        self.serves_what_root_set_up(said)
+
+        machine.types("systemctl stop gatepost && rm -r /etc/gatepost")
+        machine.writes("/src/first.secret", APP_SECRET)
+        self.root_sets_up("--client-id", APP_ID, "--grant", "client-credentials", "--client-secret-file", "/src/first.secret")
+        others = "setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/gatepost"
+        machine.types(f"{others}/gatepost.toml && ! {others}/contoso.secret")
+
     def test_root_who_forgets_the_user_of_the_service_is_told_both_folders_and_the_line_to_paste(self):
         self.demo()
         self.serves()

@@ -40,6 +40,7 @@ fn every_name_has_a_value_of_its_own() {
         smtp_user: Some("smtp-user".into()),
         who_signs_on: Some("who-signs-on".into()),
         signed_in_as: Some("signed-in-as".into()),
+        whose_stays: Some("whose-stays".into()),
         sender: Some("sender@domain".into()),
         send_as: None,
         client: Some("client".into()),
@@ -56,6 +57,7 @@ fn every_name_has_a_value_of_its_own() {
         permissions: vec!["permissions".into()],
         host: Some("host".into()),
         port: Some(1),
+        place: Some(Place::of_listener("[::1]:1".parse().unwrap())),
         login: Some("https://login-host".into()),
         graph_host: Some("graph-host".into()),
         proxy: Some(Via {
@@ -78,6 +80,7 @@ fn every_name_has_a_value_of_its_own() {
         refused_sign_in: None,
         is_doctors: false,
         is_at_sign_in: true,
+        is_unconfigured: false,
         is_in_general: false,
         asks_again: Vec::new(),
     };
@@ -92,6 +95,8 @@ fn every_name_has_a_value_of_its_own() {
             "client-secret-at" => "/client-secret-at",
             "client-secret-line" => "client-secret-file = \"/client-secret-at\"",
             "look-at-certificate" => "openssl s_client -connect host:1 -proxy proxy:3128 -servername host -showcerts",
+            "look-at-clock" => "timedatectl show -p NTPSynchronized",
+            "look-at-place" => "ss -ltnp 'src = [::1]:1 or src = [::]:1'",
             "look-at-graph" => "curl -v -x http://web:3128 https://graph-host/",
             "look-at-login-certificate" => {
                 "openssl s_client -connect login-host:443 -proxy web:3128 -servername login-host -showcerts"
@@ -101,10 +106,11 @@ fn every_name_has_a_value_of_its_own() {
             "look-up" => "getent hosts host",
             "needed" => "needed:1, needed:2",
             "open-port-says" => "200",
+            "other-place" => "[::1]:<other-port>",
             "other-proxy-file-line" => "http-proxy-file = \"<file>\"",
             "other-proxy-line" => "http-proxy = \"http://<user>:<password>@proxy:3128\"",
             "outbound" => "outbound = \"smtp-then-graph\"",
-            "set-clock" => "timedatectl set-ntp true",
+            "set-clock" => "sudo timedatectl set-ntp true",
             "proxy" => "http://proxy:3128",
             "proxy-at" => "/proxy-at",
             "protocol-switch" => "-Identity mailbox -PopEnabled $true",

@@ -130,6 +130,8 @@ fn a_line_that_makes_the_difference_is_written_ahead_of_the_command_that_loads_i
         (token::CLIENT_SECRET_EXPIRED, "secret-expires = <YYYY-MM-DD>"),
         (own::PROXY_SCHEME_UNKNOWN, "mail-proxy = \"http://127.0.0.1:3128\""),
         (doctor::PORT_TAKEN, "listen = [\"<address>:<other-port>\"]"),
+        (doctor::PORT_TAKEN, "listen = \"<address>:<other-port>\""),
+        (doctor::LISTENER_NOT_OPEN, "listen = \"<address>:<other-port>\""),
         (doctor::SOMEBODY_ELSE_SIGNED_IN, "sign-in-as = \"<signed-in-as>\""),
         (message::SENDER_NOT_ALLOWED, "send-as = [\"ann@contoso.com\", \"<sender>\"]"),
     ] {
@@ -223,6 +225,18 @@ fn the_url_of_a_proxy_that_stands_in_a_file_is_written_into_that_and_into_no_tab
             let replaced = next.contains(&format!("(`{key}`)")) || next.contains(&format!("（`{key}`）"));
             assert!(replaced && next.contains("`mail-proxy = "), "the key of the line that goes: {next}");
         }
+    }
+}
+
+/// It was told that none is set.
+#[test]
+fn a_login_that_a_proxy_refuses_is_told_from_one_that_is_not_set() {
+    for (lang, unset) in [(Lang::En, "where none are set"), (Lang::Ja, "設定されていないか")] {
+        let mut known = behind("mail-proxy", "mail-proxy");
+        assert!(own::PROXY_LOGIN_REFUSED.told(lang, &known).cause.contains(unset));
+        known.proxy.iter_mut().for_each(|via| via.user = Some("ann".into()));
+        let cause = own::PROXY_LOGIN_REFUSED.told(lang, &known).cause;
+        assert!(!cause.is_empty() && !cause.contains(unset), "{cause}");
     }
 }
 
@@ -371,7 +385,7 @@ fn an_assertion_outside_of_its_time_sends_to_the_clock_first_and_then_to_the_cer
     for lang in Lang::ALL {
         let commands = token::APP_CERTIFICATE_REFUSED.told(lang, &ann(true)).commands();
         assert_eq!(commands.first().map(String::as_str), Some("date -u"), "{commands:?}");
-        assert!(commands[1].starts_with("timedatectl") && commands[2].starts_with("openssl x509"), "{commands:?}");
+        assert!(commands[1].starts_with("sudo timedatectl") && commands[2].starts_with("openssl x509"), "{commands:?}");
     }
 }
 

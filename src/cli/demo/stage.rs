@@ -252,9 +252,8 @@ async fn sign_in(config: &Config) -> Outcome {
     let code = timeout(SIGN_IN_WAIT, listener.code(&request)).await;
     browser.abort();
     // The demo's browser shows nothing.
-    let (code, _) = code
-        .map_err(|_| failed("no answer from the browser".into()))?
-        .map_err(|v| failed(v.fault("sign in again").to_string()))?;
+    let (code, _) = code.map_err(|_| failed("no answer from the browser".into()))?;
+    let code = code.map_err(|v| failed(v.fault("sign in again").to_string()))?;
     let clock = Clock::default();
     let endpoints = Endpoints { app, http: &http, clock: &clock };
     let tokens = request.redeem(endpoints, code).await.map_err(|v| failed(v.fault("sign in again").to_string()))?;

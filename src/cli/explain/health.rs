@@ -47,6 +47,9 @@ const GOOD_NEWS: &str = "sign-in-again-ok";
 /// Fields that tell otherwise where they are not this.
 const UNLESS: [(&str, &str); 3] = [("deferred", "0"), ("failed", "0"), ("ended_by_token", "false")];
 
+/// Words of a message by which it is known without a level.
+const SENTENCE: usize = 4;
+
 /// Whether every line of it is known to tell of nothing that failed.
 pub fn is_healthy(text: &str) -> bool {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
@@ -55,7 +58,11 @@ pub fn is_healthy(text: &str) -> bool {
 
 fn is_well(line: &str) -> bool {
     let is_so = |message: &str| WELL.iter().any(|known| begins(message, known));
-    let (level, message) = parts(line);
+    let (level, message) = match parts(line) {
+        // Who copies a message alone has no level. A sentence is ours; a word or two may be anybody's.
+        ("", _) if line.split_whitespace().count() >= SENTENCE => ("INFO", line.trim_start()),
+        found => found,
+    };
     matches!(level, "INFO" | "DEBUG" | "TRACE")
         && (is_so(message) || field(line, "event") == Some(GOOD_NEWS))
         && UNLESS.iter().all(|(name, well)| field(line, name).is_none_or(|value| value.trim_end_matches('}') == *well))
@@ -95,6 +102,7 @@ mod tests {
         "connection closed before its greeting to make room for others",
         "connection closed: {error}",
         "it is not known whether the message was sent",
+        "who was let in could not be saved",
         "message lost",
         "message refused by the rule",
         "not tried, its mailbox waits: {fault}",
@@ -211,6 +219,7 @@ mod tests {
             r#"{"timestamp":"x","level":"INFO","message":"leaves the queue","delivered":1,"failed":0}"#.to_owned(),
             r#"x  INFO Gatepost on vm: the sign-in of ann@x.example works again. event="sign-in-again-ok""#.to_owned(),
             r#"{"level":"INFO","message":"Gatepost on vm: it works again.","event":"sign-in-again-ok"}"#.to_owned(),
+            "session ended: the upstream closed".to_owned(),
         ] {
             assert!(is_healthy(&line), "{line}");
         }

@@ -13,7 +13,7 @@ use crate::{
     account::{Account, BY_LOGIN, Occasion},
     base::{Protocol, Stage, is_mailbox, printable},
     catalog::{
-        Entry, Known,
+        Entry, Known, Place,
         doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
         explain::{filled_in, protocol_of, without_advice},
         is_harmless_path,
@@ -29,6 +29,9 @@ const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_P
 
 /// As the sign-in of an app that acts by itself is called, in the place of a person.
 const BY_ITSELF: &str = "app-only";
+
+/// As lines of a console call it.
+const CONSOLE: [&str; 2] = ["console", "コンソール"];
 
 /// Of a client's name.
 const NAME_CAP: usize = 100;
@@ -83,14 +86,33 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();
     // Of the account the mail server's port is known; these are about one of ours.
-    let port = if OF_LISTENERS.contains(&entry.id) { listener_port(text) } else { known.port };
-    let signed_in_as = signed_in_as(text);
-    Known { sender, signed_in_as, client, object_id, asks_again, port, device_address, is_in_general: true, ..known }
+    let is_of_ours = OF_LISTENERS.contains(&entry.id);
+    let (place, port) = if is_of_ours { (place(text), None) } else { (None, known.port) };
+    let (signed_in_as, whose_stays) = (signed_in_as(text), whose_stays(text));
+    Known {
+        sender,
+        signed_in_as,
+        whose_stays,
+        client,
+        object_id,
+        asks_again,
+        port,
+        place,
+        device_address,
+        is_in_general: true,
+        ..known
+    }
 }
 
 /// `bob@contoso.com signed in; ...`: somebody else than was meant.
 fn signed_in_as(text: &str) -> Option<String> {
     let who = text.split_once(" signed in; ")?.0.rsplit([' ', '"', '(']).next()?;
+    is_mailbox(who).then(|| who.to_owned())
+}
+
+/// `...; the sign-in of ann@contoso.com stays`: whose place that does not take.
+fn whose_stays(text: &str) -> Option<String> {
+    let who = text.split_once(" signed in; the sign-in of ")?.1.split_once(" stays")?.0;
     is_mailbox(who).then(|| who.to_owned())
 }
 
@@ -102,10 +124,11 @@ fn asks_again(text: &str) -> Option<String> {
     is_hour.then(|| format!("{hour} UTC"))
 }
 
-/// `cannot listen on 127.0.0.1:1587: ...`, `[::1]:1587 ...`: the first address with a port.
-fn listener_port(text: &str) -> Option<u16> {
+/// `cannot listen on 127.0.0.1:1587: ...`, `[::1]:1587 ...`, `the console cannot ...`: the first address with a port.
+fn place(text: &str) -> Option<Place> {
     let mut words = text.split(|c: char| c.is_ascii_whitespace() || "\"',".contains(c));
-    words.find_map(|word| Some(word.trim_end_matches(':').parse::<SocketAddr>().ok()?.port()))
+    let address = words.find_map(|word| word.trim_end_matches(':').parse().ok())?;
+    Some(Place { address, is_console: CONSOLE.iter().any(|word| text.contains(word)) })
 }
 
 /// Who is to get the right in a command that is in the line: a person, or an app by its object id.
@@ -256,12 +279,18 @@ mod tests {
     #[test]
     fn of_a_port_of_ours_the_line_knows_and_never_the_mail_server() {
         for (text, wanted) in [
-            ("error: cannot listen on 127.0.0.53:1993: Address already in use (os error 98) [port-taken]", "1993"),
-            ("error: cannot listen on [::1]:1587: Address already in use [port-taken]", "1587"),
-            ("port-taken", "<port>"),
+            (
+                "error: cannot listen on 127.0.0.53:1993: Address already in use (os error 98) [port-taken]",
+                "src = 127.0.0.53:1993 or src = 0.0.0.0:1993 or src = [::]:1993",
+            ),
+            (
+                "error: cannot listen on [::1]:1587: Address already in use [port-taken]",
+                "src = [::1]:1587 or src = [::]:1587",
+            ),
+            ("port-taken", "sport = :<port>"),
         ] {
             let next = PORT_TAKEN.told(crate::base::Lang::En, &known(None, PORT_TAKEN, text)).next;
-            assert!(next.starts_with(&format!("`ss -ltnp 'sport = :{wanted}'`")), "{next}");
+            assert!(next.starts_with(&format!("`ss -ltnp '{wanted}'`")), "{next}");
         }
     }
 

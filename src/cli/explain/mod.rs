@@ -79,10 +79,12 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     let file = file.or(of_line.as_deref());
     let config = config::load(file).map(|(config, _)| config);
     let mut running_file = None;
-    if let (Ok(config), Ok(file)) = (&config, config::found(file)) {
-        config::note_start(config, &file);
+    let found_at = config::found(file);
+    let is_there = found_at.as_ref().is_ok_and(|file| file.try_exists().unwrap_or(true));
+    if let (Ok(config), Ok(file)) = (&config, &found_at) {
+        config::note_start(config, file);
         let holder = store::holder(&config.store);
-        running_file = holder.and_then(|holder| Some(holder.reads_other_than(&file)?.display().to_string()));
+        running_file = holder.and_then(|holder| Some(holder.reads_other_than(file)?.display().to_string()));
     }
     // Whoever names a file is answered by it.
     let (is_elsewhere, is_configured) = (file.is_none() && config.is_err(), config.is_ok());
@@ -101,6 +103,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let known = |found: &Found| Known {
         running_file: running_file.clone(),
+        is_unconfigured: !is_there,
         ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
     };
     let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });

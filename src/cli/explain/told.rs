@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::outcome::Failure;
 use crate::{
     base::{Lang, invocation, wrapped},
-    catalog::{self, Entry, Known, explain::Found},
+    catalog::{self, Entry, Known, explain::Found, not_to_do},
 };
 
 /// Columns of a line.
@@ -36,7 +36,7 @@ const EN: Around = Around {
     next: "Next step",
     stand_ins: "What stands in < >",
     fills_in: "It stands for your own: `gatepost explain {id}{file} --account <address>` fills it in.",
-    avoid: "What not to do",
+    avoid: not_to_do(Lang::En),
     other_app: "Not said to this app",
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
     passes: "Passes by itself",
@@ -52,7 +52,7 @@ const JA: Around = Around {
     next: "次の手順",
     stand_ins: "< > の部分",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account <address>` を実行すると、値の入ったコマンドが表示されます。",
-    avoid: "してはならないこと",
+    avoid: not_to_do(Lang::Ja),
     other_app: "このアプリのものではありません",
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
     passes: "自動的に復旧するか",

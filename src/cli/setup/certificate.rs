@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use zeroize::Zeroizing;
 
-use super::words::Trouble;
+use super::{place::Place, words::Trouble};
 use crate::store::private_file;
 
 /// The end is told in advance, as that of every certificate.
 const YEARS: i16 = 2;
 
-/// Certificate and key, PEM, in `folder`.
-pub fn make(folder: &Path, app: &str) -> Result<(PathBuf, PathBuf), Trouble> {
+/// Certificate and key, PEM, beside the configuration.
+pub fn make(place: &Place, app: &str) -> Result<(PathBuf, PathBuf), Trouble> {
+    let folder = place.folder();
     let (certificate, key) = (folder.join(format!("{app}-app.pem")), folder.join(format!("{app}-app.key")));
     match (certificate.exists(), key.exists()) {
         (true, true) => return Ok((certificate, key)),
@@ -29,7 +30,7 @@ pub fn make(folder: &Path, app: &str) -> Result<(PathBuf, PathBuf), Trouble> {
     }
     let unmade = |why: String| Trouble::Unwritable { file: certificate.display().to_string(), why };
     let (certificate_pem, key_pem) = pair().map_err(|e| unmade(e.to_string()))?;
-    private_file::make_dir(folder).map_err(|e| unmade(e.to_string()))?;
+    place.make_folder().map_err(|e| unmade(e.to_string()))?;
     for (file, text) in [(&key, key_pem.as_bytes()), (&certificate, certificate_pem.as_bytes())] {
         private_file::create_whole(file, text, "new")
             .map_err(|e| Trouble::Unwritable { file: file.display().to_string(), why: e.to_string() })?;
@@ -61,7 +62,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let there = dir.path().join(name);
             std::fs::write(&there, "mine").unwrap();
-            assert!(matches!(make(dir.path(), "contoso"), Err(Trouble::HalfAPair { .. })), "{name}");
+            let place = Place::find(Some(&dir.path().join("gatepost.toml")), None).unwrap();
+            assert!(matches!(make(&place, "contoso"), Err(Trouble::HalfAPair { .. })), "{name}");
             assert_eq!(std::fs::read_to_string(&there).unwrap(), "mine");
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         }

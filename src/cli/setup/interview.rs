@@ -250,7 +250,7 @@ impl Interview<'_, '_> {
         let own = self.args.certificate.as_deref().map(readable).transpose().map_err(told)?;
         let name = self.app_name(choice, address);
         let made = match self.args.make_certificate {
-            true => Some(certificate::make(self.place.folder(), &name).map_err(told)?.0.display().to_string()),
+            true => Some(certificate::make(self.place, &name).map_err(told)?.0.display().to_string()),
             false => None,
         };
         let certificate = own.or(made);

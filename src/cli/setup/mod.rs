@@ -36,10 +36,10 @@ use self::{
     passwords::{Passwords, whose},
     place::Place,
     questions::{AtTerminal, Person, Questions},
-    renewal::{FirstSecret, Renewal, with_its_step},
+    renewal::{FirstSecret, Renewal, settle, with_its_step},
     settings::{Listen, Setting},
     trial::Trial,
-    words::{Closing, Ended, Say, Step, Trouble, Typed},
+    words::{Closing, Ended, Renewed, Say, Step, Trouble, Typed},
 };
 use super::{
     args::LoginArgs,
@@ -140,7 +140,7 @@ impl<'a> Setup<'a> {
         let first = given.map(|given| FirstSecret::put(&place, &existing, given)).transpose().map_err(told)?.flatten();
         let base = Base::of(&place, &existing, args, lang).inspect_err(|_| first.iter().for_each(FirstSecret::undo))?;
         if let Some(first) = first {
-            note(&first.told().text(lang));
+            first.tell(given, lang);
         }
         Ok(Self { args, lang, questions, place, existing, base, has_written: false, was_signed_in: false })
     }
@@ -171,9 +171,8 @@ impl<'a> Setup<'a> {
         }
         let made = registered.made.clone();
         let configured = self.configured(registered, &wanted);
-        if let (Err(_), Some(made)) = (&configured, made) {
-            // Nothing came of it, and it holds a secret.
-            let _ = std::fs::remove_file(made);
+        if let Some(made) = made {
+            settle(&made, args.client_secret_file.as_deref(), configured.is_ok(), lang);
         }
         let (config, passwords) = configured?;
         if args.no_sign_in {
@@ -187,7 +186,8 @@ impl<'a> Setup<'a> {
         if self.place.is_of_the_service() {
             let account = account_of(&config, &address);
             let has_secret = account.is_some_and(|one| !matches!(one.sign_in.app.credential, AppCredential::None));
-            note(&Say::OfTheService { address, has_secret }.text(lang));
+            let is_installed = config::Unit::in_force().is_some();
+            note(&Say::OfTheService { address, is_installed, has_secret }.text(lang));
             return self.close(&config, &wanted, &passwords, Ended::Ready);
         }
         let account = account_of(&config, &address).ok_or_else(|| Trouble::Gone { address }.failure(lang))?;
@@ -231,7 +231,7 @@ impl<'a> Setup<'a> {
             renewal.prove(&self.base.config, address, lang)?;
         }
         Place::renew_secret(&renewal.file, &renewal.secret).map_err(|trouble| trouble.failure(lang))?;
-        note(&renewal.told(&self.base.config, &self.place.shown()).text(lang));
+        renewal.tell(&self.base.config, &self.place.shown(), lang);
         self.base.config = with_tables(&self.place, &self.base.settings, lang)?;
         Ok(())
     }
@@ -452,6 +452,7 @@ impl<'a> Setup<'a> {
                 (None, false) => Typed::ArmedBySignIn,
                 (None, true) => Typed::ArmedByHand,
             },
+            renewed: &|address| Some(Renewed::of(&account_of(config, address)?.password)),
             needs_sign_in: self.args.no_sign_in && !is_unattended,
             ended,
             is_of_the_service: self.place.is_of_the_service(),

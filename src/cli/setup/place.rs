@@ -117,11 +117,19 @@ impl Place {
         holder.filter(|holder| holder.reads_other_than(&self.path).is_none())?.process
     }
 
+    /// The user of the service goes through it to what it may read there.
+    pub fn make_folder(&self) -> io::Result<()> {
+        match self.is_of_the_service() {
+            true => private_file::make_readable_dir(self.folder()),
+            false => private_file::make_dir(self.folder()),
+        }
+    }
+
     /// Replaces the file, if it still is what was read.
     pub fn write(&self, text: &str) -> Result<(), Trouble> {
         let failed = |e: io::Error| Trouble::Unwritable { file: self.shown(), why: e.to_string() };
         if !self.is_there {
-            private_file::make_dir(self.folder()).map_err(failed)?;
+            self.make_folder().map_err(failed)?;
             if self.is_of_the_service() {
                 // It holds hashes and no secrets, and the user of the service has to read it.
                 return private_file::create_readable(&self.path, text.as_bytes()).map_err(failed);
@@ -162,7 +170,7 @@ impl Place {
             let name = if n == 1 { format!("{app}.secret") } else { format!("{app}-{n}.secret") };
             let path = self.folder().join(name);
             let failed = |e: io::Error| Trouble::Unwritable { file: path.display().to_string(), why: e.to_string() };
-            private_file::make_dir(self.folder()).map_err(failed)?;
+            self.make_folder().map_err(failed)?;
             match private_file::create_whole(&path, content.as_bytes(), &n.to_string()) {
                 Ok(()) => return Ok((path, true)),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {

@@ -78,8 +78,26 @@ impl FirstSecret {
         let _ = std::fs::remove_file(&self.file);
     }
 
-    pub fn told(&self) -> Say {
-        Say::SecretIsThere { app: self.app.clone(), file: self.file.display().to_string() }
+    pub fn tell(&self, given: Option<&Path>, lang: Lang) {
+        note(&Say::SecretIsThere { app: self.app.clone(), file: self.file.display().to_string() }.text(lang));
+        note_copied(given, &self.file, lang);
+    }
+}
+
+/// Of the file that was named for a secret which stands in `kept` by now: one copy too many, which others may be able to read.
+/// What came by a pipe is none, nor is that file itself.
+fn note_copied(given: Option<&Path>, kept: &Path, lang: Lang) {
+    let Some(given) = given.filter(|given| std::fs::metadata(given).is_ok_and(|found| found.is_file())) else { return };
+    if std::fs::canonicalize(given).ok() != std::fs::canonicalize(kept).ok() {
+        note(&Say::SecretCopied { from: given.display().to_string() }.text(lang));
+    }
+}
+
+/// The file that was made for the secret of a new app: where nothing came of that it goes again, for it holds a secret.
+pub fn settle(made: &Path, given: Option<&Path>, is_kept: bool, lang: Lang) {
+    match is_kept {
+        true => note_copied(given, made, lang),
+        false => drop(std::fs::remove_file(made)),
     }
 }
 
@@ -115,12 +133,14 @@ impl Renewal {
         })
     }
 
-    pub fn told(&self, config: &Config, configuration: &str) -> Say {
-        Say::Renewed {
+    pub fn tell(&self, config: &Config, configuration: &str, lang: Lang) {
+        let said = Say::Renewed {
             app: self.app.clone(),
             file: self.file.display().to_string(),
             configuration: configuration.to_owned(),
             ended: config.secret_expiry.get(&self.app).map(ToString::to_string),
-        }
+        };
+        note(&said.text(lang));
+        note_copied(self.given.as_deref(), &self.file, lang);
     }
 }

@@ -65,7 +65,10 @@ impl Trial {
                 let ways = listening(config);
                 Ok(Self { ways, runtime, own: None, running: Some(process.unwrap_or_default()), stands_in: false })
             }
-            Err(fault) => Err(Trouble::NoTrial { why: fault.to_string(), next: fault.hint(lang) }.failure(lang)),
+            Err(fault) => {
+                let next = fault.words(lang).map_or_else(|| fault.hint(), |words| words.whole_step());
+                Err(Trouble::NoTrial { why: fault.to_string(), next }.failure(lang))
+            }
         }
     }
 

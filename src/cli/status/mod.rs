@@ -80,7 +80,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
     }
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
-        (None, Some((Silent::Down, _))) => Err(down()),
+        (None, Some((Silent::Down, cause))) => Err(down(&config, &file, &cause)),
         (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
         (None, Some((silent, cause))) => {
             Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, Some(&cause))))
@@ -107,11 +107,10 @@ fn silent(config: &Config, file: &Path, cause: &Unanswered) -> Failure {
     console_api::unanswered(config, file, Some(cause), text, &next)
 }
 
-fn down() -> Failure {
-    Failure::new(
-        "the daemon does not run",
-        format!("start it with `{}`; what is shown above comes from configuration and store", invocation::start()),
-    )
+fn down(config: &Config, file: &Path, cause: &Unanswered) -> Failure {
+    let next =
+        format!("start it with `{}`; what is shown above comes from configuration and store", invocation::start());
+    console_api::unanswered(config, file, Some(cause), "the daemon does not run".to_owned(), &next)
 }
 
 fn unanswered(config: &Config, file: &Path, cause: Option<&Unanswered>) -> Failure {

@@ -152,7 +152,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => {
-                picked(rows, FAULT, lang) + nameless(rows, lang) + &steps(rows, lang)
+                picked(rows, FAULT, lang) + nameless(rows, lang) + of_a_sender(rows, lang) + &steps(rows, lang)
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -176,6 +176,20 @@ fn nameless(faults: &[Value], lang: Lang) -> &'static str {
         }
         (true, Lang::Ja) => {
             "  アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。\n"
+        }
+    }
+}
+
+/// What ends a refusal of a sender: nobody can be asked whether its program was set otherwise.
+fn of_a_sender(faults: &[Value], lang: Lang) -> &'static str {
+    let stands = |one: &Value| one.get("sender").is_some() && one.get("worked-again-at").is_none();
+    match (faults.iter().any(stands), lang) {
+        (false, _) => "",
+        (true, Lang::En) => {
+            "  A refused sender is past once a message of it goes, its program sends as another for the first time, or a day passes.\n"
+        }
+        (true, Lang::Ja) => {
+            "  差出人の拒否は、その差出人のメッセージが送信されるか、プログラムの差出人が初めて別のものに変わるか、1日が過ぎると、過去のものとします。\n"
         }
     }
 }
@@ -305,7 +319,7 @@ fn named(name: &str, value: &Value, lang: Lang) -> String {
         .and_then(|at| jiff::Timestamp::from_second(at).ok());
     match (time, value) {
         (Some(time), _) => beside(time, "%H:%M:%S", time.to_string()),
-        (None, Value::Array(sentences)) if name == IN_SHORT => joined(sentences, lang, Lang::between),
+        (None, Value::Array(sentences)) if name == IN_SHORT => joined(sentences, lang, |_| " / "),
         (None, _) => cell(value, lang),
     }
 }
@@ -437,7 +451,7 @@ mod tests {
             "    trouble                       no consent\n",
             "    provider is asked again from  2026-11-28T14:35:10Z\n",
             "    who says no                   identity provider\n",
-            "    in short                      No consent. Not there.\n",
+            "    in short                      No consent. / Not there.\n",
             "    asked again from              2026-11-28T14:06:00Z, 2026-11-28T14:07:00Z\n",
             "  x: So.\n    Do.\n    What not to do: Not.\n",
         ] {
@@ -445,7 +459,7 @@ mod tests {
         }
         assert!(!text.contains("mail server"), "{text}");
         let text = draw(&status, Lang::Ja);
-        assert!(text.contains("（smtp、imap）") && text.contains("No consent.Not there."), "{text}");
+        assert!(text.contains("（smtp、imap）") && text.contains("No consent. / Not there."), "{text}");
         assert!(text.contains("アカウント\n  a@b.c\n    状態") && text.contains("してはならないこと：Not."), "{text}");
     }
 

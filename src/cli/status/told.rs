@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{
     account::{Account, Occasion, account_of},
-    base::{Lang, Owner, Protocol, Stage},
-    catalog::{self, Known, Words, token::SIGN_IN_MISSING},
-    cli::language,
+    base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
+    catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, token::SIGN_IN_MISSING},
+    cli::{language, pasted::shell},
     config::Config,
     oauth::Phase,
 };
@@ -33,6 +33,8 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
         }
         let by_itself = text(account, "/app-only").map(|app| lang.app_only(app));
         put(account, "signed-in-as", by_itself);
+        let by_another = by_another_name(account, lang);
+        put(account, "warning", by_another);
         let state = account.get("sign-in").cloned();
         let tell = |fault: &mut Value, occasion: &Occasion<'_>| {
             let Some(entry) = text(fault, "/id").and_then(catalog::find) else { return };
@@ -161,13 +163,15 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
     Known { address, client, object_id, signed_in_as, asks_again: asks_again.collect(), refused_sign_in, ..known }
 }
 
+/// With its id and the command, where somebody else signed in than was meant and no mail server let them in.
+fn by_another_name(account: &Value, lang: Lang) -> Option<String> {
+    text(account, "/warning")?;
+    let (other, identity) = (text(account, "/signed-in-as")?, text(account, "/sign-in/identity")?);
+    let login = format!("{} login {}", gatepost(), shell(text(account, "/address")?));
+    Some(format!("{} `{login}` [{}]", lang.consented_for(other, identity), SOMEBODY_ELSE_SIGNED_IN.id))
+}
+
 fn of_account(account: &mut Value) {
-    if let (Some(other), Some(identity), Some(_)) =
-        (text(account, "/signed-in-as"), text(account, "/sign-in/identity"), text(account, "/warning"))
-    {
-        let warning = LANG.consented_for(other, identity);
-        put(account, "warning", Some(warning));
-    }
     if let Some(state) = account.get_mut("sign-in") {
         let phase = Phase::ALL.into_iter().find(|phase| Some(phase.as_str()) == text(state, "/phase"));
         put(state, "phase", phase.map(|phase| phase_word(phase).to_owned()));

@@ -82,20 +82,12 @@ impl Checker<'_> {
             revoke_url: endpoints.revoke,
             authorize_extra: authorize_extra(raw, preset),
             pkce: raw.pkce.unwrap_or(preset.pkce),
-            rotation: match raw.rotation {
-                None => preset.rotation,
-                Some(raw::Rotation::OldStaysValid) => Rotation::OldStaysValid,
-                Some(raw::Rotation::OneTime) => Rotation::OneTime,
-            },
+            rotation: rotation(raw, preset),
             refresh_idle_life: raw
                 .refresh_idle_days
                 .or(preset.refresh_idle_days)
                 .map(|days| Duration::from_secs(u64::from(days) * DAY)),
-            sasl: match raw.sasl {
-                None => preset.sasl,
-                Some(raw::Sasl::Xoauth2) => Sasl::Xoauth2,
-                Some(raw::Sasl::Oauthbearer) => Sasl::OauthBearer,
-            },
+            sasl: sasl(raw, preset),
             smtp: smtp?,
             imap: imap?,
             pop3: pop3?,
@@ -314,6 +306,22 @@ fn authorize_extra(raw: &raw::App, preset: &Preset) -> Vec<(String, String)> {
     match &raw.authorize_extra {
         Some(extra) => extra.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         None => preset.authorize_extra.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+    }
+}
+
+fn rotation(raw: &raw::App, preset: &Preset) -> Rotation {
+    match raw.rotation {
+        None => preset.rotation,
+        Some(raw::Rotation::OldStaysValid) => Rotation::OldStaysValid,
+        Some(raw::Rotation::OneTime) => Rotation::OneTime,
+    }
+}
+
+fn sasl(raw: &raw::App, preset: &Preset) -> Sasl {
+    match raw.sasl {
+        None => preset.sasl,
+        Some(raw::Sasl::Xoauth2) => Sasl::Xoauth2,
+        Some(raw::Sasl::Oauthbearer) => Sasl::OauthBearer,
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{Frame, Name, Over, Said, gigabytes};
 use crate::{
     base::{
-        Owner,
+        Lang, Owner,
         invocation::{gatepost, start},
     },
-    catalog::moment,
+    catalog::{moment, not_to_do},
     net::ListenerTls,
     queue::MOST_MESSAGES,
 };
@@ -18,7 +18,7 @@ pub(super) const FRAME: Frame = Frame {
     cause: "Why",
     turn: "Whose turn",
     next: "What to do",
-    avoid: "What not to do",
+    avoid: not_to_do(Lang::En),
     written: |file, table, whose| {
         let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
         format!("{}, under {table}{whose}", file.as_deref().unwrap_or("the configuration"))
@@ -41,6 +41,11 @@ pub(super) const FRAME: Frame = Frame {
         format!(
             "Mail goes on with the sign-in that is stored, but a later one stands refused; its line, above, says what to \
              do: {who}"
+        )
+    },
+    well_but_unsent: |what| {
+        format!(
+            "Nothing fails in this look, but no test message went; its line, above, says why and what to do: {what}"
         )
     },
     others: |n, may_be_alike| {
@@ -256,6 +261,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Happened { id, sender, times, minutes_ago, over, peers } => {
             let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
             let over = match over {
+                None if sender.is_some() => {
+                    "; past once a message of that sender goes, its program sends as another for the first time, or a day passes"
+                }
                 None => "",
                 Some(Over::Worked) => "; it worked again since",
                 Some(Over::Allowed) => "; since then send-as allows it, or its program sends as another",

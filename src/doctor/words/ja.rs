@@ -3,10 +3,10 @@
 use super::{Frame, Name, Over, Said, en::tls_word, gigabytes, ours::in_japanese};
 use crate::{
     base::{
-        Owner,
+        Lang, Owner,
         invocation::{gatepost, start},
     },
-    catalog::moment,
+    catalog::{moment, not_to_do},
     queue::MOST_MESSAGES,
 };
 
@@ -17,7 +17,7 @@ pub(super) const FRAME: Frame = Frame {
     cause: "原因",
     turn: "対応する側",
     next: "次の手順",
-    avoid: "してはならないこと",
+    avoid: not_to_do(Lang::Ja),
     written: |file, table, whose| {
         let whose = whose.map(|whose| format!("（{whose}）")).unwrap_or_default();
         format!("{} の {table}{whose}", file.as_deref().unwrap_or("設定ファイル"))
@@ -45,6 +45,11 @@ pub(super) const FRAME: Frame = Frame {
     well_but_a_sign_in: |who| {
         format!(
             "メールは保存済みのサインインで動いています。ただし、その後のサインインは拒否されたままです。次の手順は、上の該当する行にあります: {who}"
+        )
+    },
+    well_but_unsent: |what| {
+        format!(
+            "今回の確認で失敗した項目はありません。ただし、テストメッセージは送信できていません。理由と次の手順は、上の該当する行にあります: {what}"
         )
     },
     others: |n, may_be_alike| {
@@ -269,6 +274,9 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::Happened { id, sender, times, minutes_ago, over, peers } => {
             let over = match over {
+                None if sender.is_some() => {
+                    "（この差出人のメッセージが送信されるか、プログラムの差出人が初めて別のものに変わるか、1日が過ぎると、過去のものとします）"
+                }
                 None => "",
                 Some(Over::Worked) => "（その後、成功しています）",
                 Some(Over::Allowed) => "（その後、send-as で許可されたか、差出人が変わりました）",

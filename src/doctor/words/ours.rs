@@ -98,7 +98,12 @@ const OURS: &[(&str, &str)] = &[
     // Of the daemon.
     ("no answer from ", "応答がありません: "),
     (" within 5 s", "（5 秒待ちました）"),
-    ("something else than a daemon answers there", "デーモンではないプログラムが応答しています"),
+    ("something else than the console answers at ", "コンソールではないプログラムが応答しています: "),
+    ("the console at ", "コンソールの "),
+    (
+        " does not know the token of this configuration: another Gatepost has that port",
+        " は、この設定のトークンを知りません。そのポートを別の Gatepost が使っています",
+    ),
     ("the peer hung up during the TLS handshake", "TLS ハンドシェイクの途中で相手が切断しました"),
     // Of a proxy.
     ("it wants a user and password, and none are set", "ユーザー名とパスワードが必要ですが、設定されていません"),
@@ -140,6 +145,7 @@ const OURS: &[(&str, &str)] = &[
     ("signed on without being asked to", "認証を求める前に成功と応答しました"),
     // Of this machine.
     ("the daemon is of an older version", "デーモンのバージョンが古いため、応答に含まれていません"),
+    ("the console cannot listen on ", "コンソールが待ち受けられません: "),
     ("cannot listen on ", "待ち受けられません: "),
     ("the system gives no random bytes", "システムから乱数を得られません"),
     ("this machine has no clock or no random numbers", "このマシンでは時刻または乱数を得られません"),

@@ -246,6 +246,20 @@ fn what_befell_more_addresses_than_are_remembered_is_not_over_by_those_and_is_hi
     assert_eq!(list.iter().map(|fault| fault.account.as_str()).collect::<Vec<_>>(), ["ann@x"]);
 }
 
+/// Its program was set to a sender that went before, which proves nothing: it may send as several.
+#[test]
+fn a_refused_sender_of_which_nobody_hears_for_a_day_is_history() {
+    let recent = Recent::default();
+    for sender in ["old@x", "new@x"] {
+        recent.push(Protocol::Smtp, "ann@x", None, &Fault { sender: Some(sender.into()), ..without_login() });
+    }
+    if let Some(first) = locked(&recent.faults).front_mut() {
+        first.at -= DAY + 60;
+    }
+    let senders: Vec<_> = recent.list().into_iter().filter_map(|fault| fault.sender).collect();
+    assert_eq!(senders, ["new@x"]);
+}
+
 #[test]
 fn what_is_over_still_says_from_where_it_came() {
     let recent = Recent::default();

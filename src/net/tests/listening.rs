@@ -17,7 +17,10 @@ use super::{
     authority::Authority,
     soon,
 };
-use crate::base::{Lang, Protocol};
+use crate::{
+    base::{Lang, Protocol},
+    catalog::Place,
+};
 
 struct Open {
     address: SocketAddr,
@@ -202,11 +205,12 @@ async fn a_taken_address_is_named_with_the_next_step() {
         pass_through: false,
     };
     let error = bind(&settings, &mut PassedSockets::default()).err().unwrap();
-    let (text, next) = (error.to_string(), error.next_step(Lang::En).unwrap());
+    let (text, next) = (error.to_string(), error.words(Lang::En).unwrap().next);
     assert!(text.contains(&open.address.to_string()) && text.ends_with(" [port-taken]"), "{text}");
-    assert!(next.contains(&format!("sport = :{}", open.address.port())), "{next}");
-    let low = refused("127.0.0.1:25".parse().unwrap(), &std::io::ErrorKind::PermissionDenied.into());
-    let next = low.next_step(Lang::En).unwrap();
+    assert!(next.contains(&format!("src = {} or ", open.address)), "{next}");
+    let low =
+        refused(Place::of_listener("127.0.0.1:25".parse().unwrap()), &std::io::ErrorKind::PermissionDenied.into());
+    let next = low.words(Lang::En).unwrap().next;
     assert!(low.to_string().ends_with(" [port-not-permitted]") && next.contains("systemd:25"), "{low}: {next}");
     let absent = Listener { listen: vec![Bind::Systemd("smtp".into())], ..settings };
     let error = bind(&absent, &mut PassedSockets::default()).err().unwrap().to_string();

@@ -157,6 +157,7 @@ mod tests {
             refresh: Some(Secret::new(refresh)),
             scope: None,
             account: account.map(str::to_owned),
+            date: None,
         }
     }
 

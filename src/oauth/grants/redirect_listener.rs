@@ -27,7 +27,8 @@ use super::{
 };
 use crate::{
     base::{Lang, Secret},
-    oauth::verdict::Verdict,
+    catalog::Known,
+    oauth::{sign_in::Kept, verdict::Verdict},
 };
 
 const REQUEST_TIME: Duration = Duration::from_secs(10);
@@ -63,9 +64,9 @@ impl RedirectListener {
         &self.redirect
     }
 
-    /// Waits for the code of `request`; the caller keeps the deadline, and tells the browser how it ended. Closes the port
-    /// when it returns.
-    pub async fn code(self, request: &CodeRequest) -> Result<(Secret, Visit), Verdict> {
+    /// Waits for the code of `request`, or for a refusal in its place; the caller keeps the deadline, and tells the browser
+    /// how it ended. Closes the port when it returns.
+    pub async fn code(self, request: &CodeRequest) -> (Result<Secret, Verdict>, Visit) {
         let mut visits = JoinSet::new();
         loop {
             tokio::select! {
@@ -88,21 +89,19 @@ impl RedirectListener {
         }
     }
 
-    /// Answers one browser, or has it wait for what its code is worth; `Some` ends the sign-in.
-    async fn receive(&self, request: &CodeRequest, visit: Visit) -> Option<Result<(Secret, Visit), Verdict>> {
+    /// Answers one browser, or has it wait for what comes of its answer; `Some` ends the sign-in.
+    async fn receive(&self, request: &CodeRequest, visit: Visit) -> Option<(Result<Secret, Verdict>, Visit)> {
         let answer = self.redirect.join(&visit.target).ok().filter(|url| url.path() == self.redirect.path());
         let Some(answer) = answer else {
             visit.answer(&Page::OtherPath).await;
             return None;
         };
+        let waits = Visit { target: String::new(), ..visit };
         match request.code_in(&answer) {
-            Ok(code) => Some(Ok((code, Visit { target: String::new(), ..visit }))),
-            Err(NotTheAnswer::Refused(verdict)) => {
-                visit.answer(&Page::Refused(&verdict)).await;
-                Some(Err(verdict))
-            }
+            Ok(code) => Some((Ok(code), waits)),
+            Err(NotTheAnswer::Refused(verdict)) => Some((Err(verdict), waits)),
             Err(NotTheAnswer::OtherState | NotTheAnswer::Empty) => {
-                visit.answer(&Page::OtherSignIn).await;
+                waits.answer(&Page::OtherSignIn).await;
                 None
             }
         }
@@ -124,12 +123,9 @@ impl fmt::Debug for Visit {
 }
 
 impl Visit {
-    /// It brought a code, which the provider took or refused.
-    pub async fn ended(self, outcome: Result<(), &Verdict>) {
-        match outcome {
-            Ok(()) => self.answer(&Page::SignedIn).await,
-            Err(verdict) => self.answer(&Page::Refused(verdict)).await,
-        }
+    /// What came of the answer that it brought, once that is on disk. `known`: of the account.
+    pub async fn ended(self, known: &Known, outcome: Result<&Kept, &Verdict>) {
+        self.answer(&Page::Ended(known, outcome)).await;
     }
 
     async fn answer(mut self, page: &Page<'_>) {

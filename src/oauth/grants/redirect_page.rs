@@ -1,22 +1,26 @@
 //! The one small page that a browser shows when it comes back, in its own language: no script, no outside resource,
 //! everything escaped.
 
-use crate::{base::Lang, oauth::verdict::Verdict};
+use crate::{
+    base::Lang,
+    catalog::{Known, Line, Step, doctor::SOMEBODY_ELSE_SIGNED_IN, with_label},
+    oauth::{sign_in::Kept, verdict::Verdict},
+};
 
 /// What it says.
 pub(super) enum Page<'a> {
     OtherPath,
-    SignedIn,
-    Refused(&'a Verdict),
     OtherSignIn,
+    /// Of the account that is known so.
+    Ended(&'a Known, Result<&'a Kept, &'a Verdict>),
 }
 
 impl Page<'_> {
     fn status(&self) -> &'static str {
         match self {
             Page::OtherPath => "404 Not Found",
-            Page::SignedIn | Page::Refused(_) => "200 OK",
             Page::OtherSignIn => "400 Bad Request",
+            Page::Ended(..) => "200 OK",
         }
     }
 
@@ -24,49 +28,46 @@ impl Page<'_> {
         match (self, lang) {
             (Page::OtherPath, Lang::En) => "Nothing here",
             (Page::OtherPath, Lang::Ja) => "ここには何もありません",
-            (Page::SignedIn, Lang::En) => "Thank you",
-            (Page::SignedIn, Lang::Ja) => "ありがとうございます",
-            (Page::Refused(_), Lang::En) => "Not signed in",
-            (Page::Refused(_), Lang::Ja) => "サインインできませんでした",
             (Page::OtherSignIn, Lang::En) => "Not this sign-in",
             (Page::OtherSignIn, Lang::Ja) => "別のサインインです",
+            (Page::Ended(_, Ok(kept)), Lang::En) if kept.is_somebody_else => "Signed in, by another name",
+            (Page::Ended(_, Ok(kept)), Lang::Ja) if kept.is_somebody_else => "別の名前でサインインしました",
+            (Page::Ended(_, Ok(_)), Lang::En) => "Signed in",
+            (Page::Ended(_, Ok(_)), Lang::Ja) => "サインインしました",
+            (Page::Ended(_, Err(_)), Lang::En) => "Not signed in",
+            (Page::Ended(_, Err(_)), Lang::Ja) => "サインインできませんでした",
         }
     }
 
-    fn text(&self, lang: Lang) -> String {
-        let text = match (self, lang) {
-            (Page::OtherPath, Lang::En) => "Gatepost waits for a sign-in on another path.",
-            (Page::OtherPath, Lang::Ja) => "Gatepost は別のパスでサインインを待っています。",
-            (Page::SignedIn, Lang::En) => {
-                "Gatepost has what it needs and goes on in its own window. You can close this one."
-            }
-            (Page::SignedIn, Lang::Ja) => {
-                "必要な情報がそろいました。続きは Gatepost の画面で行われます。このウィンドウは閉じてかまいません。"
-            }
-            (Page::Refused(verdict), Lang::En) => {
-                return format!("{} ({})", verdict.entry.words(lang).cause, verdict.detail);
-            }
-            (Page::Refused(verdict), Lang::Ja) => {
-                return format!("{}（{}）", verdict.entry.words(lang).cause, verdict.detail);
-            }
+    fn html(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (Page::OtherPath, Lang::En) => said("Gatepost waits for a sign-in on another path."),
+            (Page::OtherPath, Lang::Ja) => said("Gatepost は別のパスでサインインを待っています。"),
             (Page::OtherSignIn, Lang::En) => {
-                "This answer belongs to another sign-in. Go back to the page that Gatepost gave you."
+                said("This answer belongs to another sign-in. Go back to the page that Gatepost gave you.")
             }
             (Page::OtherSignIn, Lang::Ja) => {
-                "この応答は別のサインインのものです。Gatepost が示したページに戻ってください。"
+                said("この応答は別のサインインのものです。Gatepost が示したページに戻ってください。")
             }
-        };
-        text.to_owned()
+            (Page::Ended(known, Ok(kept)), _) if kept.is_somebody_else => by_another_name(known, kept, lang),
+            (Page::Ended(_, Ok(_)), Lang::En) => {
+                said("Gatepost has what it needs and goes on in its own window. You can close this one.")
+            }
+            (Page::Ended(_, Ok(_)), Lang::Ja) => said(
+                "必要な情報がそろいました。続きは Gatepost の画面で行われます。このウィンドウは閉じてかまいません。",
+            ),
+            (Page::Ended(known, Err(verdict)), _) => refused(known, verdict, lang),
+        }
     }
 
     /// A whole HTTP/1.1 response.
     pub(super) fn response(&self, lang: Lang) -> Vec<u8> {
         let body = format!(
             "<!doctype html><html lang=\"{}\"><meta charset=\"utf-8\"><title>Gatepost</title>\
-             <body style=\"font-family:sans-serif;margin:4em auto;max-width:36em\"><h1>{}</h1><p>{}</p></body></html>\n",
+             <body style=\"font-family:sans-serif;margin:4em auto;max-width:36em\"><h1>{}</h1>{}</body></html>\n",
             lang.tag(),
             escaped(self.title(lang)),
-            escaped(&self.text(lang))
+            self.html(lang)
         );
         let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
                       form-action 'none'";
@@ -79,6 +80,53 @@ impl Page<'_> {
         )
         .into_bytes()
     }
+}
+
+/// Whether it is the same person, the mail server alone knows.
+fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
+    let known = Known { signed_in_as: kept.consented_as.clone(), is_at_sign_in: true, ..known.clone() };
+    let text = known.fill(match lang {
+        Lang::En => {
+            "This is the sign-in of {signed-in-as}, and {address} wants that of {who-signs-on}. Gatepost keeps it, since it may be \
+             another name of the same person; the mail server lets nobody else in."
+        }
+        Lang::Ja => {
+            "これは {signed-in-as} のサインインですが、{address} に必要なのは {who-signs-on} のサインインです。同じ人の別名かもしれないため保存しますが、\
+             メールサーバーは、ほかの人を受け入れません。"
+        }
+    });
+    format!("{}{}", said(&text), step(&Step::of(&SOMEBODY_ELSE_SIGNED_IN.told(lang, &known).whole_step())))
+}
+
+/// Why nothing came of it, and what to do.
+fn refused(known: &Known, verdict: &Verdict, lang: Lang) -> String {
+    let words = verdict.entry.told(lang, &verdict.known_at_sign_in(known.clone()));
+    let text = match lang {
+        Lang::En => format!("{} ({})", words.cause, verdict.detail),
+        Lang::Ja => format!("{}（{}）", words.cause, verdict.detail),
+    };
+    format!("{}{}", said(&text), step(&Step::of(&words.whole_step())))
+}
+
+/// A paragraph.
+fn said(text: &str) -> String {
+    format!("<p>{}</p>", escaped(text))
+}
+
+/// What is typed or written stands alone on its line.
+fn step(step: &Step) -> String {
+    let mut label = step.label;
+    let mut html = String::new();
+    for line in &step.lines {
+        let label = label.take();
+        html.push_str(&match line {
+            Line::Words(words) => said(&label.map_or_else(|| words.clone(), |label| with_label(label, words))),
+            Line::Deed(deed) => format!("{}<pre>{}</pre>", label.map(said).unwrap_or_default(), escaped(deed.text())),
+        });
+    }
+    html.extend(label.map(said));
+    html.extend(step.ways.iter().map(self::step));
+    html
 }
 
 fn escaped(text: &str) -> String {

@@ -6,7 +6,12 @@ use super::{Keeper, patience};
 use crate::{
     catalog::token::{SIGN_IN_FREQUENCY, SIGN_IN_MISSING, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
     oauth::{
-        Resource, counter::Held, endpoints::object_id_in, frequency, sign_in::refusal_of, trouble::Trouble,
+        Resource,
+        counter::Held,
+        endpoints::object_id_in,
+        frequency,
+        sign_in::{is_in_doubt, refusal_beside, refusal_of},
+        trouble::Trouble,
         verdict::Verdict,
     },
     store::{AccessToken, Failure, StoreError, TokenRow, Versioned},
@@ -78,8 +83,11 @@ impl Keeper {
         self.graph.forget(is_known);
         self.version = Some(found.version);
         self.unsaved = None;
-        self.row = None;
+        let before = self.row.take();
         if let Some(row) = found.row {
+            if is_known {
+                self.tell_refused_sign_in(before.as_ref(), &row);
+            }
             self.mail.trouble = self.remembered_failure(&row);
             self.take(row);
         }
@@ -129,14 +137,37 @@ impl Keeper {
         if verdict.entry.id == SIGN_IN_FREQUENCY.id {
             frequency::note(&mut row, self.means.clock.wall());
         }
-        match self.means.store.save_token(&self.sign_in.key(), self.stored(), &row).await {
-            Ok(true) => {
+        if let Err(error) = self.note(row).await {
+            tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved");
+        }
+    }
+
+    /// A mail server took a token that somebody gave by another name than the one who was meant: it is the same person, or
+    /// one who may, and from now on nobody else's sign-in takes the place of this one.
+    pub(super) async fn note_let_in(&mut self) {
+        let in_doubt = |row: &&TokenRow| is_in_doubt(row, &self.sign_in);
+        let Some(row) = self.row.as_ref().filter(in_doubt).filter(|_| self.unsaved.is_none()) else { return };
+        let side = &self.mail;
+        if side.generation == 0 || !side.counter.was_accepted(side.generation) {
+            return;
+        }
+        match self.note(TokenRow { is_let_in: true, ..row.clone() }).await {
+            Ok(()) => self.show_state(),
+            // The next sign-on says it again.
+            Err(error) => tracing::debug!(sign_in = %self.sign_in.key(), %error, "who was let in could not be saved"),
+        }
+    }
+
+    /// Saves what is known besides tokens. Whoever else wrote meanwhile wins.
+    async fn note(&mut self, row: TokenRow) -> Result<(), StoreError> {
+        match self.means.store.save_token(&self.sign_in.key(), self.stored(), &row).await? {
+            true => {
                 self.version = Some(self.stored() + 1);
                 self.row = Some(row);
             }
-            Ok(false) => self.mail.counter.look_at_store(),
-            Err(error) => tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved"),
+            false => self.mail.counter.look_at_store(),
         }
+        Ok(())
     }
 
     fn remembered_failure(&self, row: &TokenRow) -> Option<Trouble> {
@@ -147,6 +178,20 @@ impl Keeper {
         let verdict = Verdict::new(entry, failure.detail.clone());
         let since = failure.at.unwrap_or_else(|| self.means.clock.wall());
         Some(self.trouble_of(&verdict, None, since))
+    }
+
+    /// For whoever reads the log alone: another process was refused a sign-in.
+    fn tell_refused_sign_in(&self, before: Option<&TokenRow>, row: &TokenRow) {
+        let refused =
+            |row: &TokenRow| [&row.refused_sign_in, &row.refused_beside].map(|one| one.as_ref().and_then(|one| one.at));
+        if before.map(refused).unwrap_or_default() == refused(row) {
+            return;
+        }
+        let beside = || refusal_beside(row, &self.fingerprint).map(|(refusal, _)| refusal);
+        if let Some(refusal) = refusal_of(row, &self.fingerprint).or_else(beside) {
+            let fault = refusal.fault_of_sign_in(&self.sign_in.app, &self.how);
+            tracing::warn!(sign_in = %self.sign_in.key(), %fault, detail = refusal.detail, "a sign-in was refused");
+        }
     }
 
     /// What kept the last person who tried from signing in, in the place of the call to do so.

@@ -100,7 +100,7 @@ async fn a_refusal_of_graph_that_somebody_heard_is_asked_about_again_when_its_ti
 #[tokio::test]
 async fn an_answer_to_those_who_want_any_token_is_none_to_those_whose_token_was_refused() {
     let (keeper, _dir) = keeper().await;
-    let wishes = |refused| Wishes { wanted: true, refused, look: 0, afresh: 0 };
+    let wishes = |refused| Wishes { wanted: true, refused, look: 0, afresh: 0, goes_on: false };
     keeper.show(Resource::Mail, &wishes(1), Some(FRESH_TOKEN_REFUSED.fault()));
     keeper.show(Resource::Mail, &wishes(0), None);
     let desk = keeper.mail.desk.borrow();

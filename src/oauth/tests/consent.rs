@@ -10,16 +10,20 @@ use tokio::{
 use url::Url;
 
 use super::endpoint::{Endpoint, House, Play, app, http};
-use crate::oauth::{
-    App, Grant,
-    clock::Clock,
-    endpoints::Endpoints,
-    grants::{
-        code::{CodeRequest, NotTheAnswer},
-        device,
-        redirect_listener::RedirectListener,
+use crate::{
+    catalog::Known,
+    oauth::{
+        App, Grant,
+        clock::Clock,
+        endpoints::Endpoints,
+        grants::{
+            code::{CodeRequest, NotTheAnswer},
+            device,
+            redirect_listener::RedirectListener,
+        },
+        sign_in,
+        verdict::Verdict,
     },
-    sign_in,
 };
 
 fn field(url: &Url, name: &str) -> String {
@@ -109,8 +113,9 @@ async fn a_browser_sign_in_goes_through_the_loopback_listener() {
         let done = visit(&redirect, "127.0.0.1", &format!("/?code=the-code&state={state}")).await;
         (other, forged, done, redirect)
     });
-    let (code, waits) = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap().unwrap();
-    waits.ended(Ok(())).await;
+    let (code, waits) = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap();
+    let kept = sign_in::Kept { consented_as: None, is_somebody_else: false, date: None };
+    waits.ended(&Known::default(), Ok(&kept)).await;
     let (other, forged, done, redirect) = browser.await.unwrap();
     assert!(other.starts_with("HTTP/1.1 404") && forged.starts_with("HTTP/1.1 400"));
     assert!(done.starts_with("HTTP/1.1 200") && done.contains("Referrer-Policy: no-referrer"));
@@ -118,7 +123,7 @@ async fn a_browser_sign_in_goes_through_the_loopback_listener() {
     assert!(TcpStream::connect(("127.0.0.1", redirect.port().unwrap())).await.is_err(), "closed after use");
 
     let (http, clock) = (http(), Clock::default());
-    let set = request.redeem(Endpoints { http: &http, app: &app, clock: &clock }, code).await.unwrap();
+    let set = request.redeem(Endpoints { http: &http, app: &app, clock: &clock }, code.unwrap()).await.unwrap();
     assert_eq!(set.refresh.unwrap().expose(), "r");
     let form = &endpoint.asked()[0];
     assert_eq!((form["code"].as_str(), form["redirect_uri"].as_str()), ("the-code", redirect.as_str()));
@@ -135,10 +140,18 @@ async fn an_error_that_comes_back_is_shown_escaped_and_ends_the_wait() {
     let request = CodeRequest::new(&app, redirect.clone(), "ann");
     let target = format!("/?error=server_error&error_description=%3Cscript%3E&state={}", field(request.url(), "state"));
     let browser = tokio::spawn(async move { visit(&redirect, "127.0.0.1", &target).await });
-    let verdict = listener.code(&request).await.unwrap_err();
+    let verdict = refused(listener, &request).await;
     assert_eq!(verdict.word.as_deref(), Some("server_error"));
     let page = browser.await.unwrap();
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+}
+
+/// Waits for a refusal, and tells the browser.
+async fn refused(listener: RedirectListener, request: &CodeRequest) -> Verdict {
+    let (code, waits) = listener.code(request).await;
+    let verdict = code.unwrap_err();
+    waits.ended(&Known::default(), Err(&verdict)).await;
+    verdict
 }
 
 /// Cookies of other programs on localhost come along in any encoding.
@@ -162,8 +175,8 @@ async fn the_page_behind_a_sign_in_is_in_the_language_of_the_browser() {
         let answer = format!("/?error=access_denied&error_description=AADSTS65004:+no&state={state}");
         raw_visit(&redirect, &asks(&answer, b"Accept-Language: ja")).await
     };
-    let (said, end) = tokio::join!(browser, listener.code(&request));
-    assert_eq!(end.unwrap_err().entry.id, "consent-declined");
+    let (said, end) = tokio::join!(browser, refused(listener, &request));
+    assert_eq!(end.entry.id, "consent-declined");
     assert!(said.contains("同意の画面でキャンセルされました。（access_denied: AADSTS65004: no）"), "{said}");
 }
 
@@ -242,12 +255,47 @@ async fn a_sign_in_of_somebody_else_never_takes_the_place_of_a_good_one() {
     let (refused, stored) = signs_in("bob@contoso.example", "r2").await;
     let wanted = ("somebody-else-signed-in", Some("bob@contoso.example".to_owned()));
     assert_eq!((refused.unwrap_err(), stored.as_str()), (wanted, "r1"));
-    // A good one by another name is renewed by that name.
+    // One by another name is renewed by that name, and no mail server let it in so far.
     house.store.delete_tokens(&house.sign_in.key()).await.unwrap();
     for refresh in ["r3", "r4"] {
         let (kept, stored) = signs_in("ann.smith@contoso.example", refresh).await;
         assert!(kept.unwrap().is_somebody_else && stored == refresh);
     }
+    let (kept, stored) = signs_in("bob@contoso.example", "r5").await;
+    assert!(kept.unwrap().is_somebody_else && stored == "r5");
+    let found = house.store.token(&house.sign_in.key()).await.unwrap();
+    let let_in = crate::store::TokenRow { is_let_in: true, ..found.row.unwrap() };
+    assert!(house.store.save_token(&house.sign_in.key(), found.version, &let_in).await.unwrap());
+    let (refused, stored) = signs_in("ann.smith@contoso.example", "r6").await;
+    assert_eq!((refused.unwrap_err().0, stored.as_str()), ("somebody-else-signed-in", "r5"));
+    let (kept, stored) = signs_in("bob@contoso.example", "r7").await;
+    assert!(!kept.unwrap().is_somebody_else && stored == "r7", "the mail server knows them");
+    assert!(matches!(signs_in("ann@contoso.example", "r8").await, (Ok(_), refresh) if refresh == "r8"));
+    let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
+    assert!(!row.is_let_in, "that was another one's");
+}
+
+/// What Graph takes is a token, whosever mailbox it is asked for.
+#[tokio::test]
+async fn a_mail_server_that_takes_the_token_of_another_name_ends_the_doubt_and_graph_does_not() {
+    let house = House::with(vec![], None, |_| {}).await;
+    let mut set = super::endpoint::set("a", "r", 3600);
+    set.account = Some("ann.smith@contoso.example".to_owned());
+    sign_in::keep(&house.store, &house.sign_in, set, &house.clock).await.unwrap();
+    house.keepers.notice_store_change();
+    let bearer = house.keepers.bearer(&house.sign_in).await.unwrap();
+    let in_doubt = || house.keepers.state(&house.sign_in).unwrap().in_doubt(&house.sign_in).is_some();
+    house.keepers.accepted_by_graph(&house.sign_in, bearer.generation);
+    house.keepers.catch_up().await;
+    assert!(in_doubt());
+    house.keepers.accepted(&house.sign_in, bearer.generation);
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        while !house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap().is_let_in {}
+    });
+    ended.await.expect("an end of the doubt");
+    house.keepers.notice_store_change();
+    house.keepers.catch_up().await;
+    assert!(!in_doubt());
 }
 
 #[tokio::test]

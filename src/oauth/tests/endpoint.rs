@@ -263,5 +263,6 @@ pub fn set(access: &str, refresh: &str, life: u64) -> TokenSet {
         refresh: Some(refresh.to_owned().into()),
         scope: None,
         account: None,
+        date: None,
     }
 }

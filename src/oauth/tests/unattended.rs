@@ -10,7 +10,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::json;
 
 use super::endpoint::{House, Play, open, refusal, set, token};
-use crate::oauth::{App, AppCredential, Grant, ServiceAccountKey, SignIn, assertion, endpoints::TokenSet, sign_in};
+use crate::oauth::{
+    App, AppCredential, Grant, Phase, ServiceAccountKey, SignIn, assertion, endpoints::TokenSet, sign_in,
+};
 
 const ROBOT: &str = "robot@project.iam.gserviceaccount.com";
 const ANN: &str = "ann@contoso.example";
@@ -217,6 +219,28 @@ async fn a_wrong_password_is_shown_once_also_over_a_restart_and_a_corrected_one_
     house.keepers.apply(std::slice::from_ref(&corrected), &[]);
     assert_eq!(house.ask().await.unwrap(), "t2");
     assert_eq!(form(&house, 1)["password"], "right");
+}
+
+/// Mail flows with the token in hand or on a connection from before, and nobody fetches one.
+#[tokio::test]
+async fn what_was_refused_is_asked_about_behind_a_reload_as_soon_as_an_upstream_lets_the_sign_in_go_on() {
+    let script = vec![Play::Json(200, token("t1", None)), refusal("invalid_grant", 53_003)];
+    let house = House::with(script, None, |app| app.grant = Grant::ClientCredentials).await;
+    let phase = || house.keepers.states()[0].phase;
+    let first = house.keepers.bearer(&house.sign_in).await.unwrap();
+    house.keepers.refused(&house.sign_in, first.generation).await.unwrap_err();
+    house.keepers.goes_on(&house.sign_in);
+    house.keepers.notice_store_change();
+    house.keepers.catch_up().await;
+    assert_eq!((phase(), house.endpoint.count()), (Phase::Refused, 2), "nobody said that it was mended");
+    house.endpoint.arrival().await;
+    house.keepers.ask_afresh();
+    house.keepers.goes_on(&house.sign_in);
+    house.endpoint.arrival().await;
+    while phase() != Phase::Ready {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.endpoint.count(), 3);
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ impl<'a> Asking<'a> {
             let is_looked_at = !matches!(answer, Answer::TokenRefused(_));
             self.has_asked = is_looked_at;
             if is_looked_at {
-                self.way.keepers.accepted_for(&self.account.sign_in, Resource::Graph, bearer.generation);
+                self.way.keepers.accepted_by_graph(&self.account.sign_in, bearer.generation);
             }
             match answer {
                 Answer::Done(reply) => return Ok(reply),

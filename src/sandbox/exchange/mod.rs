@@ -3,6 +3,7 @@
 //! Texts come from logs that others published; the comments name them. It is not Exchange: only a real
 //! tenant shows real limits. Nothing leaves: mail for other domains is accepted and recorded.
 
+pub(in crate::sandbox) mod faults;
 mod imap;
 pub mod mailbox;
 mod pop3;

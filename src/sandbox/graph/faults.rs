@@ -58,6 +58,11 @@ impl GraphMishap {
         Self { status, code: code.into(), retry_after: None, times: None, on: None }
     }
 
+    /// Whether it says that the app may not, which a consent ends.
+    pub(in crate::sandbox) fn is_of_permission(&self) -> bool {
+        self.code == "ErrorAccessDenied"
+    }
+
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self

@@ -63,6 +63,7 @@ type Named = HashMap<String, String>;
 /// A request that was let in. It counts as open until dropped.
 struct Visit {
     mailbox: Arc<Mailbox>,
+    holder: Holder,
     _open: Open,
 }
 
@@ -94,7 +95,7 @@ impl Graph {
         if limits.delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(limits.delay_ms)).await;
         }
-        Ok(Visit { mailbox, _open: open })
+        Ok(Visit { mailbox, holder: access.holder, _open: open })
     }
 
     fn access(&self, headers: &HeaderMap) -> Result<Access, Problem> {
@@ -187,7 +188,7 @@ impl Graph {
     /// Whether the mailbox may write in the name of `from`.
     fn may_send_as(&self, visit: &Visit, from: &str) -> Result<(), Problem> {
         let own = &visit.mailbox.address;
-        if self.world.tenant.may_send_as(own, from) {
+        if self.world.tenant.may_send_as(&visit.holder, own, from) {
             return Ok(());
         }
         let text = "The user account which was used to submit this request does not have the right to send mail on \

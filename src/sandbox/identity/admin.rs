@@ -1,5 +1,5 @@
-//! What an administrator of the tenant does: consents for everybody, gives a right on a mailbox. Who rehearses plays both
-//! parts, so nobody is asked who it is.
+//! What an administrator of the tenant does: consents for everybody, gives a person or an app a right on a mailbox. Who
+//! rehearses plays both parts, so nobody is asked who it is.
 
 use axum::{
     body::Bytes,
@@ -18,11 +18,8 @@ use super::{
 };
 use crate::sandbox::{
     TENANT_ID,
-    faults::{Granted, Mishap, MishapKind, Right},
+    exchange::faults::{Granted, Right},
 };
-
-/// What nobody but an administrator's consent ends.
-const OF_CONSENT: [u32; 2] = [65001, 90094];
 
 /// Entra's admin consent endpoint (entra-docs, v2-admin-consent).
 pub async fn consent_page(
@@ -56,8 +53,17 @@ pub async fn consent_page(
     pages.page("Permissions requested", &body)
 }
 
-pub async fn consent(State(identity): Shared, pages: Pages, Path(tenant): Path<String>, body: Bytes) -> Response {
-    match Asked::read(&identity, &tenant, &Fields::parse(&body)) {
+/// Whoever has no browser posts nothing to the address as it is printed.
+pub async fn consent(
+    State(identity): Shared,
+    pages: Pages,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    let mut fields = Fields::parse(&body);
+    fields.0.extend(Fields::parse(query.unwrap_or_default().as_bytes()).0);
+    match Asked::read(&identity, &tenant, &fields) {
         Ok(asked) => asked.granted(&identity, pages),
         Err(refused) => pages.refusal(&refused),
     }
@@ -92,9 +98,12 @@ impl Asked {
 
     fn granted(self, identity: &Identity, pages: Pages) -> Response {
         identity.memory(|memory| memory.consented.insert(self.client_id.clone()));
-        let of_consent =
-            |mishap: &Mishap| matches!(mishap.kind, MishapKind::Aadsts(code) if OF_CONSENT.contains(&code));
-        identity.world.faults.set(|faults| faults.identity.mishap.take_if(|mishap| of_consent(mishap)));
+        identity.world.faults.set(|faults| {
+            faults.identity.consented.retain(|app| *app != self.client_id);
+            faults.identity.consented.push(self.client_id.clone());
+            // Graph knows a token by its holder, and not which app it was issued to.
+            faults.graph.mishap.take_if(|mishap| mishap.is_of_permission());
+        });
         let Some(mut target) = self.redirect_uri.and_then(|to| Url::parse(&to).ok()) else {
             return pages.message("Permissions granted", "Everybody in the organization may use this application now.");
         };
@@ -116,8 +125,10 @@ pub async fn grant(State(identity): Shared, pages: Pages, body: Bytes) -> Respon
         _ => return (StatusCode::BAD_REQUEST, "right is full-access or send-as\n").into_response(),
     };
     let (mailbox, to) = (text("mailbox").to_owned(), text("to").to_owned());
-    if [&mailbox, &to].iter().any(|address| identity.world.tenant.person(address).is_none()) {
-        return (StatusCode::BAD_REQUEST, "mailbox and to are addresses of this tenant\n").into_response();
+    let tenant = &identity.world.tenant;
+    if tenant.person(&mailbox).is_none() || !(tenant.person(&to).is_some() || tenant.has_app_of(&to)) {
+        let text = "mailbox is an address of this tenant, and to is one as well, or the object id of an app\n";
+        return (StatusCode::BAD_REQUEST, text).into_response();
     }
     let granted = Granted { right, mailbox, to };
     identity.world.faults.set(|faults| {

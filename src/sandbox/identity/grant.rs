@@ -75,6 +75,9 @@ pub fn grant(identity: &Identity, tenant: &str, headers: &HeaderMap, fields: &Fi
         return Ok(written(identity, service_account::grant(identity, fields)?)?);
     }
     let app = client(identity, kind, headers, fields)?;
+    if let Some(number) = identity.world.faults.read(|faults| faults.identity.lacks_consent(&app.client_id)) {
+        return Err(Refused::new(number).into());
+    }
     let grant = match kind {
         "authorization_code" => code(identity, &app, fields)?,
         "refresh_token" => refresh(identity, &app, fields)?,

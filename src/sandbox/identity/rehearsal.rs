@@ -17,6 +17,7 @@ use crate::sandbox::{
     faults::Faults,
     presets::{PRESETS, Preset},
     tally::Counts,
+    tenant::object_id,
 };
 
 pub async fn front(State(identity): Shared, pages: Pages) -> Response {
@@ -29,8 +30,14 @@ pub async fn front(State(identity): Shared, pages: Pages) -> Response {
         format!("<option value=\"{name}\">{name}{staged}: {about}</option>")
     };
     let rows: String = PRESETS.iter().map(row).collect();
+    let tenant = &identity.world.tenant;
     let people: String =
-        identity.world.tenant.people().iter().map(|one| format!("<option>{}", pages::escaped(&one.address))).collect();
+        tenant.people().iter().map(|one| format!("<option>{}", pages::escaped(&one.address))).collect();
+    let of_app = |id: &String| {
+        let (object, id) = (object_id(id), pages::escaped(id));
+        format!("<option value=\"{}\">{}: {id}", pages::escaped(&object), told("app"))
+    };
+    let apps: String = tenant.apps_alone().iter().map(of_app).collect();
     let body = format!(
         "<p id=state>{state}</p><form method=post action=/sandbox/rehearse>\
          <label for=name>{}</label>\
@@ -41,7 +48,7 @@ pub async fn front(State(identity): Shared, pages: Pages) -> Response {
          <option value=full-access>Full Access (Add-MailboxPermission)\
          <option value=send-as>Send As (Add-RecipientPermission)</select> \
          <label for=mailbox>{}</label><select id=mailbox name=mailbox>{people}</select> \
-         <label for=to>{}</label><select id=to name=to>{people}</select> \
+         <label for=to>{}</label><select id=to name=to>{people}{apps}</select> \
          <button id=grant>{}</button></form>\
          <p>{}</p>\
          <p>{} <a href=/sandbox/faults>{}</a> {}, <a href=/sandbox/counts>{}</a>, \

@@ -392,6 +392,24 @@ async fn an_administrator_consents_for_everybody_and_the_refusal_for_want_of_it_
     let graph = [("grant_type", "refresh_token"), ("client_id", PUBLIC_CLIENT), ("refresh_token", refreshed.expose())];
     let scope = [("scope", "https://graph.microsoft.com/Mail.Send")];
     assert_eq!(self::token(&sandbox, &[&graph[..], &scope].concat()).await.0, 200);
+    // Every rehearsal begins anew, and ends for the app that was consented to alone.
+    for (rehearsal, number) in [("no-consent", 65001), ("admin-consent-needed", 90094)] {
+        sandbox.faults().set(|faults| faults.apply(rehearsal));
+        let asks = async || code(&refresh(&sandbox, refreshed.expose()).await);
+        let app_asks = async || code(&token(&sandbox, &of_app("https://outlook.office.com/.default")).await);
+        assert_eq!((asks().await, app_asks().await), (number, number));
+        // Without a browser: the address as it is printed.
+        let page = format!("{}/{DOMAIN}/adminconsent?client_id={CONFIDENTIAL_CLIENT}", sandbox.issuer());
+        assert!(http().post(page).send().await.expect("an answer").status().is_success());
+        assert_eq!((asks().await, app_asks().await), (number, 0));
+        assert_eq!(self::token(&sandbox, &of_app("https://graph.microsoft.com/.default")).await.0, 200);
+        http().post(&consent).send().await.expect("an answer");
+        assert_eq!(asks().await, 0);
+        sandbox.faults().clear();
+    }
+    sandbox.faults().set(|faults| faults.apply("graph-denied"));
+    http().post(&consent).send().await.expect("an answer");
+    assert_eq!(sandbox.faults().now().graph.mishap, None);
     // A mishap that no consent ends stays.
     sandbox.faults().set(|faults| faults.apply("sign-in-blocked"));
     http().post(&consent).body(encoded(&back)).send().await.expect("an answer");
@@ -402,17 +420,17 @@ async fn an_administrator_consents_for_everybody_and_the_refusal_for_want_of_it_
     }
 }
 
+fn of_app(scope: &str) -> [(&str, &str); 4] {
+    let id = [("grant_type", "client_credentials"), ("client_id", CONFIDENTIAL_CLIENT)];
+    [id[0], id[1], ("client_secret", CONFIDENTIAL_SECRET), ("scope", scope)]
+}
+
 #[tokio::test]
 async fn an_ended_secret_is_of_no_concern_to_an_app_without_one() {
     let sandbox = sandbox().await;
     sandbox.faults().set(|faults| faults.apply("secret-expired"));
     assert_eq!(refresh(&sandbox, sandbox.issue_refresh_token(ANN).expose()).await.0, 200);
-    let app = [
-        ("grant_type", "client_credentials"),
-        ("client_id", CONFIDENTIAL_CLIENT),
-        ("client_secret", CONFIDENTIAL_SECRET),
-        ("scope", "https://outlook.office.com/.default"),
-    ];
+    let app = of_app("https://outlook.office.com/.default");
     assert_eq!(code(&token(&sandbox, &app).await), 7000222);
 }
 
@@ -422,11 +440,6 @@ async fn a_policy_that_blocks_people_does_not_touch_an_app_that_acts_by_itself()
     let sandbox = sandbox().await;
     sandbox.faults().set(|faults| faults.apply("sign-in-blocked"));
     assert_eq!(code(&refresh(&sandbox, sandbox.issue_refresh_token(ANN).expose()).await), 53003);
-    let app = [
-        ("grant_type", "client_credentials"),
-        ("client_id", CONFIDENTIAL_CLIENT),
-        ("client_secret", CONFIDENTIAL_SECRET),
-        ("scope", "https://outlook.office.com/.default"),
-    ];
+    let app = of_app("https://outlook.office.com/.default");
     assert_eq!(token(&sandbox, &app).await.0, 200);
 }

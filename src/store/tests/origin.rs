@@ -44,6 +44,58 @@ async fn a_database_of_another_program_is_refused_and_not_a_byte_of_it_changes()
     }
 }
 
+/// What a program has before its first table, or behind its last one, is its own.
+#[tokio::test]
+async fn a_database_of_another_program_without_any_table_is_refused_and_not_a_byte_of_it_changes() {
+    let sqlx = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL);";
+    for (made, of_another) in [
+        ("PRAGMA user_version = 7", true),
+        ("PRAGMA application_id = 7", true),
+        ("CREATE VIEW v AS SELECT 1", true),
+        ("CREATE TABLE t (x TEXT); INSERT INTO t VALUES (hex(zeroblob(9000))); DROP TABLE t", true),
+        (&format!("{sqlx} INSERT INTO _sqlx_migrations VALUES (20260101, 'begin')"), true),
+        (&format!("{sqlx} PRAGMA application_id = 7"), true),
+        // So a store looks that was begun and whose first process was killed.
+        ("PRAGMA user_version = 0", false),
+        (sqlx, false),
+    ] {
+        for journal in ["DELETE", "WAL"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state/gatepost.db");
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+            let options = options.pragma("journal_mode", journal.to_owned());
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(made.to_owned()))).await.unwrap();
+            connection.close().await.unwrap();
+            let before = files(path.parent().unwrap());
+            let looked = crate::store::origin::refuse_others(&path).await;
+            assert_eq!(looked.is_err(), of_another, "{made}");
+            if let Err(error) = looked {
+                assert!(error.to_string().contains("is another program's: it is not empty, and nothing of Gatepost"));
+                assert_eq!(Store::open(&settings(dir.path())).await.err().unwrap().to_string(), error.to_string());
+            }
+            assert!(files(path.parent().unwrap()) == before, "{made}, {journal}: something changed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_was_begun_and_whose_first_process_was_killed_is_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/gatepost.db");
+    for begun in [None, Some("DELETE"), Some("WAL")] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "").unwrap();
+        if let Some(journal) = begun {
+            let options = SqliteConnectOptions::new().filename(&path).pragma("journal_mode", journal);
+            SqliteConnection::connect_with(&options).await.unwrap().close().await.unwrap();
+        }
+        Store::open(&settings(dir.path())).await.unwrap().pool.close().await;
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_another_program_has_open_is_refused_although_its_tables_are_in_its_log_alone() {
     let dir = tempfile::tempdir().unwrap();

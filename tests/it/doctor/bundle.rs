@@ -122,7 +122,7 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
         ("part of the access token", access[access.len() / 2..].to_vec()),
         ("access token", access),
         ("key", key),
-        ("console token", read("console.token").trim_ascii().to_vec()),
+        ("console token", read("gatepost.db.token").trim_ascii().to_vec()),
         ("subject", SUBJECT.into()),
         ("body", BODY.into()),
     ];

@@ -2,7 +2,7 @@
 
 use gatepost::{
     base::Protocol,
-    sandbox::{Mishap, MishapKind},
+    sandbox::{CONFIDENTIAL_CLIENT, Mishap, MishapKind, PUBLIC_CLIENT},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use super::stage::{First, Staged, check, outcome};
 use crate::{
     process::{Program, run},
-    world::{ANN, Plan, cheap_hash, own_address, own_place, plain, sign_in_with},
+    world::{ANN, Plan, cheap_hash, consent_to, own_address, own_place, plain, sign_in_with},
 };
 
 pub async fn beside_a_daemon(plan: Plan) -> (Staged, Program) {
@@ -113,6 +113,29 @@ async fn what_the_daemon_refuses_from_memory_after_it_was_mended_is_told_and_end
     assert_eq!(outcome(&staged.is_well().await, "daemon", "remembered-refusal"), "pass");
 }
 
+/// The token in hand was good all along.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_was_mended_is_past_for_the_status_as_soon_as_mail_flows_behind_a_reload() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let goes = async || assert!(super::open::sent(&program, ANN, ANN).await.starts_with("250 "));
+    goes().await;
+    staged.sandbox.faults().set(|faults| {
+        faults.apply("sign-in-blocked");
+        faults.imap.refuse_tokens = 1;
+    });
+    assert!(program.login(Protocol::Imap).await.contains("conditional-access"));
+    goes().await;
+    assert_eq!(state_of_ann(&staged), "refused", "nobody said that it was mended");
+    staged.mended();
+    program.reload().await;
+    goes().await;
+    while state_of_ann(&staged) != "ready" {
+        tokio::task::yield_now().await;
+    }
+    is_let_in(&program).await;
+    staged.is_well().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by_a_reload() {
     let staged = super::app_only::staged("no-consent").await;
@@ -122,12 +145,19 @@ async fn a_consent_that_was_given_to_an_app_without_people_is_asked_for_again_by
     let (_, table, _) = crate::process::run(&["status"], &staged.file);
     let reload = format!("Then\n        kill -HUP {}\n", program.id());
     assert!(table.contains(&reload) && !table.contains("systemctl"), "{table}");
-    staged.mended();
+    // To another app, and then to this one.
+    consent_to(&staged.sandbox, PUBLIC_CLIENT).await;
+    let asked = staged.doctor(&[ANN, "--json"]).await;
+    assert_eq!(check(&asked.json(), "token", "mail-token")["fault"]["id"], "consent-missing");
+    consent_to(&staged.sandbox, CONFIDENTIAL_CLIENT).await;
     let command = &format!("kill -HUP {}", program.id());
     let wanted = First { layer: "daemon", name: "remembered-refusal", id: "refusal-remembered", command };
     assert_eq!(staged.fails_first(wanted).await["target"], "token");
     program.reload().await;
     is_let_in(&program).await;
+    for (protocol, well) in [(Protocol::Smtp, "235 "), (Protocol::Pop3, "+OK ")] {
+        assert!(program.login(protocol).await.starts_with(well), "{protocol}");
+    }
     staged.is_well().await;
 }
 

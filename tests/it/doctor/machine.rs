@@ -31,21 +31,48 @@ async fn a_refused_configuration_is_78_with_every_problem_at_once() {
     assert_eq!((told.code, outcome(&told.json(), "config", "configuration").as_str()), (78, "fail"));
 }
 
+/// For the console the list of a listener was printed, which its table refuses.
 #[tokio::test]
-async fn a_port_that_another_program_has_is_told_by_the_daemon_with_the_command_and_by_the_doctor() {
+async fn a_port_that_another_program_has_is_told_line_by_line_with_the_line_of_the_table_that_has_it() {
+    for (stands, line) in [
+        ("protocol = \"smtp\"\nlisten = [\"ADDRESS\"]", "listen = [\"127.0.0.1:<other-port>\"]"),
+        ("[console]\nlisten = \"ADDRESS\"", "listen = \"127.0.0.1:<other-port>\""),
+    ] {
+        taken_at(stands, line).await;
+    }
+}
+
+async fn taken_at(stands: &str, line: &str) {
     let staged = Staged::new(Plan::default()).await;
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = other.local_addr().unwrap();
-    let block = |at: &str| format!("protocol = \"smtp\"\nlisten = [\"{at}\"]");
-    staged.edit(&block("127.0.0.1:0"), &block(&at.to_string()));
-    let command = format!("ss -ltnp 'sport = :{}'", at.port());
-    for (lang, step) in [("en", "hint: "), ("ja", "次の手順: ")] {
+    staged.edit(&stands.replace("ADDRESS", "127.0.0.1:0"), &stands.replace("ADDRESS", &at.to_string()));
+    let command = format!("ss -ltnp 'src = {at} or src = 0.0.0.0:{0} or src = [::]:{0}'", at.port());
+    for (lang, step) in [("en", "hint:"), ("ja", "次の手順:")] {
         let file = staged.file.clone();
-        let run = tokio::task::spawn_blocking(move || run(&["run", "--lang", lang], &file));
-        let (code, _, told) = run.await.unwrap();
-        let line = told.lines().find(|line| line.starts_with(step)).unwrap_or_default();
-        assert!(code == 1 && told.contains("[port-taken]") && line.contains(&command), "{told}");
+        let ran = tokio::task::spawn_blocking(move || run(&["run", "--lang", lang], &file));
+        let (code, _, told) = ran.await.unwrap();
+        let lines: Vec<&str> = told.lines().map(str::trim).collect();
+        for whole in [step, &command, "kill <process>", line, &staged.gatepost("run")] {
+            assert!(lines.contains(&whole), "{whole}: {told}");
+        }
+        let lists = lines.iter().filter(|line| line.starts_with("listen = ")).count();
+        assert!(code == 1 && told.contains("[port-taken]") && lists == 1 && !told.contains("systemd"), "{told}");
+        // A line of that log is explained with the same.
+        let (file, pasted) =
+            (staged.file.clone(), lines.iter().find(|line| line.contains("[port-taken]")).unwrap().to_string());
+        let explained = tokio::task::spawn_blocking(move || run(&["explain", &pasted, "--lang", lang], &file));
+        let (code, told, _) = explained.await.unwrap();
+        let lines: Vec<&str> = told.lines().map(str::trim).collect();
+        assert!(code == 0 && lines.contains(&line) && lines.contains(&command.as_str()), "{told}");
     }
+    let moved = std::fs::read_to_string(&staged.file).unwrap();
+    let free = line.replace("<other-port>", "4321");
+    let moved = moved.replace(stands.replace("ADDRESS", &at.to_string()).lines().last().unwrap(), &free);
+    std::fs::write(staged.dir.path().join("moved.toml"), moved).unwrap();
+    let moved = staged.dir.path().join("moved.toml");
+    let (code, told, problems) = run(&["config", "check"], &moved);
+    assert_eq!(code, 0, "what is printed is taken: {told}{problems}");
     for arguments in [&["--json"][..], &["--json", "--offline"]] {
         let told = staged.doctor(arguments).await;
         let check = check(&told.json(), "daemon", "listener");

@@ -201,6 +201,20 @@ async fn a_server_that_asks_to_slow_down_is_asked_again_and_what_stays_is_told_w
     }
 }
 
+/// Its clients have all connections of the mailbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_whose_connections_a_daemon_has_fails_no_test_message_and_all_is_not_called_well() {
+    let (staged, _program) = super::clients::beside_a_daemon(Plan::default()).await;
+    assert!(staged.sandbox.faults().set(|faults| faults.apply("smtp-throttled")));
+    for (lang, end) in [("en", "but no test message went;"), ("ja", "テストメッセージは送信できていません。")]
+    {
+        let told = staged.doctor(&[ANN, "--send", BOB, "--lang", lang]).await;
+        assert!(told.code == 0 && !told.out.contains('✗'), "{}", told.out);
+        let last = told.out.lines().last().unwrap();
+        assert!(last.contains(end) && last.ends_with("[upstream-connections-exceeded]"), "{}", told.out);
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_sent_while_something_before_it_fails() {
     let staged = Staged::rehearsing(Plan::default(), "smtp-auth-disabled-mailbox").await;

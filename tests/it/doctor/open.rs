@@ -269,9 +269,12 @@ async fn a_refused_sender_is_past_once_its_program_sends_as_another_that_goes() 
     let (staged, program) = beside_a_daemon(plan).await;
     assert!(sent(&program, SHARED, ANN).await.ends_with("[gatepost sender-not-allowed]"));
     let table = || unwrapped(&run(&["status"], &staged.file).1);
-    assert!(table().contains(STEP), "{}", table());
+    let ends = "A refused sender is past once a message of it goes,";
+    assert!(table().contains(STEP) && table().contains(ends), "{}", table());
+    let met = check(&staged.doctor(&[SHARED, "--json"]).await.json(), "clients", "last-fault");
+    assert!(met["detail"].as_str().unwrap().contains("; past once a message of that sender goes,"), "{met}");
     assert!(sent(&program, SHARED, SHARED).await.starts_with("250 "));
-    assert!(table().contains("worked again at") && !table().contains(STEP), "{}", table());
+    assert!(table().contains("worked again at") && !table().contains(STEP) && !table().contains(ends), "{}", table());
 }
 
 #[tokio::test]

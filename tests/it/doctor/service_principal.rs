@@ -2,8 +2,17 @@
 
 use gatepost::sandbox::{CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, PUBLIC_CLIENT, object_id};
 
-use super::stage::{First, Staged, outcome};
-use crate::world::{ANN, Plan};
+use gatepost::base::Protocol;
+
+use super::{
+    clients::daemon_of,
+    open::unwrapped,
+    stage::{First, Staged, outcome},
+};
+use crate::{
+    process::run,
+    world::{ANN, Plan},
+};
 
 const SCOPES: &str = "scopes = [\"https://outlook.office.com/IMAP.AccessAsUser.All\", \"https://outlook.office.com/POP.AccessAsUser.All\", \"https://outlook.office.com/SMTP.Send\", \"offline_access\"]";
 
@@ -55,6 +64,27 @@ async fn an_app_that_exchange_does_not_know_is_told_with_the_object_id_of_the_to
     std::fs::write(&staged.file, text).unwrap();
     staged.mended();
     staged.is_well().await;
+}
+
+/// Exchange has two ways to say no, and what to do is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_smtp_and_imap_were_refused_for_the_same_cause_is_one_list_that_names_both() {
+    let staged = staged().await;
+    let program = daemon_of(&staged).await;
+    assert!(program.login(Protocol::Imap).await.contains("mailbox-not-connected"));
+    assert!(program.login(Protocol::Smtp).await.contains("fresh-token-refused"));
+    for (lang, point) in [("en", "    (6) "), ("ja", "    （6）")] {
+        let table = run(&["status", "--lang", lang], &staged.file).1;
+        assert_eq!(table.matches("New-ServicePrincipal").count(), 1, "{table}");
+        for switch in ["-ImapEnabled $true\n", "-SmtpClientAuthenticationDisabled $false\n"] {
+            assert_eq!(table.matches(switch).count(), 1, "{switch}: {table}");
+        }
+        for cause in ["  mailbox-not-connected (imap): ", "  fresh-token-refused (smtp): "] {
+            assert!(table.contains(cause), "{cause}: {table}");
+        }
+        assert!(table.lines().any(|line| line.starts_with(point)), "on a level with the others: {table}");
+        assert!(unwrapped(&table).contains(" / "), "two reasons, and what parts them: {table}");
+    }
 }
 
 #[tokio::test]

@@ -114,7 +114,7 @@ async fn what_graph_refuses_stands_at_the_account_that_sends_through_it_alone_in
     assert!(world.login(Protocol::Smtp, ANN, PASSWORD).await.starts_with("235 "));
 
     let browser = Browser::inside(&world).await;
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let status = browser.client.get(browser.base.join("/api/status").unwrap()).bearer_auth(token);
     let status: Value = status.send().await.unwrap().json().await.unwrap();
     let [ann, info] = [0, 1].map(|at| &status["accounts"][at]);

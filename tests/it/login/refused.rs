@@ -190,6 +190,9 @@ async fn a_mail_program_hears_why_the_last_sign_in_was_refused() {
     let refused = said().await;
     assert!(refused.ends_with("[gatepost user-not-assigned]"), "{refused}");
     assert!(refused.contains(&format!("; after that run: gatepost --config {config} login ann@b.c")), "{refused}");
+    // And so does whoever reads the log alone.
+    let logged = program.logs("a sign-in was refused").await;
+    assert!(logged.contains("user-not-assigned") && logged.contains("AADSTS50105"), "{logged}");
 
     login_answered(&config, &[("code", "anns-code")]);
     let signed_in = said().await;

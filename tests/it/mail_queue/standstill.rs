@@ -22,7 +22,7 @@ async fn execute(world_dir: &std::path::Path, statement: &str) {
 }
 
 pub(super) async fn status(world: &World) -> serde_json::Value {
-    let token = std::fs::read_to_string(world.dir.path().join("console.token")).unwrap();
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let url = format!("http://{}/api/status", world.daemon.console_at().unwrap());
     reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap()
 }

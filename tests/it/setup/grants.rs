@@ -1,6 +1,6 @@
 //! From nothing to a sent message, by each way in.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use gatepost::sandbox::{
     Answer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, MadeSecret, Mishap, MishapKind, Options, PUBLIC_CLIENT, Person,
@@ -84,6 +84,28 @@ async fn in_the_folder_of_the_service_it_writes_and_leaves_the_sign_in_to_the_us
     stage.check();
     assert!(!stage.dir.path().join("state").exists(), "no store of somebody else is made");
     assert!(stage.sandbox.submissions().is_empty());
+}
+
+#[tokio::test]
+async fn the_user_of_the_service_gets_at_its_configuration_in_the_folder_that_setup_makes_and_at_no_secret() {
+    for (n, proof) in ["--client-secret-file", "--make-certificate"].into_iter().enumerate() {
+        let stage = Stage::new().await;
+        let folder = stage.dir.path().canonicalize().unwrap().join("etc/gatepost");
+        let secret = stage.dir.path().join("secret");
+        std::fs::write(&secret, CONFIDENTIAL_SECRET).unwrap();
+        let of_service = ["--service-folder", folder.to_str().unwrap()];
+        let mut flags = vec!["--address", BOB, "--grant", "client-credentials", "--yes", proof];
+        flags.extend([secret.to_str().unwrap()].into_iter().filter(|_| n == 0));
+        flags.extend(["--client-id", CONFIDENTIAL_CLIENT].into_iter().chain(of_service));
+        let ended = Running::start(&stage.flags(&flags), &folder.join("gatepost.toml"), "").await.ended().await;
+        assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&folder.join("gatepost.toml"))), (0o755, 0o644), "{proof}");
+        for kept in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let is_open = kept.ends_with("gatepost.toml");
+            assert!(is_open || mode(&kept) == 0o600, "{}", kept.display());
+        }
+    }
 }
 
 #[tokio::test]

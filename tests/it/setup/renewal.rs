@@ -55,10 +55,16 @@ async fn a_renewed_secret_takes_the_place_of_the_old_one_once_the_provider_took_
     let first = house.run_with(CONFIDENTIAL_SECRET).await;
     assert_eq!(first.code, 0, "{}\n{}", first.out, first.err);
     let text = house.stage.text();
+    let copied = |ended: &Ended| {
+        let given = house.stage.dir.path().join("given").display().to_string();
+        ended.err.contains(&format!("The secret was copied from {given}, which nobody needs any more: rm {given}\n"))
+    };
+    assert!(copied(&first), "{}", first.err);
     house.renews();
 
     let refused = house.run_with(WRONG).await;
     assert_eq!(refused.code, 1, "{}\n{}", refused.out, refused.err);
+    assert!(!copied(&refused), "{}", refused.err);
     assert!(
         refused.err.contains("[client-secret-wrong]") && refused.err.contains("Nothing was written"),
         "{}",
@@ -83,6 +89,7 @@ async fn a_renewed_secret_takes_the_place_of_the_old_one_once_the_provider_took_
 
     let again = house.run_with(RENEWED).await;
     assert!(again.code == 0 && !again.err.contains("The new secret"), "{}\n{}", again.out, again.err);
+    assert!(copied(&renewed) && !copied(&again), "{}{}", renewed.err, again.err);
 }
 
 #[tokio::test]

@@ -328,14 +328,22 @@ pub async fn sign_in_for(dir: &std::path::Path, sandbox: &Sandbox, scopes: &[&st
 
 /// Where an administrator consents for all, as it is printed.
 pub fn consent_page(sandbox: &Sandbox) -> String {
-    format!("{}/contoso.example/adminconsent?client_id={PUBLIC_CLIENT}", sandbox.issuer())
+    consent_page_of(sandbox, PUBLIC_CLIENT)
+}
+
+fn consent_page_of(sandbox: &Sandbox, client: &str) -> String {
+    format!("{}/contoso.example/adminconsent?client_id={client}", sandbox.issuer())
 }
 
 /// What an administrator does there.
 pub async fn consent_for_all(sandbox: &Sandbox) {
+    consent_to(sandbox, PUBLIC_CLIENT).await;
+}
+
+pub async fn consent_to(sandbox: &Sandbox, client: &str) {
     let http = HttpClient::new(&Network::default(), &ClientTls::trusting_only([]).unwrap()).unwrap();
-    let page = consent_page(sandbox).parse().unwrap();
-    let said = http.post_form(&page, &[("client_id", PUBLIC_CLIENT.into())], &[]).await.unwrap();
+    let page = consent_page_of(sandbox, client).parse().unwrap();
+    let said = http.post_form(&page, &[("client_id", client.into())], &[]).await.unwrap();
     assert!(said.status.is_success(), "{}", said.status);
 }
 

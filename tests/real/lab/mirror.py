@@ -45,10 +45,7 @@ class Mirror:
     def granted(self):
         for right, given in (("full-access", self.directory.full_access), ("send-as", self.directory.send_as)):
             for mailbox, holder in given:
-                # The app acts as itself, whichever mailbox it signs on to, and what a person was given is of no use to it.
-                is_app = holder == enterprise_id(self.app_id)
-                holders = [holder] if self.person else self.mailboxes if is_app else []
-                yield from ({"right": right, "mailbox": mailbox, "to": one} for one in holders)
+                yield {"right": right, "mailbox": mailbox, "to": holder}
 
     def of_mailboxes(self):
         of = self.directory.mailbox

@@ -51,7 +51,7 @@ impl Interview<'_, '_> {
             return Ok((None, None));
         }
         let told = |trouble: Trouble| trouble.failure(self.lang);
-        let (certificate, key) = certificate::make(self.place.folder(), name).map_err(told)?;
+        let (certificate, key) = certificate::make(self.place, name).map_err(told)?;
         let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
         self.note(&Say::CertificateMade { certificate: certificate.clone() });
         Ok((Some(certificate.clone()), Some(Proof::Certificate(certificate, key))))

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use super::beside;
 use crate::{
+    account::LocalPassword,
     base::{Lang, invocation::gatepost},
     cli::pasted::shell,
     net::ListenerTls,
@@ -19,6 +20,8 @@ pub struct Closing<'a> {
     /// Those whose password this run settled, and how; the others have theirs already.
     pub settled: &'a [String],
     pub typed: Typed,
+    /// How an account gets another password; `None`: there is no such account.
+    pub renewed: &'a dyn Fn(&str) -> Option<Renewed>,
     /// Nobody did in this run, and somebody has to.
     pub needs_sign_in: bool,
     pub ended: Ended,
@@ -39,10 +42,43 @@ pub enum Typed {
     AsBefore,
 }
 
-/// The commands behind the sentence on such accounts.
-fn armed_by(whose: &[&str], typed: Typed) -> String {
-    let commands = whose.iter().filter(|_| typed == Typed::ArmedByHand);
-    commands.map(|one| format!("\n    {} password --reset {}", gatepost(), shell(one))).collect()
+/// How a password that is there is replaced.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Renewed {
+    /// The next one that is typed stays.
+    Reset,
+    /// By its hash in the configuration.
+    Hash,
+    /// By a line of this file.
+    Line(String),
+}
+
+impl Renewed {
+    pub fn of(password: &LocalPassword) -> Self {
+        match password {
+            LocalPassword::FirstUse | LocalPassword::Issued => Self::Reset,
+            LocalPassword::None | LocalPassword::Hash(_) => Self::Hash,
+            LocalPassword::File(file) => Self::Line(file.path().display().to_string()),
+        }
+    }
+
+    /// With a remark that a shell leaves alone.
+    fn command(&self, address: &str, lang: Lang) -> String {
+        let (gatepost, user) = (gatepost(), shell(address));
+        match (self, lang) {
+            (Self::Reset, _) => format!("{gatepost} password --reset {user}"),
+            (Self::Hash, Lang::En) => {
+                format!("{gatepost} password  # its hash: `password` under the [[account]] of {address}")
+            }
+            (Self::Hash, Lang::Ja) => {
+                format!("{gatepost} password  # ハッシュを {address} の [[account]] の `password` に書きます")
+            }
+            (Self::Line(file), Lang::En) => format!("{gatepost} password --user {user}  # its line: {file}"),
+            (Self::Line(file), Lang::Ja) => {
+                format!("{gatepost} password --user {user}  # この行を {file} に書きます")
+            }
+        }
+    }
 }
 
 /// What is known of it at the end.
@@ -63,17 +99,42 @@ impl Closing<'_> {
         }
     }
 
-    /// Whose password is which. Nobody is named where all have the same and need no command.
+    /// Whose password is which.
     fn typed(&self) -> Vec<(Vec<&str>, Typed)> {
         let users = self.users.iter().map(String::as_str);
         let (settled, others): (Vec<&str>, Vec<&str>) =
             users.partition(|user| self.settled.iter().any(|one| one == user));
         let of_each = [(settled, self.typed), (others, Typed::AsBefore)];
-        let of_each: Vec<_> = of_each.into_iter().filter(|(whose, _)| !whose.is_empty()).collect();
-        match of_each.as_slice() {
-            [(_, typed)] if *typed != Typed::ArmedByHand => vec![(Vec::new(), *typed)],
-            _ => of_each,
-        }
+        of_each.into_iter().filter(|(whose, _)| !whose.is_empty()).collect()
+    }
+
+    /// What is typed, for each its line, and the commands that belong to it.
+    fn passwords(&self, lang: Lang) -> Vec<String> {
+        let typed = self.typed();
+        let is_one = typed.len() == 1;
+        let lines = typed.iter().map(|(whose, typed)| {
+            let lead = match (is_one && *typed != Typed::ArmedByHand, lang) {
+                (true, _) => String::new(),
+                (false, Lang::En) => format!("{}: ", whose.join(", ")),
+                (false, Lang::Ja) => format!("{}: ", whose.join("、")),
+            };
+            let what = match lang {
+                Lang::En => password_en(*typed),
+                Lang::Ja => password_ja(*typed),
+            };
+            format!("{lead}{what}{}", self.commands(whose, *typed, lang))
+        });
+        lines.collect()
+    }
+
+    /// Those behind the sentence on such accounts.
+    fn commands(&self, whose: &[&str], typed: Typed, lang: Lang) -> String {
+        let command = |one: &&str| match typed {
+            Typed::Settled | Typed::ArmedBySignIn => None,
+            Typed::ArmedByHand => Some(Renewed::Reset.command(one, lang)),
+            Typed::AsBefore => Some((self.renewed)(one)?.command(one, lang)),
+        };
+        whose.iter().filter_map(command).map(|command| format!("\n    {command}")).collect()
     }
 
     /// Protocol, address and how TLS begins there.
@@ -92,16 +153,13 @@ fn security_en(tls: ListenerTls) -> &'static str {
     }
 }
 
-/// `whose`: where not all have the same.
-fn password_en(whose: &[&str], typed: Typed) -> String {
-    let lead = if whose.is_empty() { String::new() } else { format!("{}: ", whose.join(", ")) };
-    let what = match typed {
+fn password_en(typed: Typed) -> &'static str {
+    match typed {
         Typed::Settled => "the one that this setup showed or asked for (authentication method: normal password)",
         Typed::ArmedBySignIn => "the first one typed on this machine within ten minutes of the sign-in stays",
         Typed::ArmedByHand => "the first one typed on this machine within ten minutes of this command stays:",
-        Typed::AsBefore => "as it was before",
-    };
-    format!("{lead}{what}{}", armed_by(whose, typed))
+        Typed::AsBefore => "as it was before; for a new one:",
+    }
 }
 
 fn closing_en(closing: &Closing) -> String {
@@ -115,8 +173,7 @@ fn closing_en(closing: &Closing) -> String {
         let _ = writeln!(page, "  {name}      server {host}, port {}, security {}", address.port(), security_en(tls));
     }
     let _ = writeln!(page, "  user      {}", closing.users.join(", "));
-    let of_each: Vec<String> = closing.typed().iter().map(|(whose, typed)| password_en(whose, *typed)).collect();
-    let _ = write!(page, "  password  {}\n\n", of_each.join("\n            "));
+    let _ = write!(page, "  password  {}\n\n", closing.passwords(Lang::En).join("\n            "));
     let gatepost = gatepost();
     if closing.needs_sign_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
@@ -146,16 +203,13 @@ fn security_ja(tls: ListenerTls) -> &'static str {
     }
 }
 
-/// `whose`: where not all have the same.
-fn password_ja(whose: &[&str], typed: Typed) -> String {
-    let lead = if whose.is_empty() { String::new() } else { format!("{}: ", whose.join("、")) };
-    let what = match typed {
+fn password_ja(typed: Typed) -> &'static str {
+    match typed {
         Typed::Settled => "このセットアップで表示または入力したパスワード（認証方式: 通常のパスワード認証）",
         Typed::ArmedBySignIn => "サインインから10分以内にこのマシンで最初に入力したものが、そのまま使われます",
         Typed::ArmedByHand => "次のコマンドから10分以内にこのマシンで最初に入力したものが、そのまま使われます:",
-        Typed::AsBefore => "これまでと同じ",
-    };
-    format!("{lead}{what}{}", armed_by(whose, typed))
+        Typed::AsBefore => "これまでと同じ。変更するには:",
+    }
 }
 
 fn closing_ja(closing: &Closing) -> String {
@@ -173,8 +227,7 @@ fn closing_ja(closing: &Closing) -> String {
         );
     }
     let _ = writeln!(page, "  ユーザー名  {}", closing.users.join("、"));
-    let of_each: Vec<String> = closing.typed().iter().map(|(whose, typed)| password_ja(whose, *typed)).collect();
-    let _ = write!(page, "  パスワード  {}\n\n", of_each.join("\n              "));
+    let _ = write!(page, "  パスワード  {}\n\n", closing.passwords(Lang::Ja).join("\n              "));
     let gatepost = gatepost();
     if closing.needs_sign_in && !closing.is_of_the_service {
         let first = closing.users.first().map(|user| shell(user)).unwrap_or_default();
@@ -203,22 +256,79 @@ mod tests {
     #[test]
     fn each_mailbox_is_told_the_password_that_is_its_own() {
         let users = ["ann@x.example".to_owned(), "info@x.example".to_owned()];
-        let (smtp, imap, pop3) = (None, None, None);
         let (needs_sign_in, ended, is_of_the_service, running) = (false, Ended::Ready, false, None);
         let closing = |settled, typed| {
-            let users = &users;
-            Closing { users, smtp, imap, pop3, settled, typed, needs_sign_in, ended, is_of_the_service, running }
-                .text(Lang::En)
+            let (users, renewed) =
+                (&users, &|user: &str| Some(if user.starts_with("ann") { Renewed::Hash } else { Renewed::Reset }));
+            let (smtp, imap, pop3) = (None, None, None);
+            Closing {
+                users,
+                smtp,
+                imap,
+                pop3,
+                settled,
+                typed,
+                renewed,
+                needs_sign_in,
+                ended,
+                is_of_the_service,
+                running,
+            }
+            .text(Lang::En)
         };
         let all = closing(&users, Typed::Settled);
         assert!(all.contains("  password  the one that this setup showed") && !all.contains("before"), "{all}");
         let new = closing(&users[1..], Typed::Settled);
-        for line in ["  password  info@x.example: the one that", "            ann@x.example: as it was before\n"] {
+        for line in [
+            "  password  info@x.example: the one that",
+            "            ann@x.example: as it was before; for a new one:\n    gatepost password  #",
+        ] {
             assert!(new.contains(line), "{new}");
         }
         let armed = closing(&users[1..], Typed::ArmedByHand);
         assert!(armed.contains("gatepost password --reset info@x.example\n"), "{armed}");
         assert!(!armed.contains("of the sign-in"), "{armed}");
-        assert!(closing(&[], Typed::ArmedBySignIn).contains("  password  as it was before\n"));
+    }
+
+    #[test]
+    fn a_password_that_stays_as_it_was_is_told_with_the_command_for_a_new_one() {
+        let users = ["ann@x.example".to_owned(), "info@x.example".to_owned(), "eve@x.example".to_owned()];
+        let renewed = &|user: &str| {
+            Some(match user.split('@').next() {
+                Some("ann") => Renewed::Hash,
+                Some("info") => Renewed::Reset,
+                _ => Renewed::Line("/etc/gatepost/passwords".to_owned()),
+            })
+        };
+        let (smtp, imap, pop3, settled, running) = (None, None, None, &[], None);
+        let (typed, needs_sign_in, ended, is_of_the_service) = (Typed::Settled, false, Ended::Ready, false);
+        let users = &users;
+        let closing = Closing {
+            users,
+            smtp,
+            imap,
+            pop3,
+            settled,
+            typed,
+            renewed,
+            needs_sign_in,
+            ended,
+            is_of_the_service,
+            running,
+        };
+        for (lang, words) in [
+            (Lang::En, "  password  as it was before; for a new one:\n"),
+            (Lang::Ja, "これまでと同じ。変更するには:\n"),
+        ] {
+            let text = closing.text(lang);
+            for part in [
+                words,
+                "\n    gatepost password  # ",
+                "\n    gatepost password --reset info@x.example\n",
+                "\n    gatepost password --user eve@x.example  # ",
+            ] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
     }
 }

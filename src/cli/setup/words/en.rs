@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use super::{
     ByProxy, Say, ScriptWords, Step, Trouble, beside, idle,
     pasteable::{into_the_group, listed, proofs, to_print_script, with_flag},
+    service,
 };
 use crate::{
     base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, powershell_quoted, shell},
+        pasted::{powershell, powershell_quoted, removal},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -118,23 +119,17 @@ pub fn say(say: &Say) -> String {
             format!("  The new secret of [app.{app}] is in {file}.\n  {remark} (under [app.{app}] in {configuration}).")
         }
         Say::SecretIsThere { app, file } => format!("The secret of [app.{app}] was put into {file}."),
+        Say::SecretCopied { from } => {
+            format!("The secret was copied from {from}, which nobody needs any more: {}", removal(from))
+        }
         Say::PasswordMade { users, password } => {
             format!(
                 "\nPassword for mail programs ({users}): {password}\nIt is shown this once; the configuration has its hash.\n"
             )
         }
-        Say::OfTheService { address, has_secret } => format!(
-            "\nThis is the configuration of the service, which has a user and a store of its own. Sign in as that user:\n\n  \
-             sudo systemctl enable --now gatepost\n  \
-             sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n{}",
-            shell(address),
-            if *has_secret {
-                "\nThe service has to be handed the client secret or the key: docs/systemd.md, Secrets."
-            } else {
-                ""
-            }
-        ),
+        Say::OfTheService { address, is_installed, has_secret } => {
+            service::left_to_it(Lang::En, address, *is_installed, *has_secret)
+        }
         Say::SignedInAlready { address } => format!("  {address} is signed in already."),
         Say::Stays => "The configuration stays as it is, and setup that is run again goes on from here.".to_owned(),
         Say::SharesStore { store, other, apart } => beside::shared_en(store, other.as_deref(), apart),

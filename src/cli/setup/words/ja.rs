@@ -7,11 +7,12 @@ use super::{
     en::behind,
     idle,
     pasteable::{into_the_group, listed, proofs, to_print_script, with_flag},
+    service,
 };
 use crate::{
     base::{Lang, invocation::Daemon},
     cli::{
-        pasted::{powershell, powershell_quoted, shell},
+        pasted::{powershell, powershell_quoted, removal},
         setup::{
             discover::{Server, Servers},
             script::Registration,
@@ -124,21 +125,15 @@ pub fn say(say: &Say) -> String {
             )
         }
         Say::SecretIsThere { app, file } => format!("[app.{app}] のシークレットを {file} に書き込みました。"),
+        Say::SecretCopied { from } => {
+            format!("シークレットは {from} からコピーしました。元のファイルはもう不要です: {}", removal(from))
+        }
         Say::PasswordMade { users, password } => format!(
             "\nメールソフト用パスワード（{users}）: {password}\n表示はこの一度だけです。設定にはハッシュだけが入っています。\n"
         ),
-        Say::OfTheService { address, has_secret } => format!(
-            "\nこれはサービスの設定です。サービスには専用のユーザーとストアがあります。そのユーザーでサインインしてください:\n\n  \
-             sudo systemctl enable --now gatepost\n  \
-             sudo systemd-run --quiet --wait --collect --pty -p DynamicUser=yes -p User=gatepost -p StateDirectory=gatepost \
-             -p StateDirectoryMode=0700 -p UMask=0077 gatepost login {}\n{}",
-            shell(address),
-            if *has_secret {
-                "\nクライアントシークレットや秘密鍵をサービスに渡す必要があります: docs/ja/systemd.md"
-            } else {
-                ""
-            }
-        ),
+        Say::OfTheService { address, is_installed, has_secret } => {
+            service::left_to_it(Lang::Ja, address, *is_installed, *has_secret)
+        }
         Say::SignedInAlready { address } => format!("  {address} はすでにサインインしています。"),
         Say::Stays => "設定はこのまま残ります。もう一度 setup を実行すると、続きから始めます。".to_owned(),
         Say::SharesStore { store, other, apart } => beside::shared_ja(store, other.as_deref(), apart),

@@ -7,6 +7,7 @@ mod idle;
 mod ja;
 mod pasteable;
 mod remarks;
+mod service;
 
 use std::net::SocketAddr;
 
@@ -19,7 +20,7 @@ use crate::{
     cli::outcome::Failure,
     oauth::Grant,
 };
-pub use closing::{Closing, Ended, Typed};
+pub use closing::{Closing, Ended, Renewed, Typed};
 
 /// A step that begins.
 pub enum Step {
@@ -192,14 +193,18 @@ pub enum Say {
         app: String,
         file: String,
     },
+    /// That it stands elsewhere as well, since it was copied.
+    SecretCopied {
+        from: String,
+    },
     PasswordMade {
         users: String,
         password: String,
     },
     // Sign-in and trial.
-    /// `has_secret`: the app proves itself by something that the service has to be handed.
     OfTheService {
         address: String,
+        is_installed: bool,
         has_secret: bool,
     },
     SignedInAlready {
@@ -448,7 +453,9 @@ mod tests {
         let (smtp, imap, pop3) = (None, None, None);
         let (ended, is_of_the_service) = (Ended::Ready, false);
         let (settled, typed, needs_sign_in, running) = (&[], Typed::AsBefore, true, None);
-        Closing { users, smtp, imap, pop3, settled, typed, needs_sign_in, ended, is_of_the_service, running }.text(lang)
+        let renewed = &|_: &str| Some(Renewed::Reset);
+        Closing { users, smtp, imap, pop3, settled, typed, renewed, needs_sign_in, ended, is_of_the_service, running }
+            .text(lang)
     }
 
     #[test]
@@ -485,7 +492,8 @@ mod tests {
             }
             let text = closing(&others, lang);
             assert!(text.contains("gatepost login 'a|reboot&@contoso.com'\n"), "{text}");
-            let text = Say::OfTheService { address: others[0].clone(), has_secret: false }.text(lang);
+            let text =
+                Say::OfTheService { address: others[0].clone(), is_installed: true, has_secret: false }.text(lang);
             assert!(text.contains(" 'a|reboot&@contoso.com'") && !text.contains(" a|reboot"), "{text}");
         }
     }

@@ -118,18 +118,27 @@ fn key(cursor: &mut Cursor, depth: u32, left: &mut usize) -> Result<Key, Denial>
             let size = cursor.number()?;
             if name == "LARGER" { Key::Larger(size) } else { Key::Smaller(size) }
         }
-        "BEFORE" => Key::Received(None, Some(date(cursor)?)),
-        "SINCE" => Key::Received(Some(date(cursor)?), None),
-        "SENTBEFORE" => Key::Sent(None, Some(date(cursor)?)),
-        "SENTSINCE" => Key::Sent(Some(date(cursor)?), None),
-        "ON" | "SENTON" => {
-            let day = date(cursor)?;
-            let next = day.tomorrow().map_err(|_| ARGUMENT)?;
-            if name == "ON" { Key::Received(Some(day), Some(next)) } else { Key::Sent(Some(day), Some(next)) }
-        }
-        _ => return Err(ARGUMENT),
+        name => of_days(name, cursor)?,
     };
     Ok(if negated { Key::Not(Box::new(found)) } else { found })
+}
+
+/// When the message came, or was sent.
+fn of_days(name: &str, cursor: &mut Cursor) -> Result<Key, Denial> {
+    let (key, name): (fn(_, _) -> Key, _) = match name.strip_prefix("SENT") {
+        Some(name) => (Key::Sent, name),
+        None => (Key::Received, name),
+    };
+    match name {
+        "BEFORE" => Ok(key(None, Some(date(cursor)?))),
+        "SINCE" => Ok(key(Some(date(cursor)?), None)),
+        "ON" => {
+            let day = date(cursor)?;
+            let next = day.tomorrow().map_err(|_| ARGUMENT)?;
+            Ok(key(Some(day), Some(next)))
+        }
+        _ => Err(ARGUMENT),
+    }
 }
 
 fn words(cursor: &mut Cursor) -> Result<String, Denial> {

@@ -81,14 +81,14 @@ fn refusal(world: &World, login: &Login, message: &[u8]) -> Option<String> {
         return Some("550 5.1.20 Multiple From addresses are not allowed without Sender address {tail}".into());
     }
     // One text for both rights. Sender in one's own name makes it a message on behalf of those in From.
-    let (tenant, own) = (&world.tenant, &login.mailbox.address);
+    let (tenant, holder, own) = (&world.tenant, &login.holder, &login.mailbox.address);
     let on_behalf = sender.as_ref().is_some_and(|sender| sender.eq_ignore_ascii_case(own));
     let may_write = |author: &String| match on_behalf {
-        true => tenant.may_send_on_behalf(own, author),
-        false => tenant.may_send_as(own, author),
+        true => tenant.may_send_on_behalf(holder, own, author),
+        false => tenant.may_send_as(holder, own, author),
     };
     let foreign_author = authors.iter().find(|author| !may_write(author));
-    let foreign = foreign_author.or_else(|| sender.iter().find(|sender| !tenant.may_send_as(own, sender)))?;
+    let foreign = foreign_author.or_else(|| sender.iter().find(|sender| !tenant.may_send_as(holder, own, sender)))?;
     Some(format!(
         "554 5.2.252 SendAsDenied; {} not allowed to send as {foreign}; STOREDRV.Submission.Exception:\
          SendAsDeniedException.MapiExceptionSendAsDenied; Failed to process message due to a permanent exception with \

@@ -78,7 +78,7 @@ impl Session {
             b"*" => Verdict::Refused,
             response => sign_on::judge(&world, Protocol::Smtp, response),
         };
-        let Verdict::In(mailbox, _) = verdict else {
+        let Verdict::In(mailbox, access) = verdict else {
             if world.faults.challenges(Protocol::Smtp) && response != b"*" {
                 self.reply(&format!("334 {}", sign_on::CHALLENGE));
                 self.wire.line(LINE).await?;
@@ -98,7 +98,7 @@ impl Session {
             return Ok(());
         }
         let open = world.tally.signed_on(Protocol::Smtp, &mailbox.address);
-        self.login = Some(Arc::new(Login { mailbox, seat, _open: open }));
+        self.login = Some(Arc::new(Login { mailbox, holder: access.holder, seat, _open: open }));
         self.wire.patience = SIGNED_ON;
         self.reply("235 2.7.0 Authentication successful");
         Ok(())

@@ -18,6 +18,7 @@ use crate::{
         faults::{LimitPoint, StartTls},
         options::DOMAIN,
         tally::Open,
+        tenant::Holder,
         transcript::Speaker,
     },
 };
@@ -44,6 +45,7 @@ pub(super) struct Session {
 /// Who signed on.
 pub(super) struct Login {
     mailbox: Arc<Mailbox>,
+    holder: Holder,
     seat: Seat,
     _open: Open,
 }
@@ -237,7 +239,8 @@ impl Session {
             if !path.address.is_ascii() && !utf8 {
                 return Err("550 5.6.7 SMTPUTF8 address without SMTPUTF8 {tail}");
             }
-            if !path.address.is_empty() && !world.tenant.may_send_as(&login.mailbox.address, path.address) {
+            let may = |from| world.tenant.may_send_as(&login.holder, &login.mailbox.address, from);
+            if !path.address.is_empty() && !may(path.address) {
                 return Err("550 5.7.60 SMTP; Client does not have permissions to send as this sender {tail}");
             }
             Ok(path.address.to_owned())

@@ -1,0 +1,81 @@
+//! One of our own addresses that is not open: who else may have it, and what the configuration has in its place.
+//!
+//! It refuses to choose a port: which one is free, and which one clients can be told, whoever runs Gatepost knows.
+
+use std::net::SocketAddr;
+
+use super::Known;
+
+/// Where a listener, or the console, takes connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub address: SocketAddr,
+    /// It stands under `[console]`, as a text; under a `[[listener]]` as one of a list.
+    pub is_console: bool,
+}
+
+impl Place {
+    pub fn of_console(address: SocketAddr) -> Self {
+        Self { address, is_console: true }
+    }
+
+    pub fn of_listener(address: SocketAddr) -> Self {
+        Self { address, is_console: false }
+    }
+}
+
+impl Known {
+    /// Where nothing is known of it, it may be of either.
+    pub(in crate::catalog) fn may_be_of_console(&self) -> bool {
+        self.place.is_none_or(|place| place.is_console)
+    }
+
+    pub(in crate::catalog) fn may_be_of_listener(&self) -> bool {
+        self.place.is_none_or(|place| !place.is_console)
+    }
+
+    /// Names whoever keeps others out there, and nobody who has the same port at another address. Who has the port on all
+    /// addresses has it on each: `[::]` mostly means those of IPv4 as well.
+    pub(super) fn look_at_place(&self) -> String {
+        let port = self.value("port");
+        let one = |ip: &str| format!("src = {ip}:{port}");
+        let sockets = match self.place.map(|place| place.address) {
+            Some(SocketAddr::V4(at)) if !at.ip().is_unspecified() => {
+                [one(&at.ip().to_string()), one("0.0.0.0"), one("[::]")].join(" or ")
+            }
+            Some(SocketAddr::V6(at)) if !at.ip().is_unspecified() => {
+                [one(&format!("[{}]", at.ip())), one("[::]")].join(" or ")
+            }
+            Some(_) | None => format!("sport = :{port}"),
+        };
+        format!("ss -ltnp '{sockets}'")
+    }
+
+    /// The address that stands there, with another port.
+    pub(super) fn other_place(&self) -> String {
+        match self.place.map(|place| place.address) {
+            Some(SocketAddr::V4(at)) => format!("{}:<other-port>", at.ip()),
+            Some(SocketAddr::V6(at)) => format!("[{}]:<other-port>", at.ip()),
+            None => "<address>:<other-port>".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_port_is_asked_for_at_the_address_that_is_taken_and_on_all_of_them() {
+        for (at, looks) in [
+            ("127.0.81.20:28100", "src = 127.0.81.20:28100 or src = 0.0.0.0:28100 or src = [::]:28100"),
+            ("[::1]:28100", "src = [::1]:28100 or src = [::]:28100"),
+            ("0.0.0.0:28100", "sport = :28100"),
+            ("[::]:28100", "sport = :28100"),
+        ] {
+            let known = Known { place: Some(Place::of_listener(at.parse().unwrap())), ..Known::default() };
+            assert_eq!(known.look_at_place(), format!("ss -ltnp '{looks}'"));
+        }
+        assert_eq!(Known::default().look_at_place(), "ss -ltnp 'sport = :<port>'");
+    }
+}

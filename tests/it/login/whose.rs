@@ -1,0 +1,134 @@
+//! Whose sign-in it is: by which name somebody gave it, what the browser and the command say of that, and whose stays.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+};
+
+use serde_json::Value;
+
+use super::{Provider, account, begin, event, redirected, run, with_hash};
+
+/// A login of ann whose browser comes back with this code. What the browser is shown in this language, the exit code and the
+/// last event.
+fn login_by_browser(config: &str, code: &str, lang: &str) -> (String, Option<i32>, Value) {
+    let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--json"], config);
+    let back = redirected(&open);
+    let query = back.query().unwrap().replace("the-code", code);
+    let mut browser = TcpStream::connect(("127.0.0.1", back.port().unwrap())).unwrap();
+    write!(browser, "GET /?{query} HTTP/1.1\r\nHost: localhost\r\nAccept-Language: {lang}\r\n\r\n").unwrap();
+    let mut page = String::new();
+    browser.read_to_string(&mut page).unwrap();
+    let last = event(&mut out);
+    (page, child.wait().unwrap().code(), last)
+}
+
+/// The same by an address that is pasted.
+fn login_by_paste(config: &str, code: &str) -> (Option<i32>, Value) {
+    let (mut child, mut out, open) = begin(&["login", "ann@b.c", "--flow", "paste", "--json"], config);
+    let back = redirected(&open).as_str().replace("the-code", code);
+    writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
+    let last = event(&mut out);
+    (child.wait().unwrap().code(), last)
+}
+
+fn ann_of(provider: &Provider, folder: &Path) -> String {
+    provider.config(folder, "authorization-code", &with_hash("ann@b.c"))
+}
+
+#[test]
+fn a_browser_in_which_somebody_else_was_signed_in_is_told_whose_sign_in_stays_and_what_to_do() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = ann_of(&provider, folder.path());
+    let (page, code, _) = login_by_browser(&config, "anns-code", "en");
+    assert!(code == Some(0) && page.contains("<h1>Signed in</h1>"), "{page}");
+    for (lang, title, window) in
+        [("en", "Not signed in", "private window"), ("ja", "サインインできませんでした", "プライベートウィンドウ")]
+    {
+        let (page, code, last) = login_by_browser(&config, "bobs-code", lang);
+        assert_eq!((code, last["event"].as_str()), (Some(1), Some("failed")));
+        let stays = "bob@b.c signed in; the sign-in of ann@b.c stays: ann@b.c is who was meant";
+        let login = format!("<pre>gatepost --config {config} login ann@b.c</pre>");
+        let logout = format!("<pre>gatepost --config {config} logout ann@b.c</pre>");
+        for part in [
+            &format!("<h1>{title}</h1>"),
+            stays,
+            window,
+            &login,
+            &logout,
+            "<pre>sign-in-as = &quot;bob@b.c&quot;</pre>",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("has what it needs") && !page.contains("必要な情報がそろいました"), "{page}");
+        let (error, hint) = (last["error"].as_str().unwrap(), last["hint"].as_str().unwrap());
+        assert!(error.contains(stays) && hint.contains("logout ann@b.c`"), "{last}");
+        let login = format!("`gatepost --config {config} login ann@b.c`");
+        assert_eq!(hint.matches(&login).count(), 3, "each way has it once, where no daemon is to be told: {hint}");
+    }
+}
+
+#[test]
+fn a_browser_whose_sign_in_could_not_be_stored_is_not_told_that_it_is_signed_in() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = ann_of(&provider, folder.path());
+    assert_eq!(login_by_paste(&config, "anns-code").0, Some(0));
+    let database = format!("sqlite://{}/state/gatepost.db", folder.path().display());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let database = sqlx::SqlitePool::connect(&database).await.unwrap();
+        let full = "CREATE TRIGGER full BEFORE UPDATE ON sign_in BEGIN SELECT RAISE(ABORT, 'no room'); END";
+        sqlx::query(full).execute(&database).await.unwrap();
+        database.close().await;
+    });
+    let (page, code, last) = login_by_browser(&config, "anns-code", "en");
+    assert_eq!((code, last["event"].as_str()), (Some(1), Some("failed")), "{last}");
+    assert!(page.contains("<h1>Not signed in</h1>") && page.contains("no room"), "{page}");
+    assert!(!page.contains("has what it needs"), "{page}");
+}
+
+#[test]
+fn the_first_sign_in_by_another_name_is_kept_and_the_page_says_whose_it_is() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = ann_of(&provider, folder.path());
+    for (lang, title) in [("en", "Signed in, by another name"), ("ja", "別の名前でサインインしました")] {
+        let (page, code, last) = login_by_browser(&config, "bobs-code", lang);
+        assert_eq!((code, last["somebody-else"].as_bool()), (Some(0), Some(true)));
+        for part in [title, "bob@b.c", "ann@b.c", "sign-in-as = &quot;bob@b.c&quot;", "login ann@b.c</pre>"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("has what it needs") && !page.contains(" logout "), "{page}");
+        let (_, status, _) = run(&["status", "--lang", lang], &config);
+        let step = format!("`gatepost --config {config} login ann@b.c` [somebody-else-signed-in]");
+        assert!(status.contains(&step) && status.contains("bob@b.c"), "{step}: {status}");
+    }
+}
+
+#[test]
+fn the_right_person_by_another_name_takes_the_place_of_a_wrong_one_whom_no_mail_server_let_in() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = ann_of(&provider, folder.path());
+    for (code, as_whom, is_other) in
+        [("bobs-code", "bob@b.c", true), ("smiths-code", "ann.smith@b.c", true), ("anns-code", "ann@b.c", false)]
+    {
+        let (ended, last) = login_by_paste(&config, code);
+        assert_eq!((ended, last["event"].as_str()), (Some(0), Some("signed-in")), "{last}");
+        assert_eq!((last["as"].as_str(), last["somebody-else"].as_bool()), (Some(as_whom), Some(is_other)));
+    }
+    let (ended, last) = login_by_paste(&config, "smiths-code");
+    assert_eq!((ended, last["event"].as_str()), (Some(1), Some("failed")), "ann's is good: {last}");
+}
+
+#[test]
+fn whoever_is_meant_by_sign_in_as_is_nobody_else_and_the_owner_of_the_mailbox_is() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let meant = account("ann@b.c", &format!("sign-in-as = \"ann.smith@b.c\"\npassword = \"{}\"", super::HASH));
+    let config = provider.config(folder.path(), "authorization-code", &meant);
+    let (ended, last) = login_by_paste(&config, "smiths-code");
+    assert_eq!((ended, last["somebody-else"].as_bool()), (Some(0), Some(false)), "{last}");
+    let (ended, last) = login_by_paste(&config, "bobs-code");
+    let error = last["error"].as_str().unwrap();
+    assert!(ended == Some(1) && error.contains("the sign-in of ann.smith@b.c stays"), "{last}");
+    let (_, status, _) = run(&["status", "--lang", "en"], &config);
+    assert!(status.contains("ready") && !status.contains("bob@b.c"), "{status}");
+}
