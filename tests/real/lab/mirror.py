@@ -45,7 +45,9 @@ class Mirror:
     def granted(self):
         for right, given in (("full-access", self.directory.full_access), ("send-as", self.directory.send_as)):
             for mailbox, holder in given:
-                yield {"right": right, "mailbox": mailbox, "to": holder}
+                # What a person was given is of no use to an app.
+                if self.person or holder == enterprise_id(self.app_id):
+                    yield {"right": right, "mailbox": mailbox, "to": holder}
 
     def of_mailboxes(self):
         of = self.directory.mailbox
