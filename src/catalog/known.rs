@@ -4,12 +4,14 @@
 //! would read as more than a word: nothing that a stranger chose becomes a part of a command that somebody pastes.
 
 mod place;
+mod proxy;
 mod secret;
 
 use jiff::Timestamp;
 
-pub use self::place::Place;
+use self::proxy::key_of;
 pub(super) use self::secret::is_file;
+pub use self::{place::Place, proxy::Via};
 
 use super::{
     harmless::{is_harmless, is_harmless_path},
@@ -84,35 +86,10 @@ pub(super) const NAMES: [&str; 60] = [
 const LOGIN: &str = "https://login.microsoftonline.com";
 /// Likewise.
 const GRAPH_HOST: &str = "graph.microsoft.com";
-/// Likewise.
-const NEEDED: [&str; 5] = [
-    "login.microsoftonline.com:443",
-    "smtp.office365.com:587",
-    "outlook.office365.com:993",
-    "outlook.office365.com:995",
-    "graph.microsoft.com:443",
-];
-/// The port of the web.
-const WEB: &str = ":443";
 const LOOK_UP: &str = if cfg!(windows) { "nslookup" } else { "getent hosts" };
 const SET_CLOCK: &str = if cfg!(windows) { "w32tm /resync" } else { "sudo timedatectl set-ntp true" };
 /// Whether it is set by others.
 const LOOK_AT_CLOCK: &str = if cfg!(windows) { "w32tm /query /status" } else { "timedatectl show -p NTPSynchronized" };
-
-/// A proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Via {
-    /// Without user and password.
-    pub url: String,
-    /// The key of `[network]` under which it stands: `mail-proxy-file`.
-    pub key: &'static str,
-    /// The file or variable that this key names, else the key.
-    pub place: String,
-    /// As whom it is signed in to.
-    pub user: Option<String>,
-    /// All that the configuration sends through it, `host:port`; empty where there is none yet.
-    pub carries: Vec<String>,
-}
 
 /// What is known. All of it may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -334,12 +311,6 @@ impl Known {
         format!("curl -v --max-time 10 {through}telnet://{}:{}", self.value("host"), self.value("port"))
     }
 
-    fn proxy_at(&self) -> String {
-        let place = self.proxy.as_ref().map(|via| via.place.as_str()).filter(|place| is_harmless_path(place));
-        let key = self.proxy.as_ref().map_or_else(|| self.proxy_name(), |via| via.key);
-        place.unwrap_or(key).to_owned()
-    }
-
     fn account(&self) -> Option<&str> {
         let account = self.account.as_deref().or(self.address.as_deref())?;
         is_harmless(account.strip_prefix('*').unwrap_or(account)).then_some(account)
@@ -360,26 +331,6 @@ impl Known {
         }
         let quoted: Vec<String> = list.iter().map(|one| format!("\"{one}\"")).collect();
         format!("send-as = [{}]", quoted.join(", "))
-    }
-
-    /// What a proxy has to allow: whoever asks for one server after the other to be allowed asks five times.
-    fn needed(&self) -> Vec<String> {
-        let carries = self.proxy.as_ref().map(|via| via.carries.as_slice()).unwrap_or_default();
-        let known: Vec<String> = carries.iter().filter(|one| is_harmless(one)).cloned().collect();
-        if !known.is_empty() {
-            return known;
-        }
-        if self.login.is_some() || self.tenant.is_some() || self.client_id.is_some() {
-            return vec![format!("{}:{}", self.value("host"), self.value("port"))];
-        }
-        // With mail, where nobody says by which way it goes.
-        let is_of_web = self.proxy.as_ref().is_some_and(|via| via.key.starts_with("http-proxy"));
-        NEEDED.iter().filter(|one| !is_of_web || one.ends_with(WEB)).map(|one| (*one).to_owned()).collect()
-    }
-
-    /// Whether a proxy has to allow more than the port that each of them allows.
-    pub(super) fn needs_other_ports(&self) -> bool {
-        self.needed().iter().any(|one| !one.ends_with(WEB))
     }
 
     fn is_of_no_app(&self) -> bool {
@@ -429,32 +380,6 @@ impl Known {
         format!("-Identity {} {switch}", self.value(whose))
     }
 
-    fn proxy_with_login(&self) -> String {
-        with_login(self.harmless_proxy().map_or("http://<host>:<port>", |via| &via.url))
-    }
-
-    /// The key under which the URL itself stands.
-    fn proxy_name(&self) -> &'static str {
-        self.proxy
-            .as_ref()
-            .map(|via| via.key)
-            .filter(|key| key.starts_with("mail-"))
-            .map_or("http-proxy", |_| "mail-proxy")
-    }
-
-    /// The one that may name the same proxy.
-    fn other_proxy_name(&self) -> &'static str {
-        if self.proxy_name() == "http-proxy" { "mail-proxy" } else { "http-proxy" }
-    }
-
-    fn harmless_proxy(&self) -> Option<&Via> {
-        harmless(&self.proxy)
-    }
-
-    fn harmless_login_proxy(&self) -> Option<&Via> {
-        harmless(&self.login_proxy)
-    }
-
     /// Shows who answers there; a provider on this machine may speak plain HTTP.
     fn curl(&self, at: &str) -> String {
         let through = self.harmless_login_proxy().map(|via| format!("-x {} ", as_curl_has_it(via))).unwrap_or_default();
@@ -471,20 +396,6 @@ fn table_of_client(name: &str) -> String {
         c => c.to_string(),
     };
     format!("`[[client]] name = \"{}\"`", name.chars().map(told).collect::<String>())
-}
-
-fn harmless(via: &Option<Via>) -> Option<&Via> {
-    via.as_ref().filter(|via| is_harmless_path(&via.url))
-}
-
-/// In the form that it has in the configuration, if it is there: `mail-proxy-file`.
-fn key_of(via: &Option<Via>, usual: &str) -> String {
-    via.as_ref().map(|via| via.key).filter(|key| key.starts_with(usual)).unwrap_or(usual).to_owned()
-}
-
-/// As the configuration takes it.
-fn with_login(url: &str) -> String {
-    url.replacen("://", "://<user>:<password>@", 1)
 }
 
 /// Whether the mail of this provider, named as in the configuration, may lie in Exchange.

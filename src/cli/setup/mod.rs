@@ -43,8 +43,7 @@ use self::{
 };
 use super::{
     args::LoginArgs,
-    config::{self as configuration, note_unit},
-    doctor, language, login,
+    config as configuration, doctor, language, login,
     outcome::{CONFIG_REFUSED, Failure, Outcome},
     pasted,
     state::{State, block_on},
@@ -131,7 +130,7 @@ impl<'a> Setup<'a> {
         let mut place = Place::find(named, args.service_folder.as_deref()).map_err(told)?;
         // The app may get its rights before there is one.
         place.without_secrets = args.print_script.is_some();
-        called(&place);
+        place.name_in_commands();
         if named.is_none() && place.is_new_for_the_service() {
             note(&Say::ForTheService { file: place.shown() }.text(lang));
         }
@@ -459,17 +458,6 @@ impl<'a> Setup<'a> {
             running: self.place.daemon(config),
         };
         print(&closing.text(self.lang))
-    }
-}
-
-/// Commands name the configuration where another one, or none, would be found, from this folder or from another.
-fn called(place: &Place) {
-    note_unit(&place.path);
-    let here = config::Surroundings::of_this_process(Path::new("gatepost.toml"));
-    let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
-    let is_found_anywhere = found.is_absolute() && std::fs::canonicalize(&found).unwrap_or(found) == place.path;
-    if !is_found_anywhere {
-        invocation::call_it(pasted::with_config(&place.path));
     }
 }
 

@@ -15,7 +15,11 @@ use super::{
     words::{Say, Trouble},
 };
 use crate::{
-    base::{Secret, invocation::Daemon},
+    base::{
+        Secret,
+        invocation::{self, Daemon},
+    },
+    cli::{config::note_unit, pasted},
     config::{self, Config, Surroundings},
     store::{self, private_file},
 };
@@ -56,6 +60,17 @@ impl Place {
             Ok(text) => Ok(place(path, text, true)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(place(path, String::new(), false)),
             Err(e) => Err(Trouble::Unreadable { file: path.display().to_string(), why: e.to_string() }),
+        }
+    }
+
+    /// From here on commands name it where another one, or none, would be found, from this folder or from another.
+    pub fn name_in_commands(&self) {
+        note_unit(&self.path);
+        let here = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let found = config::locate(None, &here).unwrap_or_else(|_| config::place_for_new(None, &here));
+        let is_found_anywhere = found.is_absolute() && std::fs::canonicalize(&found).unwrap_or(found) == self.path;
+        if !is_found_anywhere {
+            invocation::call_it(pasted::with_config(&self.path));
         }
     }
 

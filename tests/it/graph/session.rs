@@ -181,7 +181,10 @@ async fn a_message_that_graph_refuses_has_one_line_with_a_warning_and_it_has_gra
         (400, "ErrorOneLineIsEnoughInTheQueue", "delivery = \"queue\""),
     ] {
         let world = world_with("graph", true, account).await;
-        world.sandbox.faults().set(|faults| faults.graph.mishap = Some(GraphMishap::new(status, code)));
+        world
+            .sandbox
+            .faults()
+            .set(|faults| faults.graph.mishap = Some(GraphMishap { times: Some(1), ..GraphMishap::new(status, code) }));
         world.smtp_as_ann().await.message("x").await;
         let told = || journal.lines(&["WARN", &format!("{code}:")]);
         world.until("it is told", |_| !told().is_empty()).await;
