@@ -83,7 +83,8 @@ def _shown(terminal, process, timeout, reader):
     deadline, shown = time.monotonic() + timeout, b""
     while time.monotonic() < deadline:
         ended = process.poll() is not None
-        if select.select([terminal], [], [], 0 if ended else 0.05)[0]:
+        # The kernel hands over behind the end of the program what that wrote last; where nobody else has the other end, that says so.
+        if select.select([terminal], [], [], 0.5 if ended else 0.05)[0]:
             try:
                 part = terminal.read(65536)
             except OSError:  # nobody has the other end any more
