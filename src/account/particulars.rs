@@ -45,6 +45,12 @@ pub fn told(id: &str, lang: Lang, account: Option<&Account>, occasion: &Occasion
 }
 
 impl Account {
+    /// It signs on, by this protocol, as the one whose sign-in it lives on, and not as a shared mailbox or another person.
+    pub fn is_of_its_signer(&self, protocol: Protocol) -> bool {
+        let user = if protocol == Protocol::Smtp { &self.smtp_user } else { &self.imap_user };
+        user.eq_ignore_ascii_case(&self.sign_in.identity)
+    }
+
     /// A mailbox of a whole domain may send as itself, whatever the table of the domain says.
     pub fn send_as_in_table(&self) -> Vec<String> {
         let is_written = |one: &&String| self.domain.is_none() || **one != self.address;

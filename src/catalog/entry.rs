@@ -266,6 +266,16 @@ impl Words {
         commands_in(&self.next)
     }
 
+    /// What is done last, where the step says nothing of it: a deed as it is shown.
+    pub fn end_with(&mut self, deed: &str, lang: Lang) {
+        if !self.next.contains(deed) {
+            self.next.push_str(&match lang {
+                Lang::En => format!(" After that {deed}."),
+                Lang::Ja => format!("それが済んだら、{deed} を実行してください。"),
+            });
+        }
+    }
+
     /// What to do, as it is laid out.
     pub fn step(&self) -> Step {
         Step::of(&self.whole_step())

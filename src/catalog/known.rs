@@ -142,6 +142,8 @@ pub struct Known {
     pub graph_host: Option<String>,
     /// What is in between, on the way to `host`.
     pub proxy: Option<Via>,
+    /// All that goes through proxies, where nobody knows which of them it is.
+    pub carried: Vec<String>,
     /// From where the client came.
     pub device_address: Option<String>,
     /// By which the mailbox was reached.
@@ -262,7 +264,7 @@ impl Known {
             "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which key is meant, the way tells: else the table of both.
-            "proxy-key" => Some(self.proxy.as_ref().map_or("[network]", |via| via.key).to_owned()),
+            "proxy-key" => Some(self.proxy.as_ref().map_or_else(|| self.proxy_name(), |via| via.key).to_owned()),
             "proxy-at" => Some(self.proxy_at()),
             "proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.proxy_name())),
             "proxy-line" => Some(format!("{} = \"{}\"", self.proxy_name(), self.proxy_with_login())),

@@ -39,6 +39,8 @@ pub struct Together {
     pub causes: Vec<Cause>,
     pub todo: Vec<ToDo>,
     pub avoid: Vec<String>,
+    /// As each was told: what they have in common is longer than any of them, and like none.
+    told: Vec<Step>,
 }
 
 impl Together {
@@ -49,15 +51,14 @@ impl Together {
         all.next().is_some_and(|first| all.any(|other| other != first))
     }
 
-    /// One step of one cause at most, which another one may be like.
-    fn only_step(&self) -> Option<&Step> {
-        match self.todo.as_slice() {
-            [only] => Some(&only.step),
-            _ => None,
-        }
+    /// One step that does for both, where each has one.
+    fn shares(&self, other: &Self) -> Option<Step> {
+        let have_one = self.todo.len() == 1 && other.todo.len() == 1;
+        have_one.then(|| Step::shared(&[self.told.as_slice(), &other.told].concat()))?
     }
 
     fn take_in(&mut self, other: Self, step: Step) {
+        self.told.extend(other.told);
         self.causes.extend(other.causes);
         self.avoid.extend(other.avoid.into_iter().filter(|avoid| !self.avoid.contains(avoid)).collect::<Vec<_>>());
         let protocols = other.todo.into_iter().flat_map(|todo| todo.protocols);
@@ -73,10 +74,7 @@ pub fn together(met: impl IntoIterator<Item = Met>, lay_out: fn(&str, Option<&st
     let mut told: Vec<Together> = Vec::new();
     for cause in of_causes(met) {
         let cause = laid_out(cause, lay_out);
-        let like = told.iter_mut().find_map(|known| {
-            let step = Step::shared(&[known.only_step()?.clone(), cause.only_step()?.clone()])?;
-            Some((known, step))
-        });
+        let like = told.iter_mut().find_map(|known| known.shares(&cause).map(|step| (known, step)));
         match like {
             Some((known, step)) => known.take_in(cause, step),
             None => told.push(cause),
@@ -114,8 +112,8 @@ fn laid_out(met: Vec<Met>, lay_out: fn(&str, Option<&str>) -> Step) -> Together 
         }
         avoid.into_iter().for_each(|avoid| put(&mut told.avoid, avoid));
     }
-    let steps: Vec<Step> = told.todo.iter().map(|todo| todo.step.clone()).collect();
-    if let Some(step) = Step::in_common(&steps) {
+    told.told = told.todo.iter().map(|todo| todo.step.clone()).collect();
+    if let Some(step) = Step::in_common(&told.told) {
         told.todo = vec![ToDo { protocols: cause.protocols.clone(), step }];
     }
     told.causes.push(cause);
@@ -148,6 +146,11 @@ mod tests {
         assert!(one.names_protocols());
         let deeds: Vec<_> = one.todo[0].step.deeds().into_iter().map(|deed| deed.text().to_owned()).collect();
         assert_eq!(deeds, ["Get-X -Y", "Set-X -Y", "Set-CASMailbox -Imap", "Set-CASMailbox -Smtp", "kill -HUP 7"]);
+
+        let of_three =
+            [met("a", "smtp", &list("Smtp")), met("a", "pop3", &list("Pop")), met("b", "imap", &list("Imap"))];
+        let told = together(of_three, Step::behind_remark);
+        assert_eq!((told.len(), told[0].causes.len(), told[0].todo.len()), (1, 2, 1), "{told:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     args::{Flow, LoginArgs},
     language, local_password,
     login_words::{Failed, Said, Used},
-    outcome::{Failure, Outcome},
+    outcome::{Failure, Outcome, drawn},
     pasted::shell,
     sign_in_ui::{SignInUi, pasted_lines},
     state::{State, block_on, refused},
@@ -29,6 +29,7 @@ use crate::{
         local_password::{Told, after_sign_in},
     },
     base::{Lang, Secret, invocation},
+    catalog::{Known, doctor::SOMEBODY_ELSE_SIGNED_IN},
     doctor::clock_off,
     net::own_uid,
     oauth::{
@@ -340,8 +341,11 @@ impl Login<'_> {
         // Last of all: what is said before it reads as if all were well.
         if kept.is_somebody_else {
             let (address, expected) = (&self.account.address, &sign_in.identity);
-            let is_of_domain = self.account.domain.is_some();
-            let why = Said::SomebodyElse { address, as_whom, expected, is_of_domain }.text(lang);
+            let known = self.account.known(&Occasion::of_sign_in(None));
+            let known = Known { signed_in_as: Some(as_whom.to_owned()), is_at_sign_in: true, ..known };
+            let words = SOMEBODY_ELSE_SIGNED_IN.told(lang, &known);
+            let said = Said::SomebodyElse { address, as_whom, expected }.text(lang);
+            let why = format!("{said}{}", drawn(&words.whole_step(), words.avoid.as_deref(), lang));
             self.ui.step(&Said::Warning { why: &why });
         }
         Ok(())

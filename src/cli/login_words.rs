@@ -11,7 +11,7 @@ use super::{
 };
 use crate::base::{
     Lang,
-    invocation::{again, as_called, gatepost, reload, start},
+    invocation::{as_called, start},
 };
 
 pub(super) enum Said<'a> {
@@ -62,7 +62,6 @@ pub(super) enum Said<'a> {
         address: &'a str,
         as_whom: &'a str,
         expected: &'a str,
-        is_of_domain: bool,
     },
     AlsoCarries {
         others: &'a str,
@@ -149,23 +148,11 @@ impl Said<'_> {
                 with_config(Path::new(running)),
                 shell(address)
             ),
-            Said::SomebodyElse { address, as_whom, expected, is_of_domain } => as_called(&format!(
-                "{as_whom} signed in, and {address} wants {expected}: the mail server lets nobody else in.\nIt is kept, since \
-                 it may be another name of the same person; until the mail server lets it in, whoever signs in next takes \
-                 its place.\nTo sign in as {expected}, run this again, and open the page in a private window of the \
-                 browser, or choose another account on that page:\n  {again}\nWhere {as_whom} is meant, {meant}",
-                again = login_again(address),
-                meant = match is_of_domain {
-                    true => format!(
-                        "{address} needs an [[account]] of its own: in that of a whole domain, each mailbox is itself."
-                    ),
-                    false => format!(
-                        "as a delegate or by another name of the same person, write under its [[account]]{}, and sign in \
-                         again:\n  sign-in-as = {as_whom:?}",
-                        reloaded(|reload| format!(", then `{reload}`"))
-                    ),
-                },
-            )),
+            Said::SomebodyElse { address, as_whom, expected } => format!(
+                "{as_whom} signed in, and {address} wants {expected}: the mail server lets in nobody else without rights on \
+                 that mailbox.\nIt is kept, since it may be another name of the same person; until the mail server lets it in, \
+                 whoever signs in next takes its place."
+            ),
             Said::AlsoCarries { others } => format!("The same sign-in also carries {others}.\n"),
             Said::Armed { address, minutes } => format!(
                 "Within {minutes} minutes, log in to {address} from this machine with a password of your choice: it \
@@ -238,22 +225,10 @@ impl Said<'_> {
                 with_config(Path::new(running)),
                 shell(address)
             ),
-            Said::SomebodyElse { address, as_whom, expected, is_of_domain } => as_called(&format!(
-                "{as_whom} がサインインしましたが、{address} に必要なのは {expected} です。メールサーバーは、ほかの人を受け入れません。\n\
-                 同じ人の別名かもしれないため保存しましたが、メールサーバーが受け入れるまでは、次にサインインした人のものに置き換わります。\n\
-                 {expected} としてサインインするには、次をもう一度実行し、ページをブラウザーのプライベートウィンドウで開くか、そのページで別のアカウントを選んでください:\n  {again}\n\
-                 {as_whom} が正しい場合（代理の人や、同じ人の別名）は、{meant}",
-                again = login_again(address),
-                meant = match is_of_domain {
-                    true => format!(
-                        "{address} に専用の [[account]] が必要です（ドメイン全体のアカウントでは、各メールボックスの本人だけがサインインします）。"
-                    ),
-                    false => format!(
-                        "このアカウントの [[account]] に次の行を書き、{}もう一度サインインしてください:\n  sign-in-as = {as_whom:?}",
-                        reloaded(|reload| format!("`{reload}` のあと、"))
-                    ),
-                },
-            )),
+            Said::SomebodyElse { address, as_whom, expected } => format!(
+                "{as_whom} がサインインしましたが、{address} に必要なのは {expected} です。メールサーバーは、そのメールボックスの権限がない人を受け入れません。\n\
+                 同じ人の別名かもしれないため保存しましたが、メールサーバーが受け入れるまでは、次にサインインした人のものに置き換わります。"
+            ),
             Said::AlsoCarries { others } => format!("同じサインインを {others} も使います。\n"),
             Said::Armed { address, minutes } => format!(
                 "{minutes}分以内に、このマシンから {address} に好きなパスワードでログインしてください。それがこのアカウントのパスワードになります。\n"
@@ -266,15 +241,6 @@ impl Said<'_> {
             ),
         }
     }
-}
-
-/// Where no daemon runs the sign-in itself reads the file.
-fn reloaded(said: impl Fn(&str) -> String) -> String {
-    Some(reload()).filter(|reload| reload != again()).map_or_else(String::new, |reload| said(&reload))
-}
-
-fn login_again(address: &str) -> String {
-    format!("{} login {}", gatepost(), shell(address))
 }
 
 /// Why nothing came of it, where no provider refused.
@@ -316,20 +282,6 @@ mod tests {
     use super::*;
     use crate::base::latin_sentence;
 
-    /// `config check` refuses it there.
-    #[test]
-    fn whoever_is_of_a_whole_domain_is_not_told_to_write_sign_in_as() {
-        for lang in Lang::ALL {
-            let [of_domain, alone] = [true, false].map(|is_of_domain| {
-                let (address, as_whom, expected) = ("ann@contoso.com", "bob@contoso.com", "ann@contoso.com");
-                Said::SomebodyElse { address, as_whom, expected, is_of_domain }.text(lang)
-            });
-            assert!(alone.contains("sign-in-as = \"bob@contoso.com\""), "{alone}");
-            assert!(!of_domain.contains("sign-in-as") && of_domain.contains("[[account]]"), "{of_domain}");
-            assert!(of_domain.contains("gatepost login ann@contoso.com"), "{of_domain}");
-        }
-    }
-
     #[test]
     fn no_english_stands_in_what_a_sign_in_says_in_japanese() {
         let url = Url::parse("http://localhost/").unwrap();
@@ -351,8 +303,7 @@ mod tests {
             Said::SignedIn { address: one, as_whom: one, used: Used::AtOnce },
             Said::SignedIn { address: one, as_whom: one, used: Used::OnceOneRuns },
             Said::OtherDaemon { address: one, running: one, own: one, store: one },
-            Said::SomebodyElse { address: one, as_whom: one, expected: one, is_of_domain: false },
-            Said::SomebodyElse { address: one, as_whom: one, expected: one, is_of_domain: true },
+            Said::SomebodyElse { address: one, as_whom: one, expected: one },
             Said::AlsoCarries { others: one },
             Said::Armed { address: one, minutes: 1 },
             Said::Made { address: one, password: one },

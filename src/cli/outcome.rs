@@ -120,9 +120,7 @@ impl fmt::Display for Failure {
         match &self.hint {
             None => f.write_str(&self.text),
             Some(step) if self.is_step => {
-                let lines = Step::of(&invocation::as_called(step)).drawn(WRAP, &|_| None);
-                let avoid = self.avoid.iter().flat_map(|avoid| wrapped(&said_not_to(avoid, self.lang), WRAP));
-                let lines: String = lines.into_iter().chain(avoid).map(|line| format!("\n  {line}")).collect();
+                let lines = drawn(step, self.avoid.as_deref(), self.lang);
                 write!(f, "{error}: {}\n{next}:{lines}", said(&self.text))
             }
             Some(hint) => {
@@ -133,3 +131,10 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// A step of the catalogue and what not to do, each line below what is said ahead of it.
+pub fn drawn(step: &str, avoid: Option<&str>, lang: Lang) -> String {
+    let lines = Step::of(&invocation::as_called(step)).drawn(WRAP, &|_| None);
+    let avoid = avoid.into_iter().flat_map(|avoid| wrapped(&said_not_to(avoid, lang), WRAP));
+    lines.into_iter().chain(avoid).map(|line| format!("\n  {line}")).collect()
+}

@@ -114,11 +114,8 @@ pub(super) fn refused(verdict: &Verdict, account: &Account, lang: Lang) -> Failu
     let (login, again) = (known.fill("`gatepost login {address}"), format!("`{}`", invocation::again()));
     // Whoever signs in within another command goes on with that.
     words.next = words.next.replace(&format!("{login}`"), &again).replace(&format!("{again}, {again}"), &again);
-    if !words.next.contains(&again) && !words.next.contains(&login) {
-        words.next.push_str(&match lang {
-            Lang::En => format!(" After that {again}."),
-            Lang::Ja => format!("それが済んだら、{again} を実行してください。"),
-        });
+    if !words.next.contains(&login) {
+        words.end_with(&again, lang);
     }
     told(verdict, words, lang)
 }

@@ -178,8 +178,8 @@ words! {
     no_script: "Reload this page when you are done.", "完了したら、このページを再読み込みしてください。";
     done: "Signed in", "サインインしました";
     done_as: "The provider says that this person consented:", "同意したユーザー（プロバイダーによる）：";
-    somebody_else: "This is not whom this account wants. It is kept, since it may be another name of the same person; the mail server lets nobody else in. Until it lets this one in, whoever signs in next takes its place.",
-        "このアカウントに必要なユーザーではありません。同じ人の別名かもしれないため保存しましたが、メールサーバーは、ほかの人を受け入れません。メールサーバーが受け入れるまでは、次にサインインした人のものに置き換わります。";
+    somebody_else: "This is not whom this account wants. It is kept, since it may be another name of the same person; the mail server lets in nobody else without rights on that mailbox. Until it lets this one in, whoever signs in next takes its place.",
+        "このアカウントに必要なユーザーではありません。同じ人の別名かもしれないため保存しましたが、メールサーバーは、そのメールボックスの権限がない人を受け入れません。メールサーバーが受け入れるまでは、次にサインインした人のものに置き換わります。";
     armed: "Within ten minutes, log in from this machine with a password of your choice. It becomes the password of",
         "10分以内に、このマシンから任意のパスワードでログインしてください。それが次のアカウントのパスワードになります：";
     made: "Password for mail programs. It is shown this once:", "メールソフト用のパスワード（一度だけ表示されます）：";

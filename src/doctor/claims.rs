@@ -137,8 +137,8 @@ fn held_by(look: Look, account: &Account, claims: &Claims, who: &Who) -> Check {
 pub(super) fn excuse(account: &Account, checks: &mut [Check]) {
     let is_sign_on = |check: &Check| check.name == Name::SignOn.as_str();
     let is_in = |check: &Check| {
-        let user = if check.layer == Layer::Smtp { &account.smtp_user } else { &account.imap_user };
-        is_sign_on(check) && check.outcome == Outcome::Pass && user.eq_ignore_ascii_case(&account.sign_in.identity)
+        let protocol = if check.layer == Layer::Smtp { Protocol::Smtp } else { Protocol::Imap };
+        is_sign_on(check) && check.outcome == Outcome::Pass && account.is_of_its_signer(protocol)
     };
     let is_refused = |check: &Check| {
         let sends = (check.layer == Layer::Smtp && is_sign_on(check)) || check.name == Name::GraphMailbox.as_str();

@@ -119,6 +119,7 @@ impl Who {
             // Of a server that is looked at for itself nothing else is known.
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),
             proxy: self.proxy.clone(),
+            carried: Vec::new(),
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
             running_file: self.running_file.clone(),

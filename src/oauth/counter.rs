@@ -75,6 +75,8 @@ pub(super) struct Counter {
     refused: AtomicU64,
     /// The highest generation that an upstream took.
     accepted: AtomicU64,
+    /// The same with which the mailbox of the one who was meant was opened.
+    let_in: AtomicU64,
     /// Numbers the looks at the store that were asked for.
     looks: AtomicU64,
     /// Somebody took a token since the last fetch.
@@ -120,6 +122,7 @@ impl Counter {
             wanted: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
+            let_in: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             used: AtomicBool::new(false),
             afresh: AtomicU64::new(0),
@@ -192,7 +195,8 @@ impl Counter {
     }
 
     /// Has the keeper note that a mail server let in who gave this sign-in, where that was in doubt.
-    pub fn let_in(&self, sign_in: &SignIn) {
+    pub fn let_in(&self, sign_in: &SignIn, generation: u64) {
+        self.let_in.fetch_max(generation, Ordering::SeqCst);
         if self.desk.borrow().state.in_doubt(sign_in).is_some() {
             self.bell.notify_one();
         }
@@ -244,6 +248,10 @@ impl Counter {
     /// Whether an upstream ever took this generation: then a refusal of it is news.
     pub fn was_accepted(&self, generation: u64) -> bool {
         self.accepted.load(Ordering::SeqCst) >= generation
+    }
+
+    pub fn was_let_in(&self, generation: u64) -> bool {
+        self.let_in.load(Ordering::SeqCst) >= generation
     }
 
     pub fn was_used(&self) -> bool {

@@ -92,7 +92,7 @@ impl Verdict {
         match &said {
             Some(said) => detail.push_str(&said.words()),
             None => {
-                let kind = reply.content_type.as_deref().unwrap_or("no content type");
+                let kind = kind_of(reply);
                 let is_page = entry.id == CAPTIVE_PORTAL.id;
                 let what = if is_page { "a page in the place of an OAuth answer" } else { "not an OAuth answer" };
                 detail.push_str(&format!(", {} bytes of {kind}, {what}", reply.body.len()));
@@ -113,7 +113,7 @@ impl Verdict {
 
     /// An answer that promised success and did not hold it.
     pub fn unreadable(reply: &HttpReply, why: &str) -> Self {
-        let kind = reply.content_type.as_deref().unwrap_or("no content type");
+        let kind = kind_of(reply);
         let (status, octets) = (reply.status.as_u16(), reply.body.len());
         let detail = format!("the identity provider's answer (HTTP {status}, {octets} bytes of {kind}): {why}");
         Self::new(no_answer(reply), printable(&detail, 300))
@@ -202,6 +202,12 @@ impl Verdict {
         let page = app.known().admin_consent().filter(|_| helps)?;
         Some(format!("an administrator consents for all at {page}"))
     }
+}
+
+/// What it is, without how it is written.
+fn kind_of(reply: &HttpReply) -> &str {
+    let kind = reply.content_type.as_deref().and_then(|kind| kind.split(';').next());
+    kind.map(str::trim).filter(|kind| !kind.is_empty()).unwrap_or("no content type")
 }
 
 /// What is no OAuth answer at all: a page or a redirect is none of the provider's, anything else may be.

@@ -147,7 +147,12 @@ impl Attempts<'_> {
         let Self { outbound, account, protocol, deadline, stage } = *self;
         let ended = outbound.road().sign_on(account, protocol, bearer, deadline, stage).await;
         match &ended {
-            Ok(_) => outbound.keepers.accepted(&account.sign_in, bearer.generation),
+            Ok(_) => {
+                outbound.keepers.accepted(&account.sign_in, bearer.generation);
+                if account.is_of_its_signer(protocol) {
+                    outbound.keepers.let_in(&account.sign_in, bearer.generation);
+                }
+            }
             Err(Failed::Refused(Refusal { fault, retry_after: Some(asked), .. })) => {
                 self.note(signed_in_at, fault, Some(*asked));
             }

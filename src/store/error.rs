@@ -156,14 +156,9 @@ impl StoreError {
 
     /// Another process may be making the same store at this moment.
     pub(super) fn is_crowd(&self) -> bool {
-        /// SQLITE_BUSY and SQLITE_LOCKED; their extended codes have them in the lowest byte.
-        const TAKEN: [i32; 2] = [5, 6];
         match self {
             Self::Migration { cause: MigrateError::Execute(_) | MigrateError::ExecuteMigration(..), .. } => true,
-            Self::Database { cause, .. } => {
-                let code = cause.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
-                code.is_some_and(|code| TAKEN.contains(&(code & 0xff)))
-            }
+            Self::Database { cause, .. } => is_taken(cause),
             _ => false,
         }
     }
@@ -252,3 +247,11 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// Others have it locked just now.
+pub(super) fn is_taken(cause: &sqlx::Error) -> bool {
+    /// SQLITE_BUSY and SQLITE_LOCKED; their extended codes have them in the lowest byte.
+    const TAKEN: [i32; 2] = [5, 6];
+    let code = cause.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| TAKEN.contains(&(code & 0xff)))
+}

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{KeySource, Settings, StoreError, private_file, sqlite};
+use super::{KeySource, Settings, StoreError, origin, private_file, sqlite};
 use crate::base::invocation::Daemon;
 
 /// A number and two paths.
@@ -32,7 +32,8 @@ pub struct Lock {
 
 impl Lock {
     pub async fn take(settings: &Settings) -> Result<Self, StoreError> {
-        let database = sqlite::prepare(&settings.url).await?;
+        let database = sqlite::prepare(&settings.url)?;
+        sqlite::through_a_crowd(|| origin::refuse_others(&database)).await?;
         let path = beside(&database, LOCK);
         let failed = |cause| StoreError::File { path: path.clone(), cause };
         let mut file = private_file::open_shared(&path).map_err(failed)?;

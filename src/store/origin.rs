@@ -1,5 +1,6 @@
 //! Whose file it is that `[store] url` names: what another program made is refused before a byte of it changes, and so is
-//! what is no database at all. What cannot be read here is left to the opening itself, which says why.
+//! what is no database at all. What cannot be read here is left to the opening itself, which says why; but for one that
+//! somebody holds locked, which could be opened in the next moment: whose it is has to be seen first.
 
 use std::{
     fs,
@@ -8,7 +9,11 @@ use std::{
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{StoreError, error::NotOurs, sqlite::BUSY};
+use super::{
+    StoreError,
+    error::{NotOurs, is_taken},
+    sqlite::BUSY,
+};
 
 /// What SQLite says of a file that begins as no database does (<https://sqlite.org/rescode.html>, SQLITE_NOTADB). It is asked,
 /// and the file not opened here: see the module `sqlite`.
@@ -17,7 +22,7 @@ const NO_DATABASE: &str = "26";
 const APPLICATION_ID: i32 = 1_198_551_924;
 /// The table of sqlx is the first one, by itself until the first migration is through.
 const FIRST: &str = "_sqlx_migrations";
-const OURS: &str = "key_check";
+const OURS: [&str; 2] = ["key_check", "sign_in"];
 
 pub(super) async fn refuse_others(database: &Path) -> Result<(), StoreError> {
     let not_ours = |is| Err(StoreError::NotOurs { path: database.to_owned(), is });
@@ -34,6 +39,7 @@ pub(super) async fn refuse_others(database: &Path) -> Result<(), StoreError> {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_DATABASE) => {
             not_ours(NotOurs::NoDatabase)
         }
+        Err(error) if is_taken(&error) => Err(StoreError::Database { database: database.to_owned(), cause: error }),
         Ok(None) | Err(_) => Ok(()),
     }
 }
@@ -53,7 +59,7 @@ async fn mark_of_others(database: &Path) -> Result<Option<NotOurs>, sqlx::Error>
         (0, []) => is_blank(&mut connection).await?,
         // Ours has its first row together with the tables of the first migration.
         (0, [only]) if only == FIRST => is_none(&mut connection, "SELECT count(*) FROM _sqlx_migrations").await?,
-        (0, tables) => [FIRST, OURS].iter().all(|name| tables.iter().any(|table| table == name)),
+        (0, tables) => [FIRST].iter().chain(&OURS).all(|name| tables.iter().any(|table| table == name)),
         _ => false,
     };
     connection.close().await?;

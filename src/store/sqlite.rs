@@ -36,8 +36,7 @@ const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 /// How long an emptying of the log is tried again.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_PAUSE: Duration = Duration::from_millis(50);
-/// How often, and how far apart, a store is looked at that others are making: it takes milliseconds.
-const LOOKS: usize = 40;
+/// How far apart a store is looked at that others are making: it takes milliseconds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// See [`Store::stamp`].
@@ -72,18 +71,14 @@ impl Store {
     /// SQLite's time-out covers neither the change to WAL nor a migration: of processes that meet at a first start one
     /// does the work, and the others fail, look again and find it done.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let database = prepare(&settings.url).await?;
+        let database = prepare(&settings.url)?;
         let source = KeySource::of(settings);
-        for _ in 1..LOOKS {
-            match Self::look(&database, &source).await {
-                Err(error) if error.is_crowd() => tokio::time::sleep(BETWEEN_LOOKS).await,
-                outcome => return outcome,
-            }
-        }
-        Self::look(&database, &source).await
+        through_a_crowd(|| Self::look(&database, &source)).await
     }
 
+    /// Whoever held it may have made it theirs meanwhile, so whose it is is asked each time.
     async fn look(database: &Path, source: &KeySource) -> Result<Self, StoreError> {
+        origin::refuse_others(database).await?;
         let pool = connect(database).await?;
         prove(&pool, source, database).await?;
         let migrated = sqlx::migrate!().run(&pool).await;
@@ -337,15 +332,28 @@ pub(super) fn hash_place(address: &str) -> String {
 }
 
 /// Makes directory and file with the rights they must have. A file that is there has to be a store.
-pub(super) async fn prepare(url: &str) -> Result<PathBuf, StoreError> {
+pub(super) fn prepare(url: &str) -> Result<PathBuf, StoreError> {
     let database = path_of(url)?;
     let failed = |cause| StoreError::File { path: database.clone(), cause };
     if let Some(dir) = database.parent() {
         private_file::make_dir(dir).map_err(failed)?;
     }
     private_file::touch(&database).map_err(failed)?;
-    origin::refuse_others(&database).await?;
     Ok(database)
+}
+
+/// Again and again while others have it locked, which one look waits for as well.
+pub(super) async fn through_a_crowd<T, F>(look: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let start = Instant::now();
+    loop {
+        match look().await {
+            Err(error) if error.is_crowd() && start.elapsed() < BUSY => tokio::time::sleep(BETWEEN_LOOKS).await,
+            outcome => return outcome,
+        }
+    }
 }
 
 fn path_of(url: &str) -> Result<PathBuf, StoreError> {

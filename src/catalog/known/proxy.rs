@@ -41,7 +41,7 @@ impl Known {
 
     /// What a proxy has to allow: whoever asks for one server after the other to be allowed asks five times.
     pub(super) fn needed(&self) -> Vec<String> {
-        let carries = self.proxy.as_ref().map(|via| via.carries.as_slice()).unwrap_or_default();
+        let carries = self.proxy.as_ref().map_or(&self.carried, |via| &via.carries);
         let known: Vec<String> = carries.iter().filter(|one| is_harmless(one)).cloned().collect();
         if !known.is_empty() {
             return known;

@@ -34,6 +34,7 @@ fn only_what_has_tenants_has_a_page_for_the_consent_of_an_administrator_and_no_h
 #[test]
 fn every_name_has_a_value_of_its_own() {
     let known = Known {
+        carried: Vec::new(),
         address: Some("address@domain".into()),
         account: Some("*@domain".into()),
         mailbox: Some("mailbox".into()),

@@ -13,7 +13,7 @@ use crate::{
     account::{Account, BY_LOGIN, Occasion},
     base::{Protocol, Stage, is_mailbox, printable},
     catalog::{
-        Entry, Known, Place,
+        Entry, Known, Place, Via,
         doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
         explain::{filled_in, protocol_of, without_advice},
         is_harmless_path,
@@ -49,17 +49,13 @@ const OF_PROXIES: [&str; 6] = [
 /// With what is configured of the account, if it is.
 pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let protocol = protocol(text).or_else(|| protocol_of(text)).or_else(|| only_protocol(entry));
-    // What a proxy did it did on the way that has one.
-    let by_the_only_proxy = || {
-        let is_only = account.is_some_and(|account| account.proxies.mail.is_none());
-        OF_PROXIES.contains(&entry.id) && is_only
-    };
-    let is_of_tokens = entry.layer == "token" || text.contains(Stage::FetchingToken.as_str()) || by_the_only_proxy();
+    let is_of_tokens = entry.layer == "token" || text.contains(Stage::FetchingToken.as_str());
     let stage = is_of_tokens.then_some(Stage::FetchingToken);
     let (who, sender) = refused(text);
     let sender = sender.or_else(|| address(text, "sender"));
     let client = client(text);
     let known = match account {
+        Some(account) if OF_PROXIES.contains(&entry.id) && !is_of_tokens && protocol.is_none() => by_a_proxy(account),
         Some(account) => account.known(&Occasion { protocol, stage, ..Occasion::default() }),
         None => {
             let told = filled_in(text, entry).known;
@@ -102,6 +98,18 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
         is_in_general: true,
         ..known
     }
+}
+
+/// What a proxy did it did on a way that has one; where two proxies differ, nobody says which of them it was.
+fn by_a_proxy(account: &Account) -> Known {
+    let ways = [account.proxies.http.as_ref(), account.proxies.mail.as_ref()];
+    let ways: Vec<&Via> = ways.into_iter().flatten().filter(|via| !via.carries.is_empty()).collect();
+    let (proxy, carried) = match ways.as_slice() {
+        [one] => (Some((*one).clone()), Vec::new()),
+        [http, mail] if http.url == mail.url => (Some((*http).clone()), Vec::new()),
+        both => (None, both.iter().flat_map(|via| via.carries.clone()).collect()),
+    };
+    Known { proxy, carried, ..account.known(&Occasion::default()) }
 }
 
 /// `bob@contoso.com signed in; ...`: somebody else than was meant.
@@ -222,6 +230,7 @@ fn is_trusted(_: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{base::Lang, config};
 
     #[test]
     fn fields_are_found_in_both_forms_of_the_log_and_believed_only_if_they_can_be_so() {
@@ -235,6 +244,35 @@ mod tests {
         }
         assert_eq!(address(r#" sender="no address""#, "sender"), None);
         assert_eq!(protocol(" protocol=gopher"), None);
+    }
+
+    /// What nobody asks about by a line of the log says nothing of the way.
+    #[test]
+    fn where_two_proxies_differ_a_fault_of_one_names_neither_and_all_that_goes_through_both() {
+        let told = |entry: &'static Entry, network: &str| {
+            let file = format!(
+                "[network]\n{network}\n[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \
+                 \"00000000-0000-0000-0000-000000000000\"\n[[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\n"
+            );
+            let around = config::Surroundings::of_this_process(std::path::Path::new("gatepost.toml"));
+            let (config, _) = config::check_text(&file, "gatepost.toml", &around).unwrap();
+            entry.told(Lang::En, &known(Some(&config.accounts[0]), entry, entry.id)).next
+        };
+        let [web, mail] = ["http-proxy = \"http://web.example:3128\"", "mail-proxy = \"http://mail.example:3128\""];
+        let same = "mail-proxy = \"http://web.example:3128\"";
+        let all = ["login.microsoftonline.com:443", "smtp.office365.com:587", "outlook.office365.com:995"];
+        for network in [format!("{web}\n{mail}"), format!("{web}\n{same}")] {
+            let step = told(PROXY_PORTAL, &network);
+            assert!(all.iter().all(|server| step.contains(server)), "{step}");
+        }
+        for (network, line) in [
+            (format!("{web}\n{mail}"), "`http-proxy = \"http://<user>:<password>@<host>:<port>\"`"),
+            (format!("{web}\n{same}"), "`http-proxy = \"http://<user>:<password>@web.example:3128\"`"),
+            (mail.to_owned(), "`mail-proxy = \"http://<user>:<password>@mail.example:3128\"`"),
+        ] {
+            let step = told(PROXY_LOGIN_REFUSED, &network);
+            assert!(step.contains(line) && !step.contains("(`[network]`)"), "{step}");
+        }
     }
 
     #[test]

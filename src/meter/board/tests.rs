@@ -415,6 +415,7 @@ fn what_waited_for_a_sign_in_is_over_once_somebody_signed_in_and_nothing_else_is
         ("mfa-required", Kind::SignInNeeded, Stage::FetchingToken),
         ("conditional-access", Kind::IdentityRefused, Stage::FetchingToken),
         ("token-refused", Kind::IdentityRefused, Stage::SigningOn),
+        ("somebody-else-signed-in", Kind::SignInNeeded, Stage::SigningOn),
     ] {
         recent.push(Protocol::Imap, "ann@x", None, &fault(id, kind, stage));
     }
@@ -423,6 +424,10 @@ fn what_waited_for_a_sign_in_is_over_once_somebody_signed_in_and_nothing_else_is
         let all = recent.list().into_iter().map(|one| one.since(Some(at)));
         all.filter(|one| one.worked_again_at.is_none()).map(|one| one.id).collect::<Vec<_>>()
     };
-    assert_eq!(stands(-60), ["mfa-required", "conditional-access", "token-refused"], "it was before");
+    assert_eq!(
+        stands(-60),
+        ["mfa-required", "conditional-access", "token-refused", "somebody-else-signed-in"],
+        "it was before"
+    );
     assert_eq!(stands(60), ["conditional-access", "token-refused"]);
 }

@@ -124,14 +124,16 @@ fn named(mut app: App) -> App {
 }
 
 /// What both codes together granted.
+/// How long the second one took says nothing of the clock.
 pub fn joined(mail: TokenSet, second: Result<TokenSet, Verdict>) -> (TokenSet, Option<WithoutGraph>) {
+    let mail = TokenSet { date: None, ..mail };
     let granted = match second {
         Ok(granted) => granted,
         Err(verdict) => return (mail, Some(WithoutGraph::Refused(verdict.about(Resource::Graph)))),
     };
     match (&mail.account, &granted.account) {
         (Some(first), Some(second)) if first.eq_ignore_ascii_case(second) => {
-            (TokenSet { refresh: granted.refresh.or(mail.refresh), ..mail }, None)
+            (TokenSet { refresh: granted.refresh.or(mail.refresh), date: granted.date, ..mail }, None)
         }
         (first, _) => {
             let other = WithoutGraph::SomebodyElse { first: first.clone(), second: granted.account };

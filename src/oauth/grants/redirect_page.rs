@@ -3,7 +3,7 @@
 
 use crate::{
     base::Lang,
-    catalog::{Known, Line, Step, doctor::SOMEBODY_ELSE_SIGNED_IN, with_label},
+    catalog::{Known, Line, Step, doctor::SOMEBODY_ELSE_SIGNED_IN, said_not_to, with_label},
     oauth::{sign_in::Kept, verdict::Verdict},
 };
 
@@ -88,11 +88,11 @@ fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
     let text = known.fill(match lang {
         Lang::En => {
             "This is the sign-in of {signed-in-as}, and {address} wants that of {who-signs-on}. Gatepost keeps it, since it may be \
-             another name of the same person; the mail server lets nobody else in."
+             another name of the same person; the mail server lets in nobody else without rights on that mailbox."
         }
         Lang::Ja => {
             "これは {signed-in-as} のサインインですが、{address} に必要なのは {who-signs-on} のサインインです。同じ人の別名かもしれないため保存しますが、\
-             メールサーバーは、ほかの人を受け入れません。"
+             メールサーバーは、そのメールボックスの権限がない人を受け入れません。"
         }
     });
     format!("{}{}", said(&text), step(&Step::of(&SOMEBODY_ELSE_SIGNED_IN.told(lang, &known).whole_step())))
@@ -100,12 +100,14 @@ fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
 
 /// Why nothing came of it, and what to do.
 fn refused(known: &Known, verdict: &Verdict, lang: Lang) -> String {
-    let words = verdict.entry.told(lang, &verdict.known_at_sign_in(known.clone()));
+    let mut words = verdict.entry.told(lang, &verdict.known_at_sign_in(known.clone()));
+    words.end_with(&known.fill("`gatepost login {address}`"), lang);
     let text = match lang {
         Lang::En => format!("{} ({})", words.cause, verdict.detail),
         Lang::Ja => format!("{}（{}）", words.cause, verdict.detail),
     };
-    format!("{}{}", said(&text), step(&Step::of(&words.whole_step())))
+    let avoid = words.avoid.as_ref().map(|avoid| said(&said_not_to(avoid, lang))).unwrap_or_default();
+    format!("{}{}{avoid}", said(&text), step(&Step::of(&words.whole_step())))
 }
 
 /// A paragraph.

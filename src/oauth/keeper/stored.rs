@@ -148,7 +148,7 @@ impl Keeper {
         let in_doubt = |row: &&TokenRow| is_in_doubt(row, &self.sign_in);
         let Some(row) = self.row.as_ref().filter(in_doubt).filter(|_| self.unsaved.is_none()) else { return };
         let side = &self.mail;
-        if side.generation == 0 || !side.counter.was_accepted(side.generation) {
+        if side.generation == 0 || !side.counter.was_let_in(side.generation) {
             return;
         }
         match self.note(TokenRow { is_let_in: true, ..row.clone() }).await {

@@ -289,6 +289,9 @@ async fn a_mail_server_that_takes_the_token_of_another_name_ends_the_doubt_and_g
     house.keepers.catch_up().await;
     assert!(in_doubt());
     house.keepers.accepted(&house.sign_in, bearer.generation);
+    house.keepers.catch_up().await;
+    assert!(in_doubt(), "by that another mailbox was opened");
+    house.keepers.let_in(&house.sign_in, bearer.generation);
     let ended = tokio::time::timeout(Duration::from_secs(10), async {
         while !house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap().is_let_in {}
     });

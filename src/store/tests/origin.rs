@@ -44,6 +44,27 @@ async fn a_database_of_another_program_is_refused_and_not_a_byte_of_it_changes()
     }
 }
 
+/// While it is locked nobody sees whose it is.
+#[tokio::test]
+async fn a_database_that_another_program_holds_locked_is_not_taken_over_once_it_lets_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/gatepost.db");
+    made_by_others(&path, "WAL").await.close().await.unwrap();
+    let options = SqliteConnectOptions::new().filename(&path).pragma("locking_mode", "EXCLUSIVE");
+    let mut holder = SqliteConnection::connect_with(&options).await.unwrap();
+    holder.execute("INSERT INTO moz_places VALUES ('y')").await.unwrap();
+    let looked = async {
+        assert!(crate::store::origin::refuse_others(&path).await.unwrap_err().is_crowd());
+        holder.close().await.unwrap();
+    };
+    let settings = settings(dir.path());
+    let (opened, ()) = tokio::join!(Store::open(&settings), looked);
+    assert_eq!(opened.err().unwrap().entry().unwrap().id, "store-not-ours");
+    let mut theirs = SqliteConnection::connect_with(&options).await.unwrap();
+    let tables = "SELECT group_concat(name) FROM sqlite_schema";
+    assert_eq!(sqlx::query_scalar::<_, String>(tables).fetch_one(&mut theirs).await.unwrap(), "moz_places");
+}
+
 /// What a program has before its first table, or behind its last one, is its own.
 #[tokio::test]
 async fn a_database_of_another_program_without_any_table_is_refused_and_not_a_byte_of_it_changes() {

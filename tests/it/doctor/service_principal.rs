@@ -72,14 +72,16 @@ async fn what_smtp_and_imap_were_refused_for_the_same_cause_is_one_list_that_nam
     let staged = staged().await;
     let program = daemon_of(&staged).await;
     assert!(program.login(Protocol::Imap).await.contains("mailbox-not-connected"));
-    assert!(program.login(Protocol::Smtp).await.contains("fresh-token-refused"));
+    for protocol in [Protocol::Smtp, Protocol::Pop3] {
+        assert!(program.login(protocol).await.contains("fresh-token-refused"));
+    }
     for (lang, point) in [("en", "    (6) "), ("ja", "    （6）")] {
         let table = run(&["status", "--lang", lang], &staged.file).1;
         assert_eq!(table.matches("New-ServicePrincipal").count(), 1, "{table}");
-        for switch in ["-ImapEnabled $true\n", "-SmtpClientAuthenticationDisabled $false\n"] {
+        for switch in ["-ImapEnabled $true\n", "-PopEnabled $true\n", "-SmtpClientAuthenticationDisabled $false\n"] {
             assert_eq!(table.matches(switch).count(), 1, "{switch}: {table}");
         }
-        for cause in ["  mailbox-not-connected (imap): ", "  fresh-token-refused (smtp): "] {
+        for cause in ["  mailbox-not-connected (imap): ", "  fresh-token-refused (smtp, pop3): "] {
             assert!(table.contains(cause), "{cause}: {table}");
         }
         assert!(table.lines().any(|line| line.starts_with(point)), "on a level with the others: {table}");

@@ -1,6 +1,6 @@
 //! Sign-ins, consents, secrets, policies and tenants.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use gatepost::{
     base::Protocol,
@@ -10,7 +10,7 @@ use gatepost::{
 use super::stage::{First, Staged, check, outcome};
 use crate::{
     process::run,
-    world::{ANN, BOB, Plan, account, settings},
+    world::{ANN, BOB, PASSWORD, Plan, account, settings, until_so},
 };
 
 #[tokio::test]
@@ -129,6 +129,40 @@ async fn who_is_refused_because_somebody_else_signed_in_hears_just_that_and_so_d
         }
         assert!(!status.contains("fresh-token-refused"), "{status}");
     }
+}
+
+/// Bob's account lives on the sign-in of ann, and he opens his own mailbox with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_own_mailbox_opens_is_not_let_in_where_somebody_else_was_meant() {
+    let staged = signed_in_by_bob(&[]).await;
+    let bobs = account(BOB, &format!("sign-in-as = \"{ANN}\""));
+    staged.edit("[[account]]", &format!("{bobs}[[account]]"));
+    let program = super::clients::daemon_of(&staged).await;
+    let said = program.greeted(Protocol::Imap).await.login(Protocol::Imap, BOB, PASSWORD).await;
+    assert!(said.contains("OK"), "{said}");
+    for protocol in [Protocol::Imap, Protocol::Smtp] {
+        let said = program.login(protocol).await;
+        assert!(said.contains("somebody-else-signed-in"), "{said}");
+    }
+    let store = Store::open(&settings(staged.dir.path())).await.unwrap();
+    assert!(!store.token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap().is_let_in);
+}
+
+/// What befalls them then has another cause.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_let_in_by_another_name_hears_the_true_cause_of_a_refusal() {
+    let staged = signed_in_by_bob(&[BOB]).await;
+    let program = super::clients::daemon_of(&staged).await;
+    assert!(program.login(Protocol::Imap).await.contains("OK"));
+    let store = Store::open(&settings(staged.dir.path())).await.unwrap();
+    let soon = Duration::from_secs(20);
+    until_so("it is noted", soon, async || {
+        store.token(&format!("contoso/{ANN}")).await.unwrap().row.unwrap().is_let_in
+    })
+    .await;
+    staged.sandbox.faults().set(|faults| faults.apply("tokens-refused"));
+    let said = program.login(Protocol::Imap).await;
+    assert!(said.contains("fresh-token-refused"), "{said}");
 }
 
 #[tokio::test]
