@@ -277,7 +277,7 @@ impl Known {
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
             // Each is a command of its own.
-            "sign-in-anew" => Some(format!("{}`, `gatepost login {}", invocation::reload(), self.value("address"))),
+            "sign-in-anew" => Some(self.sign_in_anew()),
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
             "whose-stays" => word(&self.whose_stays),
@@ -293,6 +293,12 @@ impl Known {
             _ => None,
         };
         value.unwrap_or_else(|| stand_in(name))
+    }
+
+    /// Where no daemon runs, the sign-in reads the file by itself.
+    fn sign_in_anew(&self) -> String {
+        let (reload, login) = (invocation::reload(), format!("gatepost login {}", self.value("address")));
+        if reload == invocation::again() { login } else { format!("{reload}`, `{login}") }
     }
 
     fn look_at_certificate(&self) -> String {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     account::{Account, told},
     base::{Lang, Stage, printable},
-    catalog,
+    catalog::{self, doctor::SOMEBODY_ELSE_SIGNED_IN},
     meter::{self, FaultView, MessageView, SessionView},
 };
 
@@ -173,7 +173,8 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
         Some(words) => (words.cause.clone(), words.whole_step(), words.avoid),
         None => (fault.text.clone(), String::new(), None),
     };
-    let fault = fault.since(sign_in.and_then(|state| state.signed_in_at));
+    let is_about_who = fault.id == SOMEBODY_ELSE_SIGNED_IN.id;
+    let fault = fault.since(sign_in.and_then(|state| state.signed_in_at), is_about_who);
     FaultRow {
         at: fault.at,
         times: fault.times,

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     account::{Account, BY_LOGIN, Domain, Occasion, Route, account_of, told},
     base::{Lang, invocation},
-    catalog::Words,
+    catalog::{Words, doctor::SOMEBODY_ELSE_SIGNED_IN},
     expiry::Ending,
     meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
     oauth::{Phase, SignInState},
@@ -95,7 +95,8 @@ impl FaultStatus {
         let sign_in = account.as_ref().and_then(|account| states.get(account.sign_in.key().as_str()).copied());
         let explained = Explained::of(seen.id, account.as_deref(), &occasion(&seen, sign_in));
         seen.client = rule(&seen).map(str::to_owned);
-        Self { seen: seen.since(sign_in.and_then(|state| state.signed_in_at)), explained }
+        let is_about_who = seen.id == SOMEBODY_ELSE_SIGNED_IN.id;
+        Self { seen: seen.since(sign_in.and_then(|state| state.signed_in_at), is_about_who), explained }
     }
 }
 

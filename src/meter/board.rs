@@ -17,10 +17,7 @@ use serde::Serialize;
 
 pub use self::proof::Proof;
 use super::messages::now;
-use crate::{
-    base::{Fault, Kind, Owner, Protocol, Stage, StageCell},
-    catalog::doctor::SOMEBODY_ELSE_SIGNED_IN,
-};
+use crate::base::{Fault, Kind, Owner, Protocol, Stage, StageCell};
 
 /// How many faults are remembered.
 const RECENT_CAP: usize = 50;
@@ -207,10 +204,10 @@ pub struct FaultView {
 }
 
 impl FaultView {
-    /// What waited for a sign-in is over once somebody signed in.
-    pub fn since(mut self, signed_in_at: Option<Timestamp>) -> Self {
-        let is_of_a_sign_in = (self.stage == Some(Stage::FetchingToken) && self.kind == Kind::SignInNeeded.as_str())
-            || self.id == SOMEBODY_ELSE_SIGNED_IN.id;
+    /// What waited for a sign-in is over once somebody signed in, and so is what was about who did.
+    pub fn since(mut self, signed_in_at: Option<Timestamp>, is_about_who: bool) -> Self {
+        let waits = self.stage == Some(Stage::FetchingToken) && self.kind == Kind::SignInNeeded.as_str();
+        let is_of_a_sign_in = waits || is_about_who;
         let since = signed_in_at.and_then(|at| u64::try_from(at.as_second()).ok()).filter(|since| *since > self.at);
         self.worked_again_at = self.worked_again_at.or(since.filter(|_| is_of_a_sign_in));
         self

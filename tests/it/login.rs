@@ -383,15 +383,22 @@ fn a_sign_in_of_somebody_else_ends_with_the_command_to_do_it_again_and_the_line_
     for (lang, window) in [("en", "private window of the browser"), ("ja", "プライベートウィンドウ")] {
         let (code, _, errors) = run(&["login", "bob@b.c", "--lang", lang], &config);
         assert_eq!(code, 0, "{errors}");
-        let command = format!("\n  gatepost --config {config} login bob@b.c\n");
-        for part in [window, "ann@b.c", "[[account]]", "\n  sign-in-as = \"ann@b.c\"\n", &command] {
+        let command = format!("    gatepost --config {config} login bob@b.c\n");
+        let right = "    Add-MailboxPermission -Identity bob@b.c -User ann@b.c -AccessRights FullAccess\n";
+        for part in [window, "ann@b.c", "[[account]]", "    sign-in-as = \"ann@b.c\"\n", right, &command] {
             assert!(errors.contains(part), "{part}: {errors}");
         }
         assert!(!errors.contains("sign-in-as = \"bob@b.c\""), "no line of the file: {errors}");
-        assert_eq!(errors.matches(command.trim()).count(), 1, "no daemon is to be told of it: {errors}");
+        assert_eq!(
+            errors.matches(command.trim()).count(),
+            2,
+            "once for each way, no daemon is to be told of it: {errors}"
+        );
         // What is said before it reads as if all were well.
         let both = in_one(gatepost(&["login", "bob@b.c", "--lang", lang], &config));
-        assert!(both.trim_end().ends_with("sign-in-as = \"ann@b.c\""), "{both}");
+        let warned = if lang == "en" { "\nwarning: ann@b.c signed in" } else { "\n警告: ann@b.c がサインイン" };
+        let (before, behind) = both.split_once(warned).unwrap_or_else(|| panic!("{both}"));
+        assert!(before.contains("bob@b.c") && behind.contains("sign-in-as = \"ann@b.c\""), "{both}");
     }
 }
 

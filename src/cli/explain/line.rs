@@ -109,7 +109,9 @@ fn by_a_proxy(account: &Account) -> Known {
         [http, mail] if http.url == mail.url => (Some((*http).clone()), Vec::new()),
         both => (None, both.iter().flat_map(|via| via.carries.clone()).collect()),
     };
-    Known { proxy, carried, ..account.known(&Occasion::default()) }
+    let is_of_web = proxy.as_ref().is_some_and(|via| via.key.starts_with("http-proxy"));
+    let stage = is_of_web.then_some(Stage::FetchingToken);
+    Known { proxy, carried, ..account.known(&Occasion { stage, ..Occasion::default() }) }
 }
 
 /// `bob@contoso.com signed in; ...`: somebody else than was meant.

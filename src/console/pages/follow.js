@@ -3,12 +3,14 @@
 "use strict";
 const main = document.getElementById("main");
 const seconds = Number(main.dataset.follow);
-async function follow() {
+function busy() {
   const inside = main.contains(document.activeElement) && document.activeElement !== main;
   // What was typed or chosen and not yet sent stays.
   const typed = [...main.querySelectorAll("input:not([type=hidden])")].some((one) => one.value !== one.defaultValue);
   const chosen = [...main.querySelectorAll("option")].some((one) => one.selected !== one.defaultSelected);
-  const busy = inside || typed || chosen;
+  return inside || typed || chosen;
+}
+async function follow() {
   if (!document.hidden) {
     try {
       const answer = await fetch(location.pathname + location.search, { headers: { "X-Follow": "1" } });
@@ -17,7 +19,8 @@ async function follow() {
       // A sign-in that ended is worth losing the focus.
       const ended = main.dataset.follow !== next.dataset.follow;
       if (ended) { location.reload(); return; }
-      if (!busy) { main.innerHTML = next.innerHTML; }
+      // Asked behind the answer: somebody may have begun to type meanwhile.
+      if (!busy()) { main.innerHTML = next.innerHTML; }
     } catch { /* the daemon restarts; try again */ }
   }
   setTimeout(follow, seconds * 1000);

@@ -415,13 +415,16 @@ fn what_waited_for_a_sign_in_is_over_once_somebody_signed_in_and_nothing_else_is
         ("mfa-required", Kind::SignInNeeded, Stage::FetchingToken),
         ("conditional-access", Kind::IdentityRefused, Stage::FetchingToken),
         ("token-refused", Kind::IdentityRefused, Stage::SigningOn),
-        ("somebody-else-signed-in", Kind::SignInNeeded, Stage::SigningOn),
+        ("somebody-else-signed-in", Kind::IdentityRefused, Stage::SigningOn),
     ] {
         recent.push(Protocol::Imap, "ann@x", None, &fault(id, kind, stage));
     }
     let stands = |signed_in: i64| {
         let at = Timestamp::from_second(i64::try_from(now()).unwrap() + signed_in).unwrap();
-        let all = recent.list().into_iter().map(|one| one.since(Some(at)));
+        let all = recent.list().into_iter().map(|one| {
+            let is_about_who = one.id == "somebody-else-signed-in";
+            one.since(Some(at), is_about_who)
+        });
         all.filter(|one| one.worked_again_at.is_none()).map(|one| one.id).collect::<Vec<_>>()
     };
     assert_eq!(

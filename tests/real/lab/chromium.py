@@ -69,16 +69,26 @@ class Chromium:
             raise
 
     def type(self, selector, text):
-        self._ask("POST", f"/element/{self.wait_for(selector)}/value", {"text": text})
+        self._does("POST", selector, "/value", {"text": text})
 
     def click(self, selector):
-        self._ask("POST", f"/element/{self.wait_for(selector)}/click", {})
+        self._does("POST", selector, "/click", {})
 
     def text(self, selector):
-        return self._ask("GET", f"/element/{self.wait_for(selector)}/text")
+        return self._does("GET", selector, "/text")
 
     def attribute(self, selector, name):
-        return self._ask("GET", f"/element/{self.wait_for(selector)}/property/{name}")
+        return self._does("GET", selector, f"/property/{name}")
+
+    def _does(self, method, selector, what, *arguments):
+        """With the element that is there. One that a page puts in its place meanwhile is as good, as for a person."""
+        for _ in range(20):
+            try:
+                return self._ask(method, f"/element/{self.wait_for(selector)}{what}", *arguments)
+            except WebDriverError as error:
+                if error.code != "stale element reference":
+                    raise
+        raise AssertionError(f"{selector} is another one each time")
 
     def style(self, selector, name):
         return self._ask("GET", f"/element/{self.wait_for(selector)}/css/{name}")
