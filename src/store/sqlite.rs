@@ -36,7 +36,9 @@ const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 /// How long an emptying of the log is tried again.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_PAUSE: Duration = Duration::from_millis(50);
-/// How far apart a store is looked at that others are making: it takes milliseconds.
+/// How long a store is looked at again that others are making, or hold locked: more than one look waits by itself.
+const CROWD_PATIENCE: Duration = Duration::from_secs(2 * BUSY.as_secs());
+/// How far apart: making it takes milliseconds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// See [`Store::stamp`].
@@ -342,7 +344,7 @@ pub(super) fn prepare(url: &str) -> Result<PathBuf, StoreError> {
     Ok(database)
 }
 
-/// Again and again while others have it locked, which one look waits for as well.
+/// Again and again while others have it locked.
 pub(super) async fn through_a_crowd<T, F>(look: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -350,7 +352,9 @@ where
     let start = Instant::now();
     loop {
         match look().await {
-            Err(error) if error.is_crowd() && start.elapsed() < BUSY => tokio::time::sleep(BETWEEN_LOOKS).await,
+            Err(error) if error.is_crowd() && start.elapsed() < CROWD_PATIENCE => {
+                tokio::time::sleep(BETWEEN_LOOKS).await
+            }
             outcome => return outcome,
         }
     }
