@@ -258,7 +258,7 @@ impl Keepers {
         }
     }
 
-    /// The same of Graph, which takes a token whoever's mailbox it is asked for: it says nothing of whom it belongs to.
+    /// Graph took it, which takes a token whosever mailbox it is asked for: that says nothing of whom it belongs to.
     pub fn accepted_by_graph(&self, sign_in: &SignIn, generation: u64) {
         if let Some(running) = self.running().get(&sign_in.key()) {
             running.graph.accepted(generation);

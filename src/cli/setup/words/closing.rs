@@ -252,30 +252,30 @@ fn closing_ja(closing: &Closing) -> String {
 mod tests {
     use super::*;
 
+    fn by_name(user: &str) -> Option<Renewed> {
+        Some(match user.split('@').next() {
+            Some("ann") => Renewed::Hash,
+            Some("info") => Renewed::Reset,
+            _ => Renewed::Line("/etc/gatepost/passwords".to_owned()),
+        })
+    }
+
+    fn closing_of<'a>(
+        users: &'a [String],
+        settled: &'a [String],
+        typed: Typed,
+        renewed: &'a dyn Fn(&str) -> Option<Renewed>,
+    ) -> Closing<'a> {
+        let (smtp, imap, pop3, running) = (None, None, None, None);
+        let (needs_sign_in, ended, is_of_the_service) = (false, Ended::Ready, false);
+        Closing { users, smtp, imap, pop3, settled, typed, renewed, needs_sign_in, ended, is_of_the_service, running }
+    }
+
     /// A mailbox that comes to one that is there has a password of its own, and a sign-in that is older arms none.
     #[test]
     fn each_mailbox_is_told_the_password_that_is_its_own() {
         let users = ["ann@x.example".to_owned(), "info@x.example".to_owned()];
-        let (needs_sign_in, ended, is_of_the_service, running) = (false, Ended::Ready, false, None);
-        let closing = |settled, typed| {
-            let (users, renewed) =
-                (&users, &|user: &str| Some(if user.starts_with("ann") { Renewed::Hash } else { Renewed::Reset }));
-            let (smtp, imap, pop3) = (None, None, None);
-            Closing {
-                users,
-                smtp,
-                imap,
-                pop3,
-                settled,
-                typed,
-                renewed,
-                needs_sign_in,
-                ended,
-                is_of_the_service,
-                running,
-            }
-            .text(Lang::En)
-        };
+        let closing = |settled, typed| closing_of(&users, settled, typed, &by_name).text(Lang::En);
         let all = closing(&users, Typed::Settled);
         assert!(all.contains("  password  the one that this setup showed") && !all.contains("before"), "{all}");
         let new = closing(&users[1..], Typed::Settled);
@@ -293,29 +293,7 @@ mod tests {
     #[test]
     fn a_password_that_stays_as_it_was_is_told_with_the_command_for_a_new_one() {
         let users = ["ann@x.example".to_owned(), "info@x.example".to_owned(), "eve@x.example".to_owned()];
-        let renewed = &|user: &str| {
-            Some(match user.split('@').next() {
-                Some("ann") => Renewed::Hash,
-                Some("info") => Renewed::Reset,
-                _ => Renewed::Line("/etc/gatepost/passwords".to_owned()),
-            })
-        };
-        let (smtp, imap, pop3, settled, running) = (None, None, None, &[], None);
-        let (typed, needs_sign_in, ended, is_of_the_service) = (Typed::Settled, false, Ended::Ready, false);
-        let users = &users;
-        let closing = Closing {
-            users,
-            smtp,
-            imap,
-            pop3,
-            settled,
-            typed,
-            renewed,
-            needs_sign_in,
-            ended,
-            is_of_the_service,
-            running,
-        };
+        let closing = closing_of(&users, &[], Typed::Settled, &by_name);
         for (lang, words) in [
             (Lang::En, "  password  as it was before; for a new one:\n"),
             (Lang::Ja, "これまでと同じ。変更するには:\n"),
