@@ -144,7 +144,7 @@ pub fn joined(mail: TokenSet, second: Result<TokenSet, Verdict>) -> (TokenSet, O
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::{
@@ -161,6 +161,18 @@ mod tests {
             account: account.map(str::to_owned),
             date: None,
         }
+    }
+
+    /// Whoever takes minutes for the second code has no wrong clock.
+    #[test]
+    fn the_clock_is_compared_with_the_answer_that_came_last_or_with_none() {
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let of = |account, seconds| TokenSet { date: at(seconds), ..granted("r", account) };
+        let (ann, bob) = (Some("ann@contoso.com"), Some("bob@contoso.com"));
+        assert_eq!(joined(of(ann, 10), Ok(of(ann, 700))).0.date, at(700));
+        assert_eq!(joined(of(ann, 10), Ok(of(bob, 700))).0.date, None);
+        let refused = Verdict::new(CONSENT_DECLINED, "no");
+        assert_eq!(joined(of(ann, 10), Err(refused)).0.date, None);
     }
 
     #[test]
