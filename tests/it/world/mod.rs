@@ -311,19 +311,21 @@ async fn sign_in(sandbox: &Sandbox, dir: &std::path::Path, person: &str) {
 pub async fn sign_in_with(sandbox: &Sandbox, dir: &std::path::Path, person: &str, access: Option<AccessToken>) {
     let access = access.into_iter().map(|access| (MAIL.to_owned(), access)).collect();
     let (refresh, now) = (Some(sandbox.issue_refresh_token(person)), Some(std::time::SystemTime::now()));
-    let row = TokenRow { refresh, access, signed_in_at: now, ..TokenRow::default() };
-    let store = Store::open(&settings(dir)).await.unwrap();
-    let version = store.version(&format!("contoso/{person}")).await.unwrap();
-    assert!(store.save_token(&format!("contoso/{person}"), version, &row).await.unwrap());
+    save(dir, person, &TokenRow { refresh, access, signed_in_at: now, ..TokenRow::default() }).await;
 }
 
 /// Signed in, and consented to this alone.
 pub async fn sign_in_for(dir: &std::path::Path, sandbox: &Sandbox, scopes: &[&str]) {
     let (refresh, now) = (Some(sandbox.issue_refresh_token_for(ANN, scopes)), Some(std::time::SystemTime::now()));
-    let row = TokenRow { refresh, signed_in_at: now, ..TokenRow::default() };
+    save(dir, ANN, &TokenRow { refresh, signed_in_at: now, ..TokenRow::default() }).await;
+}
+
+/// What lies there behind it is one whole file, unless others have the store open.
+async fn save(dir: &std::path::Path, person: &str, row: &TokenRow) {
     let store = Store::open(&settings(dir)).await.unwrap();
-    let key = format!("contoso/{ANN}");
-    assert!(store.save_token(&key, store.version(&key).await.unwrap(), &row).await.unwrap());
+    let key = format!("contoso/{person}");
+    assert!(store.save_token(&key, store.version(&key).await.unwrap(), row).await.unwrap());
+    store.close().await;
 }
 
 /// Where an administrator consents for all, as it is printed.
