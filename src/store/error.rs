@@ -11,7 +11,7 @@ use crate::{
     base::{Lang, invocation::Daemon},
     catalog::{
         Entry, Known, Words,
-        own::{STORE_NEWER, STORE_NOT_OURS},
+        own::{STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS},
     },
 };
 
@@ -102,8 +102,9 @@ impl StoreError {
     }
 
     /// Of those with a next step of their own.
-    pub const fn entry(&self) -> Option<&'static Entry> {
+    pub fn entry(&self) -> Option<&'static Entry> {
         match self {
+            Self::Database { cause, .. } if is_taken(cause) => Some(STORE_LOCKED),
             Self::NotOurs { .. } => Some(STORE_NOT_OURS),
             Self::Newer { .. } => Some(STORE_NEWER),
             _ => None,
@@ -212,6 +213,9 @@ impl fmt::Display for StoreError {
                 "the stored sign-in {key:?} in {} was damaged or moved; sign this account in again",
                 database.display()
             ),
+            Self::Database { database, cause } if is_taken(cause) => {
+                write!(f, "the database {} is held locked by another program [store-locked]", database.display())
+            }
             Self::Database { database, cause } => {
                 write!(f, "the database {} answers: {cause}; check free space and rights", database.display())
             }

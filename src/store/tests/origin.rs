@@ -54,7 +54,8 @@ async fn a_database_that_another_program_holds_locked_is_not_taken_over_once_it_
     let mut holder = SqliteConnection::connect_with(&options).await.unwrap();
     holder.execute("INSERT INTO moz_places VALUES ('y')").await.unwrap();
     let looked = async {
-        assert!(crate::store::origin::refuse_others(&path).await.unwrap_err().is_crowd());
+        let held = crate::store::origin::refuse_others(&path).await.unwrap_err();
+        assert!(held.is_crowd() && held.entry().unwrap().id == "store-locked", "{held}");
         holder.close().await.unwrap();
     };
     let settings = settings(dir.path());
