@@ -1,14 +1,17 @@
-"""Programs in front of Gatepost, set up by the very text of their guides: Exim, Postfix, stunnel with TLS 1.0, msmtp in a hook.
+"""Programs around Gatepost, set up by the very text of their guides: Exim, Postfix, stunnel with TLS 1.0, msmtp and curl in a hook.
 
 It exists because a whole configuration in a guide is copied as it stands. Addresses, folders and passwords are those of the lab;
 nothing else of it is changed.
 """
 
+import contextlib
+import http.server
 import json
 import os
 import re
 import smtplib
 import ssl
+import threading
 from pathlib import Path
 
 from bench import RealTest
@@ -22,6 +25,27 @@ EXIM = Path(__file__).resolve().parent / "clients" / "built" / "exim" / "usr" / 
 ACCOUNT, READER = USERS[:2]
 SHOWN = "example"  # what the hashes of the guides are of
 EXIM_PORT, STUNNEL_PORT, PROXY_PORT = 5025, 5465, 2527
+
+
+@contextlib.contextmanager
+def chat(says):
+    """One that takes what is posted there and answers with this status: its address, and what came."""
+    came = []
+
+    class Chat(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            came.append((self.path, self.headers["Content-Type"], self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(says)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook?token=secret", came
+        server.shutdown()
 
 
 class Clients:
@@ -153,3 +177,16 @@ class Relays(RealTest):
         run("sh", "-c", line.replace("/usr/local/bin/tell-me", str(tell_me)))
         self.assertIn(b"A test.", self.sandbox.wait_stored(READER, "[critical] sign-in-needed on mailhost"))
         self.assertEqual(json.loads(re.search(r"'(.*)'", line)[1])["event"], "sign-in-needed")
+
+    def test_the_script_that_tells_a_chat_does_and_fails_where_that_refuses(self):
+        line, script = block("notify.md", "echo '{").strip(), code("notify.md", "# Discord")
+        place, tells = self.folder / "chat-url", self.folder / "tell-chat"
+        tells.write_text(script.replace("/etc/gatepost/chat-url", str(place)))
+        tells.chmod(0o755)
+        for status, code_of_script in ((204, 0), (400, 22)):
+            with self.subTest(status), chat(status) as (url, came):
+                place.write_text(url + "\n")
+                done = run("sh", "-c", line.replace("/usr/local/bin/tell-me", str(tells)), check=False)
+                self.assertEqual(done.returncode, code_of_script, done.stderr)
+                ((path, kind, body),) = came
+                self.assertEqual((path, kind, json.loads(body)), ("/hook?token=secret", "application/json", {"content": "A test."}))
