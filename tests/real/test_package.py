@@ -51,12 +51,12 @@ exec chroot "$1/system" /bin/sh -euxc '
     tail -n 1 /etc/gatepost/gatepost.toml | grep -qx "# mine"
     test -s /var/lib/private/gatepost/gatepost.db
     : step remove
-    dpkg --remove gatepost
+    apt remove --yes gatepost
     ! command -v gatepost
     test -s /etc/gatepost/gatepost.toml
     test -s /var/lib/private/gatepost/gatepost.db
     : step purge
-    dpkg --purge gatepost
+    apt purge --yes gatepost
     ! test -e /etc/gatepost/gatepost.toml
     ! test -e /var/lib/private/gatepost
     test -s /etc/gatepost/password
