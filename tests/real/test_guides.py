@@ -4,6 +4,7 @@ It exists because a command in a guide is believed by whoever copies it. Host, p
 reader's; nothing else is changed. It refuses to let a command stand untried: what another test types names that, which is looked at.
 """
 
+import base64
 import json
 import os
 import re
@@ -14,12 +15,22 @@ from urllib.parse import unquote
 
 from bench import RealTest
 from daemon import PORTS
-from lab.guide import DOCS, ROOT, block, names, shell_lines
+from lab.guide import DOCS, ROOT, block, names, shell_lines, spoken
 from lab.pki import NAME
 from lab.processes import Part, run, wait_until
 from lab.sandbox import free_ports
 
 TOOLS = ("curl", "swaks", "openssl")
+# Of those within sentences.
+SPOKEN = {
+    "apt purge": "test_package", "apt remove": "test_package",
+    "docker exec gatepost /usr/bin/gatepost config check": "test_machine", "docker kill -s HUP gatepost": "test_machine",
+    "exim -bp": "test_relays", "exim -Mvl ID": "test_relays",
+    "openssl pkcs12 -in davmail.p12 -out cert.pem -clcerts -nokeys": "test_guides", "openssl rand -base64 32": "test_guides",
+    "postfix reload": "test_system", "postmap /etc/postfix/sasl_passwd && postfix reload": "test_system", "squid -k reconfigure": "test_system",
+    "sudo systemctl edit gatepost.socket": "test_system", "sudo systemctl reload gatepost": "test_system",
+    "sudo systemctl restart gatepost": "test_system",
+}
 USER, PASSWORD = "ann@contoso.example", "demo"
 
 # What another test types, by a part of it.
@@ -94,6 +105,29 @@ class Guides(RealTest):
         for part, test in ELSEWHERE.items():
             pages = {page.removeprefix("ja/") for command, pages in found.items() if part in command for page in pages}
             self.assertEqual({page for page in pages if not names(test, page)}, set(), f"{test} does not read these")
+
+    def test_every_command_within_a_sentence_is_typed_by_the_test_that_is_named_for_it(self):
+        """Those of Gatepost are typed by tests/it/guides."""
+        programs = {command.partition(" ")[0] for command in SPOKEN}
+        guides = (page.relative_to(DOCS) for page in DOCS.rglob("*.md") if not {"faults", "ja"} & {*page.relative_to(DOCS).parts})
+        found = {}
+        for page in guides:
+            for command in spoken(page, programs):
+                found.setdefault(command, set()).add(str(page))
+        self.assertEqual({command for command in found if not re.search(r"^sudo .*\bgatepost [a-z]", command)}, {*SPOKEN})
+        for command, test in SPOKEN.items():
+            self.assertTrue(any(names(test, what) for what in (command, *found[command])), f"{test} does not type {command}")
+
+    def test_keys_are_made_and_taken_out_by_the_commands_within_sentences(self):
+        self.assertEqual(len(base64.b64decode(self.sh(*spoken("backup.md", ("openssl",))).stdout.strip(), validate=True)), 32)
+        (command,) = spoken("coming-from-elsewhere.md", ("openssl",))
+        self.sh("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=davmail -keyout key -out certificate")
+        self.sh("openssl pkcs12 -export -inkey key -in certificate -out davmail.p12 -passout pass:store")
+        secret = " -passin pass:store"  # it asks
+        self.sh(command + secret)
+        (of_key,) = re.findall(r"with `(-nocerts -nodes)` for the key", (DOCS / "coming-from-elsewhere.md").read_text())
+        self.sh(command.replace("-clcerts -nokeys", of_key).replace("cert.pem", "key.pem") + secret)
+        self.assertEqual(self.sh("openssl x509 -in cert.pem -noout -pubkey").stdout, self.sh("openssl pkey -in key.pem -pubout").stdout)
 
     def test_the_commands_at_the_demo_do_what_the_guides_say(self):
         send = self.of_the_demo(self.sends())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import RealTest
 from daemon import PORTS, Daemon
-from lab.guide import DOCS, block, code
+from lab.guide import DOCS, block, code, spoken
 from lab.lab import free_address
 from lab.processes import Part, greets, run
 from lab.sandbox import USERS, Sandbox
@@ -111,10 +111,16 @@ class Relays(RealTest):
             self.send(smtp, "through-exim")
         self.arrives_as_the_accounts("through-exim")
         self.assertIn("A=gatepost", (folder / "log" / "main").read_text())
-        # As cron hands mail over; `exim -bp` is what the guide says to look with.
+        # As cron hands mail over.
         run(*exim, "-odi", "-f", "root@server.contoso.example", READER, text=f"To: {READER}\nFrom: root@server.contoso.example\nSubject: cron-by-exim\n\nx\n")
         self.arrives_as_the_accounts("cron-by-exim")
-        self.assertEqual(run(*exim, "-bp").stdout, "")
+        # What the guide says to look with: an empty queue, and one in which a message waits.
+        lists, shows = sorted(spoken("devices/exim.md", ("exim",)), key=len)
+        self.assertEqual(run(*exim, *lists.split()[1:]).stdout, "")
+        run(*exim, "-odq", "-f", "root@server.contoso.example", READER, text="Subject: waits\n\nx\n")
+        waits = re.search(r"\S+-\S+-\S+", run(*exim, *lists.split()[1:]).stdout)[0]
+        self.assertIn("Received from root@server.contoso.example", run(*exim, *shows.replace("ID", waits).split()[1:]).stdout)
+        run(*exim, "-Mrm", waits)
 
     def test_what_postfix_keeps_and_returns_without_a_login(self):
         (self.folder / "main.cf").write_text("compatibility_level = 3.6\n")

@@ -6,7 +6,7 @@ clock, which all who are on this computer share: systemd's clock service is swit
 
 import re
 
-from lab.guide import code, of_fault, of_faults, typed
+from lab.guide import block, code, of_fault, of_faults, spoken, typed
 from lab.password import hashed
 from server import ANN, CONFIGURATION, PASSWORD, READY, Server
 
@@ -143,3 +143,38 @@ class System(Server):
         self.assertIn("Required metadata header", machine.types(asks.replace("-H Metadata:true ", "")).stdout)
         machine.types(login)
         self.assertRegex(machine.types("target/release/gatepost --config azure.toml doctor --json").stdout, "token")
+
+    def test_postfix_takes_the_settings_of_the_guides_over_and_sends_by_the_commands_of_their_sentences(self):
+        self.starts()
+        machine = self.machine
+        machine.types(f"as-gatepost gatepost logout {ANN} --yes; systemctl stop gatepost")
+        listener = '[[listener]]\nprotocol = "smtp"\nlisten = ["127.0.0.1:1587"]\n'
+        account = f'[[account]]\naddress = "{ANN}"\npassword = "{hashed(self.bench.binary, PASSWORD)}"\n'
+        self.configures(f"[app.contoso]\nx = 1\n\n{listener}{account}")
+        machine.types("systemctl start gatepost")
+        self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
+        machine.types("cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf && cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf")
+        machine.types("postfix start")
+        self.addCleanup(machine.types, "postfix stop", check=False)
+        for page, user in (("coming-from-elsewhere.md", "ann@contoso.com:PASSWORD"), ("devices/postfix.md", "postfix:what-was-shown")):
+            with self.subTest(page):
+                (takes_over,) = spoken(page, ("postfix", "postmap"))
+                passwords = block(page, "[127.0.0.1]:1587 ")
+                self.assertIn(user, passwords)
+                machine.writes("/etc/postfix/main.cf", machine.reads("/usr/share/postfix/main.cf.debian") + block(page, "relayhost = "))
+                machine.writes("/etc/postfix/sasl_passwd", passwords.replace(user, f"{ANN}:{PASSWORD}"))
+                machine.types(takes_over)
+                machine.types(f"printf 'Subject: {user}\\n\\nx\\n' | sendmail -f {ANN} bob@contoso.example")
+                machine.waits_for("an empty queue", "postqueue -p | grep 'queue is empty'")
+        self.assertEqual(self.journal().count("message accepted"), 2)
+
+    def test_squid_takes_the_lines_of_the_guide_over(self):
+        machine = self.machine
+        (takes_over,) = spoken("corporate-network.md", ("squid",))
+        machine.types("squid && squid -k check")
+        self.addCleanup(machine.types, "squid -k kill", check=False)
+        asks = "curl -sS -m 10 -p -x http://127.0.0.1:3128 telnet://127.0.0.1:587"
+        machine.waits_for("Squid", f"{asks} 2>&1 | grep 'response 403'")
+        machine.writes("/etc/squid/conf.d/mail.conf", block("corporate-network.md", "acl SSL_ports"))
+        machine.types(takes_over)
+        machine.waits_for("the ports of mail", f"{asks} 2>&1 | grep 'response 503'")

@@ -32,6 +32,17 @@ def typed(page):
     return english
 
 
+def spoken(page, programs):
+    """The commands within its sentences that begin with one of these programs, which the Japanese page has, too."""
+    def spans(path):
+        found = re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"(?ms)^```.*?^```", "", path.read_text()))
+        return {" ".join(span.split()) for span in found if span.partition(" ")[0] in programs and " " in span}
+
+    english, japanese = (spans(DOCS / language / page) for language in ("", "ja"))
+    assert english == japanese, f"ja/{page} has other commands in its sentences: {english ^ japanese}"
+    return english
+
+
 def shell_lines(page):
     """Its commands, continued lines joined, remarks cut off: of fenced blocks for a shell, and of indented code."""
     code, fence = [], None
