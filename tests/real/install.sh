@@ -19,7 +19,7 @@ packages=(
     openssl ca-certificates
     strace                                                                      # makes fsync fail
     stunnel4 jq                                                                 # of the guides
-    systemd dbus groff-base                                                     # judge and run the unit, show the man page
+    systemd dbus iproute2 groff-base                                            # judge and run the unit, show the man page
     # The real clients: programs, then libraries by language.
     thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
     isync offlineimap3 fetchmail getmail6 imapfilter fdm libsasl2-modules
