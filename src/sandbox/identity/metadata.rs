@@ -34,7 +34,8 @@ pub async fn instance(RawQuery(query): RawQuery, headers: HeaderMap) -> Response
     let refused = match fields.text("api-version") {
         _ if !is_asked_for(&headers) => "Bad request. Required metadata header not specified",
         Some(version) if !version.is_empty() => {
-            return Json(json!({ "compute": { "azEnvironment": "AzurePublicCloud", "name": "mailhost" } })).into_response();
+            return Json(json!({ "compute": { "azEnvironment": "AzurePublicCloud", "name": "mailhost" } }))
+                .into_response();
         }
         _ => "Bad request. api-version was not specified in the request",
     };
