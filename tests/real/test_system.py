@@ -22,8 +22,8 @@ ip link add desk0 type veth peer name eth0 netns desk
 ip addr add 192.0.2.1/24 dev desk0 && ip link set desk0 up
 nsenter --net=/run/netns/desk sh -euc 'ip addr add 192.0.2.2/24 dev eth0; ip link set eth0 up; ip link set lo up'
 echo 192.0.2.1 mailhost >>/etc/hosts
-rm -rf /root/.ssh && mkdir -m 700 /root/.ssh
-ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 && cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
+rm -rf ~/.ssh && mkdir -m 700 ~/.ssh
+ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 && cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
 getent passwd sshd || useradd --system --home-dir /run/sshd --shell /usr/sbin/nologin sshd
 cp /usr/share/openssh/sshd_config /etc/ssh/ && ssh-keygen -A && systemctl start ssh
 """
@@ -104,7 +104,7 @@ class System(Server):
         self.starts()
         machine = self.machine
         machine.types(DESK)
-        machine.writes("/root/.bash_profile", machine.prelude)
+        machine.writes("~/.bash_profile", machine.prelude)
         tunnel, asks = (line for line in typed("console.md") if line.startswith(("ssh ", "as-gatepost ")))
         at = re.search(r"-L \d+:(\S+)", tunnel)[1]
         looks = f"{AT_DESK}curl -sSL -c /tmp/jar -b /tmp/jar http://{at}"
