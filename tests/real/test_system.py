@@ -1,4 +1,5 @@
-"""What the pages say to type at the system around the daemon: systemd, its clock service, ssh from another machine, Azure's own address.
+"""What the pages say to type at the system around the daemon: systemd, its clock service, ssh from another machine, Azure's own address,
+Postfix and Squid as Debian has them.
 
 It exists because such a line is typed by whoever has a fault before them already. Nothing of a line is changed. It refuses to set the
 clock, which all who are on this computer share: systemd's clock service is switched on, and does not run on a machine of tests.
