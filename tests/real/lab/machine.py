@@ -72,7 +72,8 @@ exec unshare --cgroup --net --pid --uts --ipc --fork --kill-child sh -euc '
     pivot_root . mnt
     umount --lazy /mnt
     mount --make-rshared /  # the services that systemd starts see by that what it lends them
-    exec env -i container=gatepost PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    # No service there sets the clock, which is that of all.
+    exec setpriv --bounding-set=-sys_time --inh-caps=-sys_time env -i container=gatepost PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         /lib/systemd/systemd --system --unit=machine.target --show-status=false --log-target=journal
 '
 """
