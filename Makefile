@@ -39,8 +39,8 @@ deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, con
 	@command -v cargo-deb >/dev/null || { echo "hint: cargo install cargo-deb"; exit 1; }
 	sh packaging/deb.sh $(DEB)
 
-site: ## the guides as a site, English and Japanese: target/site/index.html
-	@python3 packaging/site.py
+site: ## the guides as a site, English and Japanese: target/site/index.html. SITE=FOLDER puts it elsewhere
+	@python3 packaging/site.py $(SITE)
 
 fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
 	python3 fuzz/run.py $(FUZZ)

@@ -60,7 +60,7 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
         let skipped = Said::NoWay;
         return (vec![http.skip(skipped.clone()), clock.skip(skipped)], Found::default());
     }
-    let metadata = metadata_of(&app.token_url);
+    let metadata = metadata_of(app);
     let asked = SystemTime::now();
     let reply = match means.http.get(metadata.as_ref().unwrap_or(&app.token_url), &[]).await {
         Ok(reply) => reply,
@@ -164,6 +164,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::oauth::endpoints::beside;
 
     fn reply(status: u16, kind: &str, body: &str, location: Option<&str>) -> HttpReply {
         let mut headers = HeaderMap::new();
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_described_beside_both_of_entras_token_endpoints_and_nowhere_else() {
-        let described = |token: &str| metadata_of(&url(token)).map(|url| url.to_string());
+        let described = |token: &str| beside(&url(token)).map(|url| url.to_string());
         let there = Some("https://login.x/contoso.com/v2.0/.well-known/openid-configuration".to_owned());
         assert_eq!(described("https://login.x/contoso.com/oauth2/v2.0/token"), there);
         assert_eq!(described("https://login.x/contoso.com/oauth2/token"), there);

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use url::Url;
 
-use super::{App, AppCredential, assertion, clock::Clock, verdict::Verdict};
+use super::{App, AppCredential, Grant, assertion, clock::Clock, verdict::Verdict};
 use crate::{
     base::Secret,
     catalog::{
@@ -65,8 +65,13 @@ pub struct Endpoints<'a> {
 
 type Form<'f> = Vec<(&'f str, FormValue<'f>)>;
 
-/// Where Entra describes a tenant: beside the token endpoint.
-pub fn metadata_of(token_url: &Url) -> Option<Url> {
+/// Where Entra describes the tenant of an app. Who tells a machine its own identity describes none.
+pub fn metadata_of(app: &App) -> Option<Url> {
+    if matches!(app.grant, Grant::ManagedIdentity) { None } else { beside(&app.token_url) }
+}
+
+/// Beside the token endpoint.
+pub fn beside(token_url: &Url) -> Option<Url> {
     let base = token_url.path().strip_suffix("/token")?;
     let base = base.strip_suffix("/oauth2/v2.0").or_else(|| base.strip_suffix("/oauth2"))?;
     let mut url = token_url.clone();
@@ -78,7 +83,7 @@ impl Endpoints<'_> {
     /// `Err`: the provider knows no such tenant. It would tell a person on a page of its own, from which nothing comes
     /// back. Whatever else is wrong the sign-in meets by itself.
     pub async fn find_tenant(&self) -> Result<(), Verdict> {
-        let Some(url) = metadata_of(&self.app.token_url) else { return Ok(()) };
+        let Some(url) = metadata_of(self.app) else { return Ok(()) };
         let Ok(Ok(reply)) = tokio::time::timeout(ASIDE, self.http.get(&url, &[])).await else { return Ok(()) };
         if reply.status.is_success() {
             return Ok(());

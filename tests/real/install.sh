@@ -19,7 +19,7 @@ packages=(
     openssl ca-certificates
     strace                                                                      # makes fsync fail
     stunnel4 jq                                                                 # of the guides
-    systemd dbus groff-base                                                     # judge and run the unit, show the man page
+    systemd dbus iproute2 groff-base                                            # judge and run the unit, show the man page
     # The real clients: programs, then libraries by language.
     thunderbird curl swaks msmtp mpop s-nail mutt neomutt mailutils esmtp sendemail nmh emacs-nox monitoring-plugins-basic
     isync offlineimap3 fetchmail getmail6 imapfilter fdm libsasl2-modules
@@ -35,7 +35,8 @@ packages=(
 )
 
 # Of the machine of its own.
-of_machine=(certbot lego pebble podman netavark aardvark-dns iptables sudo)
+of_machine=(certbot lego pebble podman netavark aardvark-dns iptables sudo openssh-server)
+[ -x /lib/systemd/systemd-timesyncd ] || of_machine+=(systemd-timesyncd)
 
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 
@@ -122,6 +123,13 @@ install_emailproxy() {
     quietly python3 -m pip install --no-compile --target "$built/emailproxy" emailproxy==2026.7.3
 }
 
+# The command line of AWS, and a server that speaks as its services do, in a folder of their own.
+install_aws() {
+    [ ! -e "$built/aws/bin/aws" ] || return 0
+    say 'installing the command line of AWS'
+    quietly python3 -m pip install --no-compile --target "$built/aws" awscli==1.46.3 moto==5.2.5 flask==3.1.3 flask-cors==6.0.5
+}
+
 # Signs and verifies DKIM, in a folder of its own.
 install_dkimpy() {
     [ ! -e "$built/dkimpy/dkim" ] || return 0
@@ -156,10 +164,10 @@ install_exim() {
 }
 
 # What is typed on a machine of its own (lab/machine.py) and is not here: as one archive, laid over a copy of this system. Installed here,
-# certbot would have a timer and Podman would upgrade packages.
+# certbot would have a timer, Podman would upgrade packages, and sshd would listen.
 install_machine() {
-    [ ! -e "$built/machine.tar" ] || return 0
-    say 'fetching certbot, lego, Pebble, Podman and sudo'
+    [ ! -e "$built/machine.tar" ] || [ "$(cat "$built/machine.packages" 2>/dev/null)" != "${of_machine[*]}" ] || return 0
+    say "fetching ${of_machine[*]}"
     local packages package
     packages=$(mktemp -d)
     mkdir "$packages/partial" "$packages/all"
@@ -171,6 +179,7 @@ install_machine() {
     rm -rf "$packages"/all/usr/share/{doc,man,locale}
     tar -C "$packages/all" -cf "$built/machine.tar.new" .
     mv "$built/machine.tar.new" "$built/machine.tar"
+    echo "${of_machine[*]}" >"$built/machine.packages"
     rm -r "$packages"
 }
 
@@ -222,6 +231,7 @@ install_node_modules "$here/as"
 install_node_modules "$clients/node"
 install_dotnet
 install_emailproxy
+install_aws
 install_dkimpy
 install_powershell_grammar
 install_mdbook

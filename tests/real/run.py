@@ -26,8 +26,8 @@ HERE = Path(__file__).resolve().parent
 # What the next ones rest on comes first.
 MODULES = (
     "test_lab", "test_signin", "test_detours", "test_console", "test_import", "test_setup", "test_demo", "test_messages", "test_queue", "test_power",
-    "test_signed", "test_machine", "test_listeners", "test_guides", "test_relays", "test_powershell",
-    "test_administrator", "test_mended", "test_served", "test_thunderbird", "test_package", "test_dialogues", "test_clients",
+    "test_signed", "test_machine", "test_system", "test_listeners", "test_guides", "test_faults", "test_relays",
+    "test_powershell", "test_administrator", "test_mended", "test_served", "test_thunderbird", "test_package", "test_dialogues", "test_clients",
 )
 
 sys.path.insert(0, str(HERE))

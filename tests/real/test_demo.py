@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 
 from bench import RealTest
-from test_setup import Terminal
+from lab.terminal import Terminal
 
 
 class Demo(RealTest):

@@ -13,11 +13,16 @@ from bench import RealTest
 from daemon import MAIL_PASSWORD, PORTS, Daemon
 from lab import dovecot, postfix, proxies
 from lab.authserver import PORT as AUTH_PORT
+from lab.guide import typed
 from lab.lab import free_address
 from lab.pki import NAME
 from lab.processes import wait_until
+from lab.terminal import Terminal
 from messages import assert_arrived, ordinary
 
+MAIL_SERVERS = ("smtp.office365.com", "outlook.office365.com")
+# A line of a shell, at a terminal, where these names are known.
+WITH_HOSTS = 'mount --bind "$1" /etc/hosts; exec setsid --ctty --wait sh -c "$2"'
 LOGIN = f"{urllib.parse.quote(proxies.USER, safe='')}:{urllib.parse.quote(proxies.PASSWORD, safe='')}"
 
 
@@ -27,7 +32,7 @@ class Detours(RealTest):
         bench, lab, stack = cls.bench, cls.bench.lab, cls.bench.stack
         folder = bench.folder / "detours"
         folder.mkdir()
-        names = f"{lab.address} {NAME}\n"
+        names = f"{lab.address} {NAME} {' '.join(MAIL_SERVERS)}\n"
         cls.front = proxies.TlsFront(lab.address, lab.pki, (lab.address, AUTH_PORT))
         stack.callback(cls.front.stop)
         cls.squid = proxies.Squid(folder / "squid", lab.address, names)
@@ -36,10 +41,12 @@ class Detours(RealTest):
         stack.callback(cls.strict.stop)
         cls.socks = proxies.Microsocks(folder / "microsocks", lab.address, names)
         stack.callback(cls.socks.stop)
+        cls.open_socks = proxies.Microsocks(folder / "microsocks-for-all", free_address(), names, login=())
+        stack.callback(cls.open_socks.stop)
         cls.gate = Daemon(bench.binary, folder / "gatepost", free_address(), lab)
         stack.callback(cls.gate.stop)
         cls.gate.wait_ready()
-        for part in (cls.squid, cls.strict, cls.socks):
+        for part in (cls.squid, cls.strict, cls.socks, cls.open_socks):
             part.wait_ready()
         cls.gate.sign_in(lab.authserver.url, bench.person(cls.user))
         # From here on every server has a name that this machine does not know.
@@ -118,3 +125,26 @@ class Detours(RealTest):
         self.assertIn("[gatepost proxy-login-refused]", self.smtp_refusal())
         self.through(f"http://{self.socks.address}:{proxies.SOCKS_PORT}")
         self.assertIn("[gatepost proxy-unreachable]", self.smtp_refusal())
+
+    def at_a_terminal(self, line, proxy):
+        """A line of the guide, where the name of its proxy is that of one of ours."""
+        hosts = self.bench.folder / "detours" / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost\n{proxy.address} proxy.corp.example\n")
+        terminal = Terminal(["unshare", "--mount", "sh", "-euc", WITH_HOSTS, "sh", str(hosts), line])
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def test_the_lines_of_the_guide_show_the_way_through_either_proxy(self):
+        http, socks = (line for line in typed("corporate-network.md") if "proxy.corp.example" in line)
+        terminal = self.at_a_terminal(http, self.squid)
+        terminal.until(f"Enter proxy password for user '{proxies.PLAIN_USER}':")
+        terminal.types(proxies.PASSWORD)
+        terminal.until("< HTTP/1.1 200")
+        terminal.until("220 ")
+        terminal.interrupts()
+        wait_until("squid to tell of it", lambda: f"CONNECT {MAIL_SERVERS[0]}:587" in self.squid.log())
+
+        terminal = self.at_a_terminal(socks, self.open_socks)
+        terminal.until("SOCKS5 request granted")
+        terminal.interrupts()
+        self.assertIn(f"connected to {MAIL_SERVERS[1]}:993", self.open_socks.log())

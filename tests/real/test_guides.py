@@ -1,92 +1,52 @@
-"""What the guides say to type, typed: every shell block with curl, swaks or openssl, the configuration files of mail programs, and
-what the pages of the faults have for a shell.
+"""What the guides say to type, typed: every shell block with curl, swaks or openssl, and the configuration files of mail programs.
 
 It exists because a command in a guide is believed by whoever copies it. Host, port and user are those of the demo instead of the
-reader's; nothing else is changed. It refuses to let a command stand untried without a reason, which is given here.
+reader's; nothing else is changed. It refuses to let a command stand untried: what another test types names that, which is looked at.
 """
 
-import contextlib
+import base64
 import json
 import os
 import re
-import socket
-import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from urllib.parse import unquote
 
 from bench import RealTest
 from daemon import PORTS
-from lab.guide import block
-from lab.password import hashed
+from lab.guide import DOCS, ROOT, block, names, shell_lines, spoken
 from lab.pki import NAME
 from lab.processes import Part, run, wait_until
-from lab.sandbox import ACCOUNT, APP, APP_ID, APP_SECRET, Sandbox, free_ports
+from lab.sandbox import free_ports
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCS = ROOT / "docs"
 TOOLS = ("curl", "swaks", "openssl")
+# Of those within sentences.
+SPOKEN = {
+    "apt purge": "test_package", "apt remove": "test_package",
+    "docker exec gatepost /usr/bin/gatepost config check": "test_machine", "docker kill -s HUP gatepost": "test_machine",
+    "exim -bp": "test_relays", "exim -Mvl ID": "test_relays",
+    "openssl pkcs12 -in davmail.p12 -out cert.pem -clcerts -nokeys": "test_guides", "openssl rand -base64 32": "test_guides",
+    "postfix reload": "test_system", "postmap /etc/postfix/sasl_passwd && postfix reload": "test_system", "squid -k reconfigure": "test_system",
+    "sudo systemctl edit gatepost.socket": "test_system", "sudo systemctl reload gatepost": "test_system",
+    "sudo systemctl restart gatepost": "test_system",
+}
 USER, PASSWORD = "ann@contoso.example", "demo"
 
-# What no machine of ours can try as it stands, by a part of it, and why.
-ELSEWHERE = {
-    "proxy.corp.example": "the reader's proxy; test_detours goes through real ones",
-    "systemd-creds": "test_machine types it",
-    "chat-url": "a hook of the reader's; tests of [notify] are in tests/it",
-}
-# Of the pages of the faults likewise, whole lines.
-ELSEWHERE_OF_FAULTS = {
-    'curl -H Metadata:true "http://169.254.169.254/metadata/instance?api-version=2021-02-01"':
-        "an address of Azure alone; tests/it/unattended.rs has what answers there",
-    "gatepost login <address> --flow browser": "test_signin",
-    "gatepost password": "it asks; tests/it/guides types it, and the reset",
-    "gatepost password --reset <address>": "tests/it/guides",
-    "gatepost queue drop <id>": "tests/it/guides types it on a queue with mail",
-    "gatepost setup": "test_setup answers it",
-    "gatepost setup --address <address> --grant client-credentials": "likewise",
-    "gatepost setup --address <address> --grant client-credentials --print-script -": "test_administrator",
-    **{f"sudo systemctl {what}": "test_machine has systemd" for what in (
-        "edit gatepost.socket", "enable --now gatepost.socket", "reload gatepost", "restart gatepost", "start gatepost", "stop gatepost",
-    )},
-    "sudo timedatectl set-ntp true": "it sets the clock of the machine for all who are on it",
-    "timedatectl show -p NTPSynchronized": "it asks the clock service of systemd, which no machine of tests has",
-}
-# As the catalogue knows them, and Gatepost.
-PROGRAMS = ["gatepost"] + re.findall(r'"([a-z0-9-]+)"', re.search(r"const PROGRAMS.*?\];", (ROOT / "src/catalog/commands.rs").read_text(), re.S)[0])
-OPEN = r"HTTP/1\.1 200"
-RENEWS = "gatepost setup --address <address> --client-secret-file new.secret --yes"
+# What another test types, by a part of it.
+ELSEWHERE = {"proxy.corp.example": "test_detours", "systemd-creds": "test_machine", "chat-url": "test_relays"}
 MDBOOK = Path(__file__).resolve().parent / "clients" / "built" / "mdbook" / "bin"
 MESSAGE = f"From: {USER}\r\nTo: {USER}\r\nSubject: from a guide\r\n\r\nhello\r\n"
 
 
-def shell_lines(page):
-    """Its commands, continued lines joined, remarks cut off: of fenced blocks for a shell, and of indented code."""
-    code, fence = [], None
-    for line in page.read_text().splitlines():
-        if line.lstrip().startswith("```"):
-            fence = line.strip()[3:] if fence is None else None
-        elif fence in ("", "sh") or (fence is None and re.match(r" {4,}\S", line)):
-            code.append(line)
-    for line in "\n".join(code).replace("\\\n", " ").splitlines():
-        yield re.sub(r"(^|\s+)#.*", "", line.strip())
-
-
 def commands():
-    """Each command with one of the tools, and the guides that have it; [`of_faults`] has those of the pages of the faults."""
+    """Each command with one of the tools, and the guides that have it. The pages of the faults have a test of their own."""
     found = {}
     for page in sorted(page for page in DOCS.rglob("*.md") if page.parent.name != "faults"):
         for line in shell_lines(page):
             if any(re.search(rf"(^|[|;&] *){tool} ", line) for tool in TOOLS):
                 found.setdefault(re.sub(r"\s+", " ", line), set()).add(str(page.relative_to(DOCS)))
     return found
-
-
-def of_faults():
-    """Each line for a shell of the pages of the faults, in either language. Cmdlets are for test_powershell."""
-    pages = [page for folder in ("faults", "ja/faults") for page in (DOCS / folder).glob("*.md")]
-    return {line for page in pages for line in shell_lines(page) if line.partition(" ")[0] in PROGRAMS}
 
 
 def file_of(page, name):
@@ -142,6 +102,32 @@ class Guides(RealTest):
             self.assertTrue(known, f"{command} of {', '.join(sorted(pages))} is not tried")
         for part in (*tried, *ELSEWHERE):
             self.assertTrue(any(part in command for command in found), f"no guide has {part} any more")
+        for part, test in ELSEWHERE.items():
+            pages = {page.removeprefix("ja/") for command, pages in found.items() if part in command for page in pages}
+            self.assertEqual({page for page in pages if not names(test, page)}, set(), f"{test} does not read these")
+
+    def test_every_command_within_a_sentence_is_typed_by_the_test_that_is_named_for_it(self):
+        """Those of Gatepost are typed by tests/it/guides."""
+        programs = {command.partition(" ")[0] for command in SPOKEN}
+        guides = (page.relative_to(DOCS) for page in DOCS.rglob("*.md") if not {"faults", "ja"} & {*page.relative_to(DOCS).parts})
+        found = {}
+        for page in guides:
+            for command in spoken(page, programs):
+                found.setdefault(command, set()).add(str(page))
+        self.assertEqual({command for command in found if not re.search(r"^sudo .*\bgatepost [a-z]", command)}, {*SPOKEN})
+        for command, test in SPOKEN.items():
+            self.assertTrue(any(names(test, what) for what in (command, *found[command])), f"{test} does not type {command}")
+
+    def test_keys_are_made_and_taken_out_by_the_commands_within_sentences(self):
+        self.assertEqual(len(base64.b64decode(self.sh(*spoken("backup.md", ("openssl",))).stdout.strip(), validate=True)), 32)
+        (command,) = spoken("coming-from-elsewhere.md", ("openssl",))
+        self.sh("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=davmail -keyout key -out certificate")
+        self.sh("openssl pkcs12 -export -inkey key -in certificate -out davmail.p12 -passout pass:store")
+        secret = " -passin pass:store"  # it asks
+        self.sh(command + secret)
+        (of_key,) = re.findall(r"with `(-nocerts -nodes)` for the key", (DOCS / "coming-from-elsewhere.md").read_text())
+        self.sh(command.replace("-clcerts -nokeys", of_key).replace("cert.pem", "key.pem") + secret)
+        self.assertEqual(self.sh("openssl x509 -in cert.pem -noout -pubkey").stdout, self.sh("openssl pkey -in key.pem -pubout").stdout)
 
     def test_the_commands_at_the_demo_do_what_the_guides_say(self):
         send = self.of_the_demo(self.sends())
@@ -242,9 +228,11 @@ class Guides(RealTest):
                 wait_until("fetchmail", lambda: fetched.exists() and mark in fetched.read_text(errors="replace"), 60)
                 fetchmail.stop()
 
-    def site(self, path):
-        environment = {**os.environ, "PATH": str(path)}
-        return run(sys.executable, ROOT / "packaging" / "site.py", self.home / "site", env=environment)
+    def site(self, *folders):
+        """By the command of the README."""
+        (command,) = set(re.findall("`(make site)`", (ROOT / "README.md").read_text()))
+        path = ":".join(map(str, (Path(sys.executable).parent, *folders)))
+        return run("/bin/sh", "-c", f"exec /usr/bin/{command}", cwd=ROOT, env={**os.environ, "PATH": path, "SITE": str(self.home / "site")})
 
     def test_the_site_is_made_of_all_pages_or_says_what_is_missing(self):
         nowhere = self.home / "bin"
@@ -252,7 +240,7 @@ class Guides(RealTest):
         self.assertIn("hint: ", self.site(nowhere).stdout)
         self.assertFalse((self.home / "site").exists())
 
-        self.assertIn("site/index.html", self.site(f"{MDBOOK}:/usr/bin:/bin").stdout)
+        self.assertIn("site/index.html", self.site(MDBOOK, "/usr/bin", "/bin").stdout)
         for book, pages in ((self.home / "site/docs", DOCS), (self.home / "site/docs/ja", DOCS / "ja")):
             written = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")} - {"SUMMARY.md"}
             for page in (page for page in written if not page.startswith("ja/")):
@@ -263,175 +251,3 @@ class Guides(RealTest):
                     self.assertTrue((made.parent / unquote(link)).exists(), f"{made.relative_to(self.home)}: {link}")
             self.assertNotRegex((book / "index.html").read_text(), r"[ぁ-ん]\n *[ぁ-ん]")
         self.assertFalse((self.home / "site-source").exists())
-
-
-@contextlib.contextmanager
-def proxy(answer):
-    """One that takes a connection and says this once it was asked; nothing: it hangs."""
-    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as held:
-        def serve():
-            with contextlib.suppress(OSError):
-                connection = held.enter_context(server.accept()[0])
-                connection.recv(4096)
-                connection.sendall(answer)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-class Faults(RealTest):
-    """The pages of the faults, with the demo as Microsoft and an app that acts by itself."""
-
-    OF_GATEPOST = (
-        "gatepost --config <running-file> doctor", "gatepost config check", "gatepost doctor", "gatepost doctor <address>",
-        "gatepost doctor <address> --send <address>", "gatepost login <address>", "gatepost queue list",
-        "gatepost queue list --account <address>", "gatepost status",
-    )
-    SHOWS = {
-        "date -u": r"UTC",
-        "getent hosts <host>": r"\S+\s+\S+",
-        "hostname -I": r"\d+\.\d+|:|^\s*$",
-        "openssl x509 -noout -dates -in <certificate>": r"notAfter=",
-        "openssl s_client -connect <host>:<port> -servername <host> -showcerts": r"BEGIN CERTIFICATE",
-        "openssl s_client -connect login.microsoftonline.com:443 -servername login.microsoftonline.com -showcerts": r"BEGIN CERTIFICATE",
-        "curl -v https://login.microsoftonline.com/": r"< HTTP/1.1 ",
-        "curl -v https://graph.microsoft.com/": r"< HTTP/1.1 ",
-    }
-    ENDS = ("ss -ltnp 'sport = :<port>'", "kill <process>", "kill <pid>")
-    LOOKS = (
-        "curl -v --max-time 10 telnet://<host>:<port>",
-        "curl -v --max-time 10 --proxy <proxy> --proxytunnel telnet://<host>:<port>",
-    )
-
-    def setUp(self):
-        folder, self.sandbox = Sandbox.of_test(self)
-        self.home, self.config = folder, folder / "gatepost.toml"
-        self.password = hashed(self.bench.binary, PASSWORD)
-        self.configures(f'client-secret = "{APP_SECRET}"')
-        self.host, self.port = self.sandbox.app["imap"].split(":")
-
-    def configures(self, secret):
-        ports = "".join(f'[[listener]]\nprotocol = "{name}"\nlisten = ["127.0.0.1:0"]\n' for name in ("smtp", "imap"))
-        text = f'[store]\nurl = "sqlite://{self.home}/state/gatepost.db"\n[console]\nlisten = "off"\n'
-        text += f'[network]\nca-file = "{self.sandbox.ca}"\n{ports}'
-        text += APP.format(client=APP_ID, secret="S", app=self.sandbox.app).replace('client-secret = "S"', secret)
-        self.config.write_text(text + ACCOUNT.format(user=USER, password=self.password))
-        self.config.chmod(0o600)
-
-    def here(self, line):
-        known = {"address": USER, "running-file": self.config, "certificate": self.sandbox.ca, "host": self.host, "port": self.port}
-        for name, value in known.items():
-            line = line.replace(f"<{name}>", str(value))
-        line = re.sub(r"https://(login\.microsoftonline|graph\.microsoft)\.com", self.sandbox.issuer, line)
-        line = line.replace("login.microsoftonline.com:443", f"{self.host}:{self.port}")
-        return re.sub(r"^gatepost ", f"{self.bench.binary} --config {self.config} ", line.replace("gatepost --config", f"{self.bench.binary} --config"))
-
-    def types(self, line, code=0, **environment):
-        environment = {**os.environ, "HOME": str(self.home), "LANG": "C.UTF-8", **environment}
-        done = run("sh", "-c", self.here(line), check=False, cwd=self.home, env=environment)
-        self.assertEqual(done.returncode, code, f"{line}: {done.stdout}{done.stderr}")
-        return done.stdout + done.stderr
-
-    def runs(self):
-        log = self.home / "daemon.log"
-        log.unlink(missing_ok=True)
-        daemon = Part("gatepost run", [self.bench.binary, "--config", self.config, "run"], log, cwd=self.home)
-        self.ends_with_this_test(daemon)
-        daemon.wait_ready(lambda: "smtp" in daemon.said() and "imap" in daemon.said(), 60)
-        return daemon
-
-    def test_every_line_of_the_pages_of_faults_is_typed_here_or_says_where(self):
-        typed = (*self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, RENEWS, "gatepost run")
-        lines = of_faults()
-        self.assertEqual({line for line in typed if line not in lines}, set(), "no page has these any more")
-        self.assertEqual(lines - {*typed}, {*ELSEWHERE_OF_FAULTS}, "somebody types these, or no page has them any more")
-
-    def test_what_looks_into_gatepost_is_typed_beside_a_daemon_in_order(self):
-        self.runs()
-        for line in self.OF_GATEPOST:
-            with self.subTest(line):
-                self.assertRegex(self.types(line), r"\w")
-
-    def test_what_looks_at_the_machine_and_at_servers_shows_what_it_is_said_to(self):
-        for line, shows in self.SHOWS.items():
-            with self.subTest(line):
-                self.assertRegex(self.types(line), shows)
-
-    def test_whoever_has_a_port_is_found_by_it_and_ended(self):
-        looks, *ends = self.ENDS
-        for kill in ends:
-            with self.subTest(kill):
-                daemon = self.runs()
-                port = re.search(r"127\.0\.0\.1:(\d+)", daemon.said())[1]
-                (process,) = set(re.findall(r"pid=(\d+)", self.types(looks.replace("<port>", port))))
-                self.assertEqual(int(process), daemon.process.pid)
-                self.types(re.sub(r"<.*>", process, kill))
-                self.assertIsNotNone(daemon.process.wait(30))
-
-    def test_who_has_the_same_port_at_another_address_is_not_named(self):
-        """As the daemon prints it: the innocent was named first, and ended."""
-        for listens, holds, at in (
-            ("smtp", "127.0.81.20", "127.0.81.20"), ("smtp", "::", "127.0.81.20"), ("smtp", "::1", "[::1]"), ("console", "127.0.81.20", "127.0.81.20"),
-        ):
-            with self.subTest(listens=listens, holds=holds):
-                holder, port = self.holds(holds, 0)
-                innocent, _ = (None, None) if holds == "::" else self.holds("127.0.81.21", port)
-                text = self.config.read_text()
-                taken = text.replace('listen = ["127.0.0.1:0"]', f'listen = ["{at}:{port}"]', 1)
-                if listens == "console":
-                    taken = text.replace('listen = "off"', f'listen = "{at}:{port}"')
-                self.config.write_text(taken)
-                said = self.types("gatepost run", code=1)
-                self.config.write_text(text)
-                (look,) = (line.strip() for line in said.splitlines() if line.strip().startswith("ss "))
-                self.assertEqual(set(re.findall(r"pid=(\d+)", self.types(look))), {str(holder.pid)}, look)
-                for program in (holder, innocent):
-                    if program:
-                        program.kill()
-                        program.wait()
-
-    def holds(self, address, port):
-        """A program that listens there, on all addresses of both kinds where it is `::`, and its port."""
-        program = "import socket, sys; "
-        program += "s = socket.create_server((sys.argv[1], int(sys.argv[2])), family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, "
-        program += "dualstack_ipv6=sys.argv[1] == '::'); print(s.getsockname()[1], flush=True); sys.stdin.read()"
-        program = subprocess.Popen([sys.executable, "-c", program, address, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for pipe in (program.stdin, program.stdout):
-            self.addCleanup(pipe.close)
-        self.addCleanup(program.wait)
-        self.addCleanup(program.kill)
-        return program, int(program.stdout.readline())
-
-    def test_an_open_way_says_what_the_page_waits_for_and_a_proxy_that_hangs_does_not(self):
-        direct, through = (line.replace("--max-time 10", "--max-time 2") for line in self.LOOKS)
-        self.assertIn("Connected to", self.types(direct, code=28))
-        with proxy(b"HTTP/1.1 200 Connection established\r\n\r\n") as at:
-            self.assertRegex(self.types(through.replace("<proxy>", at), code=28), OPEN)
-        with proxy(b"") as at:
-            said = self.types(through.replace("<proxy>", at), code=28)
-            self.assertIn("Connected to", said)
-            self.assertNotRegex(said, OPEN)
-
-    def test_a_secret_that_ended_is_renewed_as_its_step_says_wherever_it_stands(self):
-        kept, new = self.home / "contoso.secret", self.home / "new.secret"
-        new.write_text(f"{APP_SECRET}\n")
-        for line, renews in (
-            (f'client-secret-file = "{kept}"', True), ('client-secret = "ended"', False), ('client-secret-env = "GATEPOST_SECRET"', False),
-        ):
-            with self.subTest(line):
-                kept.write_text("ended\n")
-                kept.chmod(0o600)
-                self.configures(line)
-                before = {"GATEPOST_SECRET": "ended"}
-                self.types("gatepost login <address>", code=1, **before)
-                (fault,) = json.loads(self.types(f"gatepost explain client-secret-expired --account {USER} --json", **before))["found"]
-                step, setup = fault["next-step"], [command for command in fault["commands"] if " setup " in command]
-                self.assertEqual(bool(setup), renews, fault)
-                if renews:
-                    self.types(setup[0])
-                    self.assertEqual(kept.read_text().strip(), APP_SECRET)
-                else:
-                    # The line that it names, with the value in its place.
-                    self.assertIn(line.replace('"ended"', '"<value>"'), step)
-                    self.configures(line.replace("ended", APP_SECRET))
-                self.types("gatepost login <address>", GATEPOST_SECRET=APP_SECRET)

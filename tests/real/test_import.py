@@ -13,11 +13,15 @@ import threading
 from pathlib import Path
 
 from bench import RealTest
-from lab.processes import Part, greets, run, wait_until
+from lab.guide import typed
+from lab.lab import free_address
+from lab.processes import Part, accepts, greets, run, wait_until
 from lab.sandbox import Sandbox, free_ports
+from lab.terminal import Terminal
 from messages import ordinary
 
 BUILT = Path(__file__).resolve().parent / "clients" / "built" / "emailproxy"
+AWS = BUILT.parent / "aws"
 PASSWORD = "what the mail program types: 7"
 ANN = "ann@contoso.example"
 SCOPES = " ".join(f"https://outlook.office.com/{name}" for name in ("IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"))
@@ -73,11 +77,11 @@ class Import(RealTest):
     def visited(sandbox, url):
         return "successfully authenticated" in sandbox.sign_in(url, ANN)
 
-    def signed_in_with_the_real_program(self):
+    def signed_in_with_the_real_program(self, *flags):
         """Somebody logs in with a mail program; the old program asks for a browser, and seals what came of it."""
         log = self.folder / "emailproxy.log"
-        command = [sys.executable, "-m", "emailproxy", "--no-gui", "--local-server-auth", "--config-file", self.old, "--log-file", log]
-        environment = {**self.environment, "PYTHONPATH": str(BUILT), "SSL_CERT_FILE": str(self.sandbox.ca)}
+        command = [sys.executable, "-m", "emailproxy", "--no-gui", "--local-server-auth", "--config-file", self.old, "--log-file", log, *flags]
+        environment = {**self.environment, "PYTHONPATH": f"{BUILT}:{AWS}", "SSL_CERT_FILE": str(self.sandbox.ca)}
         proxy = Part("emailproxy", command, self.folder / "emailproxy.out", cwd=self.folder, env=environment)
         self.ends_with_this_test(proxy)
         # It greets with the words of the server behind it.
@@ -92,8 +96,6 @@ class Import(RealTest):
         program.join(60)
         self.assertEqual(selected, ["OK"], proxy.tail() + log.read_text())
         proxy.stop()
-        for key in ("refresh_token", "access_token", "token_salt", "token_iterations"):
-            self.assertIn(f"\n{key} = ", self.old.read_text())
 
     def imported(self, password):
         new = self.folder / "new" / "gatepost.toml"
@@ -101,9 +103,12 @@ class Import(RealTest):
             self.bench.binary, "import", "emailproxy", self.old, "--write", "--password-stdin", "--config", new,
             text=password + "\n", env=self.environment, cwd=self.folder,
         )
-        # What is of this machine alone: the sandbox's authority, and no console.
+        return self.of_this_machine(new), done
+
+    def of_this_machine(self, new):
+        """The sandbox's authority, and no console."""
         new.write_text(new.read_text() + f'\n[network]\nca-file = "{self.sandbox.ca}"\n[console]\nlisten = "off"\n')
-        return new, done
+        return new
 
     def gatepost(self, config):
         daemon = Part("gatepost", [self.bench.binary, "run", "--config", config], self.folder / "gatepost.log", env=self.environment)
@@ -113,6 +118,8 @@ class Import(RealTest):
 
     def test_what_the_real_program_sealed_is_taken_over_and_nobody_signs_in_again(self):
         self.signed_in_with_the_real_program()
+        for key in ("refresh_token", "access_token", "token_salt", "token_iterations"):
+            self.assertIn(f"\n{key} = ", self.old.read_text())
         config, done = self.imported(PASSWORD)
         self.assertIn(f"{ANN}: opened, its sign-in is taken over", done.stderr)
         self.assertNotIn("gatepost login", done.stdout)
@@ -131,3 +138,38 @@ class Import(RealTest):
         self.assertIn("this is not the mail password", done.stderr)
         self.assertIn(f"gatepost login {ANN}", done.stdout)
         self.assertEqual(self.old.read_bytes(), before)
+
+    def secrets_manager(self):
+        """That of AWS: whoever is in this environment is led to one on this machine."""
+        address, port = free_address(), free_ports(1)
+        self.environment |= {
+            "AWS_ENDPOINT_URL": f"http://{address}:{port}", "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab",
+        }
+        environment = {**self.environment, "PYTHONPATH": str(AWS)}
+        command = [sys.executable, AWS / "bin" / "moto_server", "--host", address, "--port", str(port)]
+        server = Part("Secrets Manager", command, self.folder / "moto.log", env=environment)
+        self.ends_with_this_test(server)
+        server.wait_ready(accepts(address, port), seconds=60)
+
+    def test_what_the_real_program_keeps_at_aws_is_taken_over_by_the_lines_of_the_guide(self):
+        self.secrets_manager()
+        self.signed_in_with_the_real_program("--cache-store", "aws:NAME")
+        self.assertNotIn("refresh_token", self.old.read_text())
+        lines = typed("coming-from-elsewhere.md")
+        at = next(number for number, line in enumerate(lines) if line.startswith("aws "))
+        fetches, takes_over = lines[at:at + 2]
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin" / "gatepost").symlink_to(self.bench.binary)
+        config = self.folder / "gatepost.toml"
+        path = f"{self.folder / 'bin'}:{AWS / 'bin'}:{os.environ['PATH']}"
+        environment = {**self.environment, "PATH": path, "GATEPOST_CONFIG": str(config), "LANG": "C.UTF-8"}
+        run("sh", "-c", fetches, cwd=self.folder, env={**environment, "PYTHONPATH": str(AWS)})
+        terminal = Terminal(["setsid", "--ctty", "--wait", "sh", "-c", takes_over], cwd=self.folder, env=environment)
+        self.addCleanup(terminal.close)
+        terminal.until("without its sign-in): ")
+        terminal.types(PASSWORD)
+        terminal.until(f"{ANN}: opened, its sign-in is taken over")
+        self.assertEqual(terminal.process.wait(30), 0, terminal.said)
+        self.gatepost(self.of_this_machine(config))
+        self.assertEqual(self.signed_on(), "OK")

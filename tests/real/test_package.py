@@ -1,32 +1,38 @@
-"""The Debian package, from `make deb` to `apt purge`, on a copy of this system that is thrown away.
+"""The Debian package, from the line of the guide that makes it to `apt purge`, on a copy of this system that is thrown away.
 
 It exists to show that what is installed works, that an upgrade keeps what an administrator wrote, and that nothing is left in
 the end. It refuses to touch the real system: all of it happens in a mount namespace, with / under an overlay in memory.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parent.parent
+from lab.guide import typed
 
-# "$1": a folder for the overlay, "$2": the packages, old and new. Each step says its name first.
+HERE = Path(__file__).resolve().parent
+PROJECT, BUILT = HERE.parent.parent, HERE / "clients" / "built"
+
+# "$1": a folder for the overlay, "$2": the packages, old and new, "$3": more programs, "$4": the line that installs the old one. Each step
+# says its name first.
 STEPS = r"""
 set -eu
 mount -t tmpfs -o size=2g overlay "$1"
 mkdir "$1/upper" "$1/work" "$1/system"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/system"
 mount --bind "$2" "$1/system/mnt"
+tar -C "$1/system" --keep-directory-symlink -xf "$3"
 exec chroot "$1/system" /bin/sh -euxc '
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
     unset GATEPOST_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
-    cd /
     : step install
-    dpkg --install /mnt/old.deb
+    cd /mnt
+    eval "$1"
+    cd /
     gatepost --version
     gatepost config check --config /etc/gatepost/gatepost.toml
     test -s /usr/share/man/man1/gatepost.1.gz
@@ -45,47 +51,49 @@ exec chroot "$1/system" /bin/sh -euxc '
     tail -n 1 /etc/gatepost/gatepost.toml | grep -qx "# mine"
     test -s /var/lib/private/gatepost/gatepost.db
     : step remove
-    dpkg --remove gatepost
+    apt remove --yes gatepost
     ! command -v gatepost
     test -s /etc/gatepost/gatepost.toml
     test -s /var/lib/private/gatepost/gatepost.db
     : step purge
-    dpkg --purge gatepost
+    apt purge --yes gatepost
     ! test -e /etc/gatepost/gatepost.toml
     ! test -e /var/lib/private/gatepost
     test -s /etc/gatepost/password
     ! ls -d /etc/systemd/system/*/gatepost* /usr/share/doc/gatepost 2>/dev/null
     : step done
-'
+' sh "$4" </dev/null
 """
 
 
 class Package(unittest.TestCase):
     beside_others = False
 
-    def made(self, name, *options):
-        """`make deb`, with the program that the other tests use."""
-        deb = self.folder / f"{name}.deb"
-        path = f"{HERE / 'clients' / 'built' / 'cargo' / 'bin'}:{os.environ['PATH']}"
-        words = f"--profile dev --fast --output {deb} {' '.join(options)}"
+    def made(self, line, options=""):
+        """The package that a line makes, with the program that the other tests use."""
+        path = f"{BUILT / 'cargo' / 'bin'}:{os.environ['PATH']}"
         made = subprocess.run(
-            ["make", "--silent", "deb", f"DEB={words}"], cwd=PROJECT, env={**os.environ, "PATH": path},
+            ["sh", "-c", line], cwd=PROJECT, env={**os.environ, "PATH": path, "DEB": f"--profile dev --fast {options}"},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
         )
         self.assertEqual(made.returncode, 0, made.stdout)
-        self.assertTrue(deb.exists(), made.stdout)
+        (deb,) = re.findall(r"^/\S+\.deb$", made.stdout, re.MULTILINE)
+        return Path(deb)
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="gatepost-package-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def test_it_is_built_installed_upgraded_removed_and_purged(self):
-        self.made("old")
-        self.made("new", "--deb-version", "9:1-1")
+        makes, installs = typed("systemd.md")[:2]
+        old = self.made(makes)
+        (self.folder / "target" / "debian").mkdir(parents=True)
+        shutil.copy(old, self.folder / old.relative_to(PROJECT))
+        self.made(makes, f"--deb-version 9:1-1 --output {self.folder}/new.deb")
         overlay = self.folder / "overlay"
         overlay.mkdir()
         ran = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", STEPS, "sh", overlay, self.folder],
+            ["unshare", "--mount", "sh", "-c", STEPS, "sh", overlay, self.folder, BUILT / "machine.tar", installs],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
         )
         self.assertEqual(ran.returncode, 0, ran.stdout)

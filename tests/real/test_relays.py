@@ -1,19 +1,22 @@
-"""Programs in front of Gatepost, set up by the very text of their guides: Exim, Postfix, stunnel with TLS 1.0, msmtp in a hook.
+"""Programs around Gatepost, set up by the very text of their guides: Exim, Postfix, stunnel with TLS 1.0, msmtp and curl in a hook.
 
 It exists because a whole configuration in a guide is copied as it stands. Addresses, folders and passwords are those of the lab;
 nothing else of it is changed.
 """
 
+import contextlib
+import http.server
 import json
 import os
 import re
 import smtplib
 import ssl
+import threading
 from pathlib import Path
 
 from bench import RealTest
 from daemon import PORTS, Daemon
-from lab.guide import DOCS, block, code
+from lab.guide import DOCS, block, code, spoken
 from lab.lab import free_address
 from lab.processes import Part, greets, run
 from lab.sandbox import USERS, Sandbox
@@ -22,6 +25,27 @@ EXIM = Path(__file__).resolve().parent / "clients" / "built" / "exim" / "usr" / 
 ACCOUNT, READER = USERS[:2]
 SHOWN = "example"  # what the hashes of the guides are of
 EXIM_PORT, STUNNEL_PORT, PROXY_PORT = 5025, 5465, 2527
+
+
+@contextlib.contextmanager
+def chat(says):
+    """One that takes what is posted there and answers with this status: its address, and what came."""
+    came = []
+
+    class Chat(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            came.append((self.path, self.headers["Content-Type"], self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(says)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook?token=secret", came
+        server.shutdown()
 
 
 class Clients:
@@ -87,10 +111,16 @@ class Relays(RealTest):
             self.send(smtp, "through-exim")
         self.arrives_as_the_accounts("through-exim")
         self.assertIn("A=gatepost", (folder / "log" / "main").read_text())
-        # As cron hands mail over; `exim -bp` is what the guide says to look with.
+        # As cron hands mail over.
         run(*exim, "-odi", "-f", "root@server.contoso.example", READER, text=f"To: {READER}\nFrom: root@server.contoso.example\nSubject: cron-by-exim\n\nx\n")
         self.arrives_as_the_accounts("cron-by-exim")
-        self.assertEqual(run(*exim, "-bp").stdout, "")
+        # What the guide says to look with: an empty queue, and one in which a message waits.
+        lists, shows = sorted(spoken("devices/exim.md", ("exim",)), key=len)
+        self.assertEqual(run(*exim, *lists.split()[1:]).stdout, "")
+        run(*exim, "-odq", "-f", "root@server.contoso.example", READER, text="Subject: waits\n\nx\n")
+        waits = re.search(r"\S+-\S+-\S+", run(*exim, *lists.split()[1:]).stdout)[0]
+        self.assertIn("Received from root@server.contoso.example", run(*exim, *shows.replace("ID", waits).split()[1:]).stdout)
+        run(*exim, "-Mrm", waits)
 
     def test_what_postfix_keeps_and_returns_without_a_login(self):
         (self.folder / "main.cf").write_text("compatibility_level = 3.6\n")
@@ -153,3 +183,16 @@ class Relays(RealTest):
         run("sh", "-c", line.replace("/usr/local/bin/tell-me", str(tell_me)))
         self.assertIn(b"A test.", self.sandbox.wait_stored(READER, "[critical] sign-in-needed on mailhost"))
         self.assertEqual(json.loads(re.search(r"'(.*)'", line)[1])["event"], "sign-in-needed")
+
+    def test_the_script_that_tells_a_chat_does_and_fails_where_that_refuses(self):
+        line, script = block("notify.md", "echo '{").strip(), code("notify.md", "# Discord")
+        place, tells = self.folder / "chat-url", self.folder / "tell-chat"
+        tells.write_text(script.replace("/etc/gatepost/chat-url", str(place)))
+        tells.chmod(0o755)
+        for status, code_of_script in ((204, 0), (400, 22)):
+            with self.subTest(status), chat(status) as (url, came):
+                place.write_text(url + "\n")
+                done = run("sh", "-c", line.replace("/usr/local/bin/tell-me", str(tells)), check=False)
+                self.assertEqual(done.returncode, code_of_script, done.stderr)
+                ((path, kind, body),) = came
+                self.assertEqual((path, kind, json.loads(body)), ("/hook?token=secret", "application/json", {"content": "A test."}))

@@ -4,52 +4,16 @@ It exists because only a real terminal shows that questions come, that passwords
 terminal's settings. It refuses flags for what a person is asked.
 """
 
-import os
-import pty
 import re
-import subprocess
 import termios
-import time
 
 from bench import RealTest
+from lab.guide import of_fault
 from lab.sandbox import PUBLIC_APP_ID, Sandbox
+from lab.terminal import Terminal
 
 ANN, SHARED = "ann@contoso.example", "shared@contoso.example"
 PASSWORD = "typed unseen 7"
-
-
-class Terminal:
-    """A program at a terminal of its own, read until words come, and typed into."""
-
-    def __init__(self, command, **options):
-        self.master, self.slave = pty.openpty()
-        self.before = termios.tcgetattr(self.slave)
-        self.process = subprocess.Popen(command, stdin=self.slave, stdout=self.slave, stderr=self.slave, **options)
-        os.set_blocking(self.master, False)
-        self.said, self.seen = "", 0
-
-    def until(self, words, seconds=60):
-        """What was said up to these words, from where the last ones ended."""
-        deadline = time.monotonic() + seconds
-        while (at := self.said.find(words, self.seen)) < 0:
-            try:
-                self.said += os.read(self.master, 65536).decode("utf-8", "replace").replace("\r\n", "\n")
-            except BlockingIOError:
-                assert self.process.poll() is None, f"it ended without {words!r}:\n{self.said}"
-                assert time.monotonic() < deadline, f"waited for {words!r}:\n{self.said}"
-                time.sleep(0.02)
-        part, self.seen = self.said[self.seen:at + len(words)], at + len(words)
-        return part
-
-    def types(self, line):
-        os.write(self.master, f"{line}\n".encode())
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
 
 
 class Setup(RealTest):
@@ -59,7 +23,9 @@ class Setup(RealTest):
     def test_a_person_answers_and_mail_flows(self):
         folder, sandbox = Sandbox.of_test(self)
         config = folder / "gatepost.toml"
-        command = [self.bench.binary, "setup", "--config", config, "--discovery", sandbox.issuer]
+        (asks,) = of_fault("configuration-missing")
+        self.assertEqual(asks, "gatepost setup")
+        command = [self.bench.binary, *asks.split()[1:], "--config", config, "--discovery", sandbox.issuer]
         # What is of this machine alone: no question is about it.
         for listener in ("smtp", "imap"):
             command += ["--listen", f"{listener}=127.0.0.1:0"]

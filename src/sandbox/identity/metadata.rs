@@ -1,4 +1,4 @@
-//! The metadata service of a virtual machine in Azure: whoever reaches it from the machine gets the machine's token.
+//! The metadata service of a virtual machine in Azure: whoever reaches it from the machine is told of the machine, and gets its token.
 //!
 //! The machine has one identity of its own; a client id asks for one that was assigned to it, and here each registered
 //! application counts as assigned.
@@ -28,9 +28,27 @@ pub async fn token(State(identity): Shared, RawQuery(query): RawQuery, headers: 
     })
 }
 
+/// What the machine is, as far as anybody asks here: that it answers shows that the service is within reach.
+pub async fn instance(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let fields = Fields::parse(query.unwrap_or_default().as_bytes());
+    let refused = match fields.text("api-version") {
+        _ if !is_asked_for(&headers) => "Bad request. Required metadata header not specified",
+        Some(version) if !version.is_empty() => {
+            return Json(json!({ "compute": { "azEnvironment": "AzurePublicCloud", "name": "mailhost" } }))
+                .into_response();
+        }
+        _ => "Bad request. api-version was not specified in the request",
+    };
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": refused }))).into_response()
+}
+
+/// What a forged link in a browser or a redirect cannot send.
+fn is_asked_for(headers: &HeaderMap) -> bool {
+    headers.get("metadata").is_some_and(|value| value == "true") && !headers.contains_key("x-forwarded-for")
+}
+
 fn answer(identity: &Identity, fields: &Fields, headers: &HeaderMap) -> Result<Response, (&'static str, &'static str)> {
-    // What a forged link in a browser or a redirect cannot send.
-    if headers.get("metadata").is_none_or(|value| value != "true") || headers.contains_key("x-forwarded-for") {
+    if !is_asked_for(headers) {
         return Err(("invalid_request", "Required metadata header not specified"));
     }
     if fields.text("api-version") != Some("2018-02-01") {

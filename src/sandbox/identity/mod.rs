@@ -161,6 +161,7 @@ pub(super) async fn serve(identity: Arc<Identity>, graph: Router, listener: TcpL
         .route("/{tenant}/oauth2/v2.0/token", post(token::token))
         .route("/{tenant}/oauth2/token", post(token::first_token))
         .route("/metadata/identity/oauth2/token", get(metadata::token))
+        .route("/metadata/instance", get(metadata::instance))
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device::code).get(device::code))
         .route("/{tenant}/oauth2/v2.0/revoke", post(token::revoke))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery))

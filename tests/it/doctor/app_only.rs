@@ -111,3 +111,16 @@ async fn of_a_secret_that_the_provider_calls_expired_no_day_is_told_that_somebod
     assert_eq!(secret["outcome"], "skipped", "{secret}");
     assert!(secret["detail"].as_str().unwrap().starts_with("the provider called it expired"), "{secret}");
 }
+
+/// Beside the endpoint that hands out its tokens nothing describes a tenant, and that was taken for a broken answer.
+#[tokio::test]
+async fn a_machine_of_azure_whose_own_identity_works_is_well() {
+    let staged = staged("no-such").await;
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    let (_, app) = text.split_once("[app.contoso]\n").unwrap();
+    let (app, _) = app.split_once("smtp = ").unwrap();
+    let identity = format!("{}/metadata/identity/oauth2/token", staged.sandbox.issuer());
+    staged
+        .edit(app, &format!("provider = \"microsoft365\"\ngrant = \"managed-identity\"\ntoken-url = \"{identity}\"\n"));
+    staged.is_well().await;
+}

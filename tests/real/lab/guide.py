@@ -1,4 +1,4 @@
-"""What a guide shows: its blocks of code, in either language.
+"""What a guide or the page of a fault shows: its blocks of code, and the lines that it says to type, in either language.
 
 It exists so that a configuration in a guide is the one that is tried. It refuses to be a copy of any of it.
 """
@@ -6,7 +6,11 @@ It exists so that a configuration in a guide is the one that is tried. It refuse
 import re
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parent.parent.parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+DOCS = ROOT / "docs"
+FAULTS = ("faults", "ja/faults")
+# As the catalogue knows them, and Gatepost.
+PROGRAMS = ["gatepost"] + re.findall(r'"([a-z0-9-]+)"', re.search(r"const PROGRAMS.*?\];", (ROOT / "src/catalog/commands.rs").read_text(), re.S)[0])
 
 
 def block(page, begins):
@@ -26,6 +30,50 @@ def typed(page):
     english, japanese = (list(_typed(DOCS / language / page)) for language in ("", "ja"))
     assert english == japanese, f"ja/{page} has other lines: {set(english) ^ set(japanese)}"
     return english
+
+
+def spoken(page, programs):
+    """The commands within its sentences that begin with one of these programs, which the Japanese page has, too."""
+    def spans(path):
+        found = re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"(?ms)^```.*?^```", "", path.read_text()))
+        return {" ".join(span.split()) for span in found if span.partition(" ")[0] in programs and " " in span}
+
+    english, japanese = (spans(DOCS / language / page) for language in ("", "ja"))
+    assert english == japanese, f"ja/{page} has other commands in its sentences: {english ^ japanese}"
+    return english
+
+
+def shell_lines(page):
+    """Its commands, continued lines joined, remarks cut off: of fenced blocks for a shell, and of indented code."""
+    code, fence = [], None
+    for line in page.read_text().splitlines():
+        if line.lstrip().startswith("```"):
+            fence = line.strip()[3:] if fence is None else None
+        elif fence in ("", "sh") or (fence is None and re.match(r" {4,}\S", line)):
+            code.append(line)
+    for line in "\n".join(code).replace("\\\n", " ").splitlines():
+        yield re.sub(r"(^|\s+)#.*", "", line.strip())
+
+
+def of_fault(name):
+    """What the page of a fault says to type in a shell, in its order, which the Japanese page has, too. Cmdlets are for test_powershell."""
+    english, japanese = ([line for line in shell_lines(DOCS / folder / f"{name}.md") if line.partition(" ")[0] in PROGRAMS] for folder in FAULTS)
+    assert english == japanese, f"ja/faults/{name}.md has other lines: {set(english) ^ set(japanese)}"
+    return english
+
+
+def names(test, what):
+    """Whether a test has this page in it, or this line."""
+    return f'"{what}"' in (Path(__file__).resolve().parent.parent / f"{test}.py").read_text()
+
+
+def of_faults():
+    """Each line for a shell of the pages of the faults, and the faults that have it."""
+    found = {}
+    for page in sorted((DOCS / "faults").glob("*.md")):
+        for line in of_fault(page.stem):
+            found.setdefault(line, set()).add(page.stem)
+    return found
 
 
 def _typed(path):

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from .processes import Part, run, wait_until
+from .terminal import Terminal
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 PROGRAMS = Path(__file__).resolve().parent.parent / "clients" / "built" / "machine.tar"
@@ -30,6 +31,10 @@ mount -t overlay overlay -o "lowerdir=$2,upperdir=../sources,workdir=../aside/so
 mkdir -p src/target/release
 rm -rf src/target/release/gatepost etc/gatepost var/lib/gatepost var/lib/private/gatepost usr/bin/gatepost
 strip -o src/target/release/gatepost "$3"
+# What it is asked to build is there.
+rm -f usr/local/bin/cargo
+printf '#!/bin/sh\ntest "$PWD: $*" = "/src: build --release"\n' >usr/local/bin/cargo
+chmod 755 usr/local/bin/cargo
 for name in iptables ip6tables; do [ -e usr/sbin/$name ] || ln -s xtables-nft-multi usr/sbin/$name; done
 
 # Nothing that is enabled here starts there, nothing is set in the kernel.
@@ -67,7 +72,8 @@ exec unshare --cgroup --net --pid --uts --ipc --fork --kill-child sh -euc '
     pivot_root . mnt
     umount --lazy /mnt
     mount --make-rshared /  # the services that systemd starts see by that what it lends them
-    exec env -i container=gatepost PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    # No service there sets the clock, which is that of all.
+    exec setpriv --bounding-set=-sys_time --inh-caps=-sys_time env -i container=gatepost PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         /lib/systemd/systemd --system --unit=machine.target --show-status=false --log-target=journal
 '
 """
@@ -155,6 +161,10 @@ class Machine:
 
     def _words(self, line, at):
         return f"cd {at}\n{self.prelude}\n{line}"
+
+    def terminal(self, line, at="/src"):
+        """A line at a terminal at which a person stays."""
+        return Terminal(self._inside("setsid", "--ctty", "--wait", "bash", "-c", self._words(line, at)))
 
     def begins(self, name, line, at="/src"):
         """A line that goes on beside the next ones."""

@@ -1,7 +1,7 @@
 """Two real proxies such as a company has: Squid, which wants a password for CONNECT, and microsocks, which wants one for SOCKS5.
 
 They exist so that Gatepost's ways through proxies are held against programs of others. They alone resolve the name of the lab's
-servers: whoever goes beside them finds nothing. They refuse everybody without the password.
+servers: whoever goes beside them finds nothing. They refuse everybody without the password, save where a test wants a SOCKS server with none.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import threading
 from .processes import Part, accepts, run
 
 USER, PASSWORD = "gate post", "p@ss: w%rd/#"
+PLAIN_USER = "svc-gatepost"  # of docs/corporate-network.md
 HTTP_PORT, SOCKS_PORT, HTTPS_PORT = 3128, 1080, 443
 
 SQUID = """
@@ -46,7 +47,7 @@ class Squid:
         self.folder, self.address = folder, address
         (folder / "hosts").write_text(names)
         hashed = run("openssl", "passwd", "-apr1", "-stdin", text=PASSWORD + "\n").stdout.strip()
-        (folder / "passwords").write_text(f"{USER}:{hashed}\n")
+        (folder / "passwords").write_text(f"{USER}:{hashed}\n{PLAIN_USER}:{hashed}\n")
         configuration = folder / "squid.conf"
         configuration.write_text(SQUID.format(address=address, port=HTTP_PORT, folder=folder, more=more))
         shutil.chown(folder, "proxy", "proxy")
@@ -64,11 +65,11 @@ class Squid:
 
 
 class Microsocks:
-    def __init__(self, folder, address, names):
+    def __init__(self, folder, address, names, login=("-u", USER, "-P", PASSWORD)):
         folder.mkdir()
         (folder / "hosts").write_text(names)
         self.address = address
-        words = ["microsocks", "-i", address, "-p", str(SOCKS_PORT), "-u", USER, "-P", PASSWORD]
+        words = ["microsocks", "-i", address, "-p", str(SOCKS_PORT), *login]
         environment = {"PATH": "/usr/bin:/bin", "LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_HOSTS": str(folder / "hosts")}
         self.part = Part("microsocks", words, folder / "microsocks.log", env=environment)
 

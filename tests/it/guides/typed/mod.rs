@@ -1,8 +1,8 @@
 //! What the pages say to type, typed: every line of theirs with the real program in it, in the order of the page, on the page's own
 //! configuration, with the outcome that the page claims.
 //!
-//! A line that is not typed here stands in [`ELSEWHERE`] with its reason, an exit code other than 0 in [`EXITS`], and what a page
-//! only shows in [`SHOWN`]; a line or a block that is in none of them fails.
+//! A line that is not typed here stands in [`ELSEWHERE`] with the test that types it, an exit code other than 0 in [`EXITS`], and what a
+//! page only shows in [`SHOWN`]; a line or a block that is in none of them fails.
 
 mod configuration;
 mod machine;
@@ -16,25 +16,25 @@ use crate::world::together;
 use page::{Part, parts, spoken_of, typed};
 use reader::Reader;
 
-/// Lines by their beginning, and why they are not typed here.
+/// Lines by their beginning, and the test of `tests/real` that types them out of their page.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("as-gatepost() {", "typed by tests/real/test_machine.py; a script stands for it here"),
-    ("aws ", "the reader's account there"),
-    ("cargo build --release", "what is tested is built already"),
-    ("curl ", "typed by tests/real/test_guides.py"),
-    ("docker build", "typed by tests/real/test_machine.py, with Podman in the place of Docker"),
-    ("docker logs", "the same"),
-    ("docker run", "the same"),
-    ("echo '{\"event\"", "typed by tests/real/test_relays.py: it needs jq and msmtp"),
-    ("make ", "tests, builds or measures all of this; tests/real makes the package and the site"),
-    ("openssl ", "typed by tests/real/test_guides.py"),
-    ("python3 ", "typed by tests/real/test_guides.py"),
-    ("ssh -L", "lasts until somebody ends it"),
-    ("sudo apt ", "typed by tests/real/test_package.py"),
-    ("sudo certbot", "typed by tests/real/test_machine.py, with Pebble in the place of Let's Encrypt"),
-    ("sudo lego", "the same"),
-    ("sudo systemd-creds", "typed by tests/real/test_machine.py"),
-    ("sudo shred", "takes away what the line before it did not make here"),
+    ("as-gatepost() {", "test_machine"),
+    ("aws ", "test_import"),
+    ("cargo build --release", "test_machine"),
+    ("curl", "test_guides"),
+    ("docker build", "test_machine"),
+    ("docker logs", "test_machine"),
+    ("docker run", "test_machine"),
+    ("echo '{\"event\"", "test_relays"),
+    ("make deb", "test_package"),
+    ("openssl", "test_guides"),
+    ("python3 -c", "test_guides"),
+    ("ssh -L", "test_system"),
+    ("sudo apt ", "test_package"),
+    ("sudo certbot", "test_machine"),
+    ("sudo lego", "test_machine"),
+    ("sudo shred", "test_machine"),
+    ("sudo systemd-creds", "test_machine"),
 ];
 
 /// In the place of the page of a call that stands within a sentence.
@@ -126,7 +126,7 @@ const SHOWN: &[(&str, &str, Shown)] = &[
     ("docs/devices/postfix.md", "if !/", Else("the same")),
     ("docs/doctor.md", "✓ config configuration", Said),
     ("docs/notify.md", "#!/bin/sh # Mails an event", Else("a script; tests/real/test_relays.py")),
-    ("docs/notify.md", "#!/bin/sh # Discord", Else("a script for the reader's own chat")),
+    ("docs/notify.md", "#!/bin/sh # Discord", Else("a script; tests/real/test_relays.py")),
     ("docs/printer.md", "INFO message accepted", Said),
     ("docs/programs/outlook.md", "TLS handshake failed: the client offers TLS 1.1", Else("tests/it/tls.rs")),
     ("docs/programs/unix.md", "IMAPStore work-remote", Else("tests/real/test_guides.py reads mail with it")),
@@ -297,8 +297,16 @@ fn what_stands_in_the_lists_of_this_test_stands_in_a_page() {
     let lines: Vec<(String, String)> =
         all.flat_map(|(page, content)| typed(&content).into_iter().map(move |line| (page.clone(), line))).collect();
     assert!(lines.len() > 150, "{}", lines.len());
-    for (begins, _) in ELSEWHERE {
-        assert!(lines.iter().any(|(_, line)| line.starts_with(begins)), "no page says {begins:?} any more");
+    for (begins, test) in ELSEWHERE {
+        let pages: BTreeSet<&str> =
+            lines.iter().filter(|(_, line)| line.starts_with(begins)).map(|(page, _)| page.as_str()).collect();
+        assert!(!pages.is_empty(), "no page says {begins:?} any more");
+        let test = text(&format!("tests/real/{test}.py"));
+        for page in pages {
+            // One that looks for a program on every page has that.
+            let names = |what: &str| test.contains(&format!("\"{what}\""));
+            assert!(names(page.trim_start_matches("docs/")) || names(begins), "nobody types {begins:?} of {page}");
+        }
     }
     for (page, line, _, _) in EXITS {
         assert!(lines.iter().any(|known| known == &((*page).to_owned(), (*line).to_owned())), "{page} has no {line:?}");
