@@ -351,6 +351,12 @@ impl Entry {
         Words { cause, shell: shell(&next, known.provider.as_deref(), lang), next, avoid }
     }
 
+    /// Its text without the way to sign in, which is another one for each account.
+    pub fn short(&self) -> &'static str {
+        let short = self.text.split("{how}").next().unwrap_or_default().trim_end();
+        short.trim_end_matches(" or").trim_end_matches([':', ';', ','])
+    }
+
     pub fn fault(&self) -> Fault {
         self.fault_with(&format!("run: {} login", gatepost()))
     }

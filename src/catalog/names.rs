@@ -1,6 +1,6 @@
-//! Owners and stages in the words of a language.
+//! Owners, stages and short texts in the words of a language.
 
-use super::Entry;
+use super::{Entry, find};
 use crate::base::{Lang, Owner, Stage};
 
 /// Whose turn it is, in the words of `lang`.
@@ -35,6 +35,24 @@ pub fn said_not_to(avoid: &str, lang: Lang) -> String {
         Lang::En => format!("{not}: {avoid}"),
         Lang::Ja => format!("{not}：{avoid}"),
     }
+}
+
+/// The short text of this id, beside which the id and the cause stand; `None` where no fault has it. Replies have it, so it is
+/// the same in every language, and whoever saw it there finds it here: it is quoted as what was heard, and is no second cause.
+pub fn in_short(id: &str, lang: Lang) -> Option<String> {
+    let entry = find(id)?;
+    let short = entry.short();
+    Some(match (lang, entry.is_heard) {
+        (Lang::En, true) => format!("What a client hears: \"{short}\""),
+        (Lang::En, false) => format!("What the log says: \"{short}\""),
+        (Lang::Ja, true) => format!("クライアントへの応答：\"{short}\""),
+        (Lang::Ja, false) => format!("ログの文言：\"{short}\""),
+    })
+}
+
+/// The same with the id, where that stands nowhere else.
+pub fn in_short_with_id(id: &str, lang: Lang) -> Option<String> {
+    Some(format!("{} [{id}]", in_short(id, lang)?))
 }
 
 /// Where a session is, in the words of `lang`.
@@ -72,6 +90,23 @@ mod tests {
             assert_eq!(source(entry, Lang::En), "Gatepost's own check", "{}", entry.id);
             assert!(source(entry, Lang::Ja).starts_with("Gatepost "), "{}", entry.id);
         }
+    }
+
+    #[test]
+    fn the_short_text_of_every_fault_is_what_each_of_its_replies_begins_with_and_names_no_way_to_sign_in() {
+        for entry in crate::catalog::all() {
+            let short = entry.short();
+            assert!(short.len() > 20 && short.ends_with(|c: char| c.is_ascii_alphanumeric() || c == ')'), "{short}");
+            for how in ["run: gatepost login ann@contoso.com", "open http://127.0.0.1:8425/"] {
+                assert!(entry.fault_with(how).text.starts_with(short) && !short.contains(['{', '`', '"']), "{short}");
+            }
+            for lang in Lang::ALL {
+                let said = in_short_with_id(entry.id, lang).unwrap();
+                assert!(said.ends_with(&format!("\"{short}\" [{}]", entry.id)), "{said}");
+                assert_eq!(said.is_ascii(), lang == Lang::En, "{said}");
+            }
+        }
+        assert_eq!(in_short("of-another-version", Lang::En), None);
     }
 
     #[test]

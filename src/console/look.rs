@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::{Console, visits::Visit, words::Words};
 use crate::{
     base::{Lang, Secret},
-    catalog::{Line, Step, moment},
+    catalog::{self, Line, Step, moment},
     meter,
 };
 
@@ -56,6 +56,11 @@ impl Frame<'_> {
     /// The parts of a text of the catalogue; `true`: one that stood between backticks.
     pub fn marked<'t>(&self, text: &'t str) -> impl Iterator<Item = (bool, &'t str)> {
         marked(text)
+    }
+
+    /// What was heard of a fault, below its cause.
+    pub fn in_short(&self, id: &str) -> Option<String> {
+        catalog::in_short(id, self.lang)
     }
 
     /// A next step of the catalogue as a list.

@@ -61,7 +61,7 @@ pub use visits::{Holder, Visits};
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
     base::{Fault, Lang, Protocol, Secret},
-    catalog::token::CLIENT_SECRET_EXPIRED,
+    catalog::{in_short_with_id, token::CLIENT_SECRET_EXPIRED},
     expiry::{Calendar, Ending, What},
     meter::Meter,
     net::Peer,
@@ -197,7 +197,8 @@ impl Console {
         let halt = self.queue.standstill()?;
         let words = told(halt.fault.id, lang, None, &Occasion::default());
         let words = words.map(|words| format!("{} {}", words.cause, words.next)).unwrap_or_default();
-        Some(format!("{} {words} ({}) [{}]", lang.words().queue_stands_still, halt.fault.detail, halt.fault.id))
+        let short = in_short_with_id(halt.fault.id, lang).unwrap_or_default();
+        Some(format!("{} {words} ({}) {short}", lang.words().queue_stands_still, halt.fault.detail))
     }
 }
 

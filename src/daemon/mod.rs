@@ -41,7 +41,7 @@ pub use supervisor::{Asked, Signals};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::{Lang, invocation},
-    catalog::{Place, Words},
+    catalog::{self, Place, Words},
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
@@ -442,7 +442,7 @@ async fn build_gate(
     }
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let governor = Arc::new(Governor::recalled(&store).await);
-    let meter = Meter::new();
+    let meter = Meter::explaining(catalog::all().map(|entry| (entry.id, entry.short())));
     let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
     let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;

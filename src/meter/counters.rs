@@ -7,7 +7,7 @@ use prometheus_client::{encoding::text::encode, metrics::counter::Counter, metri
 
 use super::{
     Board, Clients, Day, Messages, Recent, Used, Verbs,
-    families::{Mail, Open, Queued, Sessions, SignIns, Telling},
+    families::{Mail, Open, Queued, Sessions, SignIns, Telling, Texts},
     labels::*,
 };
 use crate::base::{Fault, Protocol, Stage};
@@ -43,7 +43,14 @@ impl Default for Meter {
 
 impl Meter {
     pub fn new() -> Self {
+        Self::explaining([])
+    }
+
+    /// With the short text of each fault that there is, by its id.
+    pub fn explaining(texts: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         let mut registry = Registry::with_prefix("gatepost");
+        let texts = texts.into_iter().map(|(id, text)| TextLabel { id, text }).collect();
+        registry.register_collector(Box::new(Texts(texts)));
         let board = Arc::<Board>::default();
         registry.register_collector(Box::new(Open(board.clone())));
         let sessions = Sessions::registered(&mut registry);
@@ -273,5 +280,16 @@ mod tests {
             r#"gatepost_faults_total{protocol="imap",kind="sign-in-needed",id="sign-in-needed",stage="fetching token"} 1"#
         ));
         assert_eq!(meter.recent.list().len(), 1);
+    }
+
+    #[test]
+    fn the_short_text_of_a_fault_is_a_row_of_its_own_and_no_text_can_break_out_of_it() {
+        let text = Meter::explaining([("sign-in-needed", "Sign \"in\"\n# EOF"), ("other", "x")]).text();
+        let rows: Vec<&str> = text.lines().filter(|line| line.contains("gatepost_fault_info")).collect();
+        let what =
+            "# HELP gatepost_fault_info 1 for each catalogue id, with the short text that replies and the log have";
+        let kind = "# TYPE gatepost_fault_info gauge";
+        let row = r#"gatepost_fault_info{id="sign-in-needed",text="Sign \"in\"\n# EOF"} 1"#;
+        assert_eq!(rows, [what, kind, row, r#"gatepost_fault_info{id="other",text="x"} 1"#]);
     }
 }

@@ -85,6 +85,26 @@ impl Collector for Open {
     }
 }
 
+/// The short text of each fault by its id, beside the counters whose label `id` says less: a text that is worded better in a
+/// later version must not make other series of those.
+///
+/// All of them, and not what was counted alone: they are as many as the catalogue has, they stand from the start so that
+/// the first of its kind is joined at once, and whoever counts a fault carries no text for it.
+#[derive(Debug)]
+pub(super) struct Texts(pub Vec<TextLabel>);
+
+impl Collector for Texts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        // A gauge: the older form of the text knows no type for what OpenMetrics calls info.
+        let what = "1 for each catalogue id, with the short text that replies and the log have";
+        let mut family = encoder.encode_descriptor("fault_info", what, None, MetricType::Gauge)?;
+        for label in &self.0 {
+            ConstGauge::new(1_u64).encode(family.encode_family(label)?)?;
+        }
+        Ok(())
+    }
+}
+
 /// One that is counted into and, in the registry, read.
 fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, what: &str, metric: M) -> M {
     registry.register(name, what, metric.clone());

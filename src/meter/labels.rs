@@ -22,6 +22,12 @@ pub(super) struct FaultLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct TextLabel {
+    pub id: &'static str,
+    pub text: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(super) struct BytesLabel {
     pub protocol: &'static str,
     pub direction: &'static str,

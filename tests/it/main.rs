@@ -58,6 +58,7 @@ mod reload;
 mod repair;
 mod setup;
 mod shared_mailboxes;
+mod short_texts;
 mod sign_on;
 mod sign_on_faults;
 mod smtp;

@@ -174,6 +174,9 @@ async fn one_fault_is_the_same_in_reply_log_metrics_status_console_and_notice() 
     let event = hook.got().remove(0);
     assert_eq!(words(&event), ["sign-in-refused", fault.id, "critical"]);
     assert_eq!((&event["cause"], &event["next-step"]), (&told["cause"], &told["next-step"]));
+    assert_eq!(event["fault-text"], fault.text);
+    let heard = format!(" What a client hears: \"{}\" [{}]. ", fault.text, fault.id);
+    assert!(event["text"].as_str().unwrap().contains(&heard), "{event}");
 }
 
 /// Counted is not remembered yet.
@@ -238,6 +241,11 @@ async fn a_program_gets_the_event_and_nothing_of_our_environment() {
     let event: Value =
         serde_json::from_str(&std::fs::read_to_string(dir.path().join("tell-me.event")).unwrap()).unwrap();
     assert_eq!(words(&event), ["sign-in-needed", "sign-in-missing", "critical"]);
+    assert_eq!(event["fault-text"], "This account is not signed in");
+    assert!(
+        event["text"].as_str().unwrap().contains(": \"This account is not signed in\" [sign-in-missing]. "),
+        "{event}"
+    );
     let environment = std::fs::read_to_string(dir.path().join("tell-me.env")).unwrap();
     assert!(environment.contains("PATH=") && environment.contains("HOME=/nonexistent"), "{environment}");
     for kept in ["GATEPOST", "s3cret", "CREDENTIALS"] {

@@ -59,7 +59,8 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     browser.keep_cookies(&browser.get("/?lang=ja").await);
     let page = joined(&browser.until(ACCOUNT, "sign-in-missing").await);
     for words in [
-        "<dd>このアカウントはまだ一度もサインインしていないか、ログアウトされています。 <code>sign-in-missing</code></dd>",
+        "<dd>このアカウントはまだ一度もサインインしていないか、ログアウトされています。 <code>sign-in-missing</code>",
+        "<p><small>クライアントへの応答：&#34;This account is not signed in&#34;</small></p></dd>",
         "<dd><pre>gatepost login ann@contoso.example</pre><p>で一度サインインしてください。</p></dd>",
         "<dt>対応する側</dt><dd>ユーザー</dd>",
     ] {
@@ -72,7 +73,7 @@ async fn an_accounts_page_says_in_its_language_why_a_sign_in_is_needed_and_how_o
     let declined = format!("http://localhost/?error=access_denied&error_description=AADSTS65004:+no&state={state}");
     browser.submit(ACCOUNT, &format!("{ACCOUNT}/paste"), &[("answer", &declined)]).await;
     let page = joined(&browser.until(ACCOUNT, "サインインできませんでした").await);
-    assert!(page.contains("<dd>同意の画面でキャンセルされました。 <code>consent-declined</code></dd>"), "{page}");
+    assert!(page.contains("<dd>同意の画面でキャンセルされました。 <code>consent-declined</code>"), "{page}");
     assert!(
         page.contains(
             "<dd><p>再度サインインして同意してください：</p><pre>gatepost login ann@contoso.example</pre></dd>"

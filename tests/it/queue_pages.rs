@@ -37,8 +37,14 @@ async fn the_queue_shows_what_waits_what_is_held_and_why_nothing_goes() {
     let mut browser = Browser::inside(&world).await;
     browser.until("/queue", "<code>sign-in-missing</code>").await;
     let page = browser.until("/queue", "… waiting").await;
-    for words in ["sign-in-missing", "‖ on hold", "captured (capture = true)", "Mailboxes that cannot send now", BOB]
-    {
+    for words in [
+        "sign-in-missing",
+        "‖ on hold",
+        "captured (capture = true)",
+        "Mailboxes that cannot send now",
+        BOB,
+        "<p><small>What a client hears: &#34;This account is not signed in&#34;</small></p>",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains("Queued messages: taken over 0"), "the plot says its numbers: {page}");

@@ -1,4 +1,4 @@
-//! What is to be done about the faults of a status: each cause once, with the steps of all who met it.
+//! What is to be done about the faults of a status: each cause once, with what was heard of it and the steps of all who met it.
 //!
 //! It shows what the daemon says, and refuses to explain it anew.
 
@@ -8,7 +8,7 @@ use super::table::WRAP;
 use crate::{
     base::{Lang, printable, wrapped},
     catalog::{
-        Step, said_not_to,
+        Step, in_short, said_not_to,
         together::{Met, Together, together},
     },
 };
@@ -25,6 +25,7 @@ fn drawn(told: &Together, lang: Lang) -> String {
             false => String::new(),
         };
         text.push_str(&indented(2, &format!("{}{of}: {}", cause.id, cause.text)));
+        text.extend(in_short(&cause.id, lang).map(|short| indented(4, &short)));
     }
     for todo in &told.todo {
         let is_named = names && !is_one && !todo.protocols.is_empty();

@@ -76,6 +76,8 @@ pub struct Event {
     pub certificate: Option<String>,
     /// An id that docs/when-it-fails.md explains.
     pub fault: Option<&'static str>,
+    /// Its short text, as a mail program was told it.
+    pub fault_text: Option<&'static str>,
     pub cause: String,
     pub next_step: String,
     /// What not to do about it.

@@ -75,6 +75,9 @@ pub(super) enum Said<'a> {
         waiting: usize,
         hours: u64,
     },
+    Heard {
+        short: &'a str,
+    },
     /// Of a fault that no catalogue explains.
     Explain {
         id: &'a str,
@@ -167,6 +170,7 @@ impl Said<'_> {
                     if *waiting == 1 { "1 message waits".to_owned() } else { format!("{waiting} messages wait") };
                 format!("{counted} in the queue of {account}, the oldest for {hours} h.")
             }
+            Said::Heard { short } => format!("{short}."),
             Said::Explain { id } => format!("See `gatepost explain {id}`."),
             Said::Undelivered { is_notice, recipients, reply } => {
                 let who = if *is_notice { "A notice of Gatepost" } else { "A message" };
@@ -246,6 +250,7 @@ impl Said<'_> {
             Said::Stuck { account, waiting, hours } => {
                 format!("{account} のキューで{waiting}件のメッセージが待っています。最も古いものは{hours}時間待っています。")
             }
+            Said::Heard { short } => format!("{short}。"),
             Said::Explain { id } => format!("`gatepost explain {id}` を参照してください。"),
             Said::Undelivered { is_notice, recipients, reply } => {
                 let who = if *is_notice { "Gatepost の通知" } else { "メッセージ" };

@@ -12,7 +12,7 @@ use crate::{
         Lang,
         invocation::{as_called, gatepost},
     },
-    catalog::{Entry, Known, token},
+    catalog::{self, Entry, Known, in_short_with_id, token},
     console,
     expiry::{Ending, What, days_left},
     oauth::SignInState,
@@ -63,11 +63,17 @@ pub(super) fn of_sign_ins(
     Some(whole(facts, event, &what, ""))
 }
 
-/// The event with its text: what happened, why, what to do, and what not.
+/// The event with its text: what happened, why, what is heard of it, what to do, and what not.
 pub(super) fn whole(facts: &Facts<'_>, event: Event, what: &str, behind: &str) -> Event {
+    let lang = facts.lang;
     let avoid = event.avoid.as_deref().unwrap_or_default();
-    let text = joined(facts.lang, &[what, &event.cause, &event.next_step, avoid, behind]);
-    Event { text: Said::OnHost { host: facts.host, text: &text }.text(facts.lang), ..event }
+    // What has not come yet nobody hears of.
+    let has_come = event.days_left.is_none_or(|days| days < 0);
+    let heard = event.fault.filter(|_| has_come).and_then(|id| in_short_with_id(id, lang));
+    let heard = heard.map(|short| Said::Heard { short: &short }.text(lang)).unwrap_or_default();
+    let text = joined(lang, &[what, &event.cause, &heard, &event.next_step, avoid, behind]);
+    let fault_text = event.fault.and_then(catalog::find).map(Entry::short);
+    Event { text: Said::OnHost { host: facts.host, text: &text }.text(lang), fault_text, ..event }
 }
 
 fn ahead(event: &mut Event, facts: &Facts<'_>, group: &Group<'_>, place: &str, due: Timestamp) {
@@ -150,6 +156,7 @@ pub(super) fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
         app: None,
         certificate: None,
         fault: None,
+        fault_text: None,
         cause: String::new(),
         next_step: String::new(),
         avoid: None,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, sandbox::Answer};
+use gatepost::{base::Protocol, catalog, sandbox::Answer};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::{ahead, arrived, by_steps, jump, plan, queue, until_empty};
@@ -55,7 +55,9 @@ async fn while_rows_cannot_be_written_nothing_is_said_upstream_and_then_all_goes
     let ready = asked(world.daemon.console_at().unwrap(), "/readyz").await;
     assert!(ready.starts_with("HTTP/1.1 503 ") && !ready.contains("gatepost.db"), "{ready}");
     let page = Browser::inside(&world).await.page("/").await;
-    assert!(page.contains("Nothing is sent from the queue.") && page.contains("[store-failing]"), "{page}");
+    assert!(page.contains("Nothing is sent from the queue."), "{page}");
+    let short = catalog::token::STORE_FAILING.short();
+    assert!(page.contains(&format!("What a client hears: &#34;{short}&#34; [store-failing]")), "{page}");
 
     execute(world.dir.path(), "DROP TRIGGER full").await;
     // What was under way when the disk became full is kept, too.

@@ -80,7 +80,9 @@ fn each_event_is_told_in_both_languages_with_cause_next_step_and_what_not_to_do(
             for part in [Some(&event.cause), Some(&event.next_step), event.avoid.as_ref()].into_iter().flatten() {
                 assert!(text.contains(part.as_str()), "{part}: {text}");
             }
-            assert_eq!(latin_sentence(text).is_none(), lang == Lang::Ja, "{text}");
+            // It is quoted, in every language.
+            let own = text.replace(event.fault_text.unwrap_or("-"), "");
+            assert_eq!(latin_sentence(&own).is_none(), lang == Lang::Ja, "{text}");
             assert!(!text.contains("  ") && !text.contains("。 "), "{text}");
         }
         let avoided = told.iter().filter(|event| event.avoid.is_some()).count();
@@ -101,4 +103,35 @@ fn the_address_of_a_page_stays_as_it_is_wherever_a_sentence_begins_with_it() {
             assert!(!event.text.contains("Http") && !event.next_step.contains("Http"), "{}", event.text);
         }
     }
+}
+
+/// The mail program showed it, and whoever is told looks for that.
+#[test]
+fn every_fault_is_told_with_its_id_and_short_text_in_both_languages() {
+    for (entry, lang) in catalog::all().flat_map(|entry| Lang::ALL.map(|lang| (entry, lang))) {
+        let mut stage = Stage { lang, ..Stage::new() };
+        stage.states = vec![broken("ann", Phase::Refused, entry.id)];
+        let mut told = stage.told_at(0);
+        stage.states = Vec::new();
+        let lane = of_the_queue().remove(0).lanes.remove(0);
+        let lanes = vec![LaneView { trouble: Some((entry.fault(), system(0))), ..lane }];
+        let standstill = Some(Standstill { fault: entry.fault().detail("EIO") });
+        for mail in [Mail { lanes, ..Mail::default() }, Mail { standstill, ..Mail::default() }] {
+            let notices = stage.with(2 * HOUR, |facts| judge(&Facts { mail: &mail, ..*facts }));
+            told.extend(notices.into_iter().map(|notice| notice.event));
+        }
+        assert_eq!(told.len(), 3, "{}", entry.id);
+        for event in told {
+            assert!(event.text.contains(&format!("\"{}\" [{}]", entry.short(), entry.id)), "{}", event.text);
+            let json: Value = serde_json::from_str(&event.json()).unwrap();
+            assert_eq!((&json["fault"], &json["fault-text"]), (&entry.id.into(), &entry.short().into()));
+        }
+    }
+}
+
+#[test]
+fn what_is_still_ahead_is_not_told_as_if_a_client_had_heard_it() {
+    let ahead = all(Lang::En).into_iter().filter(|event| event.days_left.is_some_and(|days| days >= 0));
+    let texts: Vec<String> = ahead.filter(|event| event.fault.is_some()).map(|event| event.text).collect();
+    assert!(texts.len() >= 2 && !texts.iter().any(|text| text.contains("What a client hears")), "{texts:?}");
 }
