@@ -5,6 +5,13 @@
 
 /// How deep a sentence stands in a sentence.
 const DEEP: usize = 4;
+/// Letters of its own that a sentence has where it is no accident that a text is one.
+const ENOUGH: usize = 8;
+/// The same where only a part of the text is one.
+const PLENTY: usize = 16;
+/// Between two sentences, and between a thing and what is said of it.
+const ENGLISH: [&str; 2] = ["; ", ": "];
+const JAPANESE: [&str; 2] = ["。", ": "];
 /// A hole with the words of somebody else, which stay.
 const VERBATIM: &str = "reply";
 
@@ -25,28 +32,57 @@ pub fn rows(file: &'static str) -> impl Iterator<Item = (&'static str, &'static 
     })
 }
 
-/// Rows of files, to be found by their English.
+/// Rows of files, to be found by their English, or the other way by their Japanese.
 #[derive(Debug)]
-pub struct Phrases(Vec<Phrase>);
+pub struct Phrases {
+    all: Vec<Phrase>,
+    /// As they stand in what is read, and in what is told.
+    joints: ([&'static str; 2], [&'static str; 2]),
+}
 
 #[derive(Debug)]
 struct Phrase {
     /// What stands around the holes: one more than there are holes.
     around: Vec<&'static str>,
     holes: Vec<String>,
-    japanese: &'static str,
+    /// The same in the other language, each hole with its name.
+    told: String,
 }
 
 impl Phrases {
     /// The particular before the general: a sentence with more letters of its own is tried first.
     pub fn read(files: &[&'static str]) -> Self {
         let all = files.iter().flat_map(|file| rows(file));
-        let mut phrases: Vec<Phrase> = all.map(|(english, japanese)| Phrase::new(english, japanese)).collect();
-        phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.around.iter().map(|part| part.len()).sum::<usize>()));
-        Self(phrases)
+        Self::of(all.map(|(english, japanese)| Phrase::new(english, japanese.to_owned())), (ENGLISH, JAPANESE))
     }
 
-    /// The text in Japanese, line by line; what is not known stays.
+    /// To find the English of which something in Japanese was made.
+    pub fn read_back(files: &[&'static str]) -> Self {
+        let all = files.iter().flat_map(|file| rows(file));
+        Self::of(all.map(|(english, japanese)| Phrase::new(japanese, named(english))), (JAPANESE, ENGLISH))
+    }
+
+    fn of(all: impl Iterator<Item = Phrase>, joints: ([&'static str; 2], [&'static str; 2])) -> Self {
+        let mut all: Vec<Phrase> = all.collect();
+        all.sort_by_key(|phrase| std::cmp::Reverse(phrase.around.iter().map(|part| part.len()).sum::<usize>()));
+        Self { all, joints }
+    }
+
+    /// Whether the text is a sentence of the files, or two of which one is.
+    pub fn knows(&self, text: &str) -> bool {
+        let is_one = |text: &str, least| self.all.iter().any(|one| one.own() >= least && one.found_in(text).is_some());
+        let is_part = |joint: &&str| {
+            let mut places = text.match_indices(*joint);
+            places.any(|(at, _)| {
+                text.split_at_checked(at).is_some_and(|(before, behind)| {
+                    is_one(before, PLENTY) || is_one(behind.strip_prefix(*joint).unwrap_or_default(), PLENTY)
+                })
+            })
+        };
+        is_one(text, ENOUGH) || self.joints.0.iter().any(is_part)
+    }
+
+    /// The text in the other language, line by line; what is not known stays.
     pub fn told(&self, text: &str) -> String {
         let lines = text.split('\n').map(|line| {
             let sentence = line.trim_matches(' ');
@@ -63,18 +99,19 @@ impl Phrases {
         if text.is_empty() {
             return None;
         }
+        let ([between, of_it], [joined, said]) = self.joints;
         self.whole(text, deep, false)
-            .or_else(|| self.parted(text, "; ", "。", deep))
+            .or_else(|| self.parted(text, between, joined, deep))
             .or_else(|| self.whole(text, deep, true))
-            .or_else(|| self.parted(text, ": ", ": ", deep))
+            .or_else(|| self.parted(text, of_it, said, deep))
     }
 
     /// `is_loose`: also where a hole would hold more than one sentence.
     fn whole(&self, text: &str, deep: usize, is_loose: bool) -> Option<String> {
-        self.0.iter().find_map(|phrase| {
+        self.all.iter().find_map(|phrase| {
             let found = phrase.found_in(text)?;
             let is_one = |(part, name): (&&str, &String)| {
-                name == VERBATIM || !part.contains("; ") || self.whole(part, deep, false).is_some()
+                name == VERBATIM || !part.contains(self.joints.0[0]) || self.whole(part, deep, false).is_some()
             };
             if !is_loose && !found.iter().zip(&phrase.holes).all(is_one) {
                 return None;
@@ -98,10 +135,26 @@ impl Phrases {
     }
 }
 
+/// With a name for each hole: its place, where it has none.
+fn named(english: &str) -> String {
+    let (mut out, mut rest, mut place) = (String::new(), english, 0);
+    while let Some((before, behind)) = rest.split_once('{') {
+        let Some((name, after)) = behind.split_once('}') else { break };
+        let name = name.split(':').next().unwrap_or_default();
+        out.push_str(before);
+        out.push_str(&match name {
+            "" => format!("{{{place}}}"),
+            name => format!("{{{name}}}"),
+        });
+        (rest, place) = (after, place + 1);
+    }
+    out + rest
+}
+
 impl Phrase {
-    fn new(english: &'static str, japanese: &'static str) -> Self {
+    fn new(read: &'static str, told: String) -> Self {
         let (mut around, mut holes) = (Vec::new(), Vec::new());
-        let mut rest = english;
+        let mut rest = read;
         while let Some((before, behind)) = rest.split_once('{') {
             let Some((name, after)) = behind.split_once('}') else { break };
             let name = name.split(':').next().unwrap_or_default();
@@ -110,7 +163,13 @@ impl Phrase {
             rest = after;
         }
         around.push(rest);
-        Self { around, holes, japanese }
+        Self { around, holes, told }
+    }
+
+    /// Letters around its holes; one that is not of ASCII says as much as two.
+    fn own(&self) -> usize {
+        let letters = self.around.iter().flat_map(|part| part.chars()).filter(|c| c.is_alphanumeric());
+        letters.map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
     }
 
     /// What stands in the holes, if this is the sentence.
@@ -130,7 +189,7 @@ impl Phrase {
 
     fn filled(&self, told: &[String]) -> String {
         let pairs = self.holes.iter().zip(told);
-        pairs.fold(self.japanese.to_owned(), |text, (name, told)| text.replacen(&format!("{{{name}}}"), told, 1))
+        pairs.fold(self.told.clone(), |text, (name, told)| text.replacen(&format!("{{{name}}}"), told, 1))
     }
 }
 
@@ -157,6 +216,29 @@ mod tests {
             ("  try again\nno\n", "  もう一度試してください\nno\n"),
         ] {
             assert_eq!(phrases.told(en), ja, "{en}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_in_japanese_leads_back_to_its_english() {
+        let (phrases, back) = (Phrases::read(&[ROWS]), Phrases::read_back(&[ROWS]));
+        for english in [
+            "`app.x` needs `tenant`",
+            "cannot read /x: not found (os error 2)",
+            "cannot read /x: gone; try again",
+            "/x: not found (os error 2)",
+            "it said no; try again",
+        ] {
+            assert_eq!(back.told(&phrases.told(english)), english);
+        }
+        for (text, is_known) in [
+            ("cannot read /x: gone", true),
+            ("/x: cannot read /x: gone", false),
+            ("/x: no", false),
+            ("/x を読み取れません（gone）", true),
+            ("cannot write", false),
+        ] {
+            assert_eq!(phrases.knows(text) || back.knows(text), is_known, "{text}");
         }
     }
 

@@ -3,6 +3,10 @@
 //! What is surest speaks first: our own id, then numbers and words that belong to one fault, then what a server says.
 //! A bare code of several faults is all of them. It refuses guesses; at most it says what looks alike.
 
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as CHALLENGE};
+
 use super::{
     ALL, At, Entry, Pattern, entra_code,
     filled::{Filled, filled},
@@ -81,7 +85,7 @@ impl By {
 
 /// All that the text may mean, none of them twice. Empty: nobody knows.
 pub fn read(text: &str) -> Vec<Found> {
-    let text = cut(text);
+    let text = &challenged(cut(text));
     let ways: [fn(&str) -> Vec<Found>; 8] = [ids, numbers, graph, own, oauth, codes, replies, log];
     let mut found = ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
     let mut seen = Vec::new();
@@ -127,6 +131,19 @@ fn by_words(typed: &str) -> Vec<&'static str> {
         found.extend(ALL.iter().filter(has_all).map(|entry| (0, entry.id)));
     }
     found.into_iter().map(|(_, id)| id).take(ALIKE_CAP).collect()
+}
+
+/// With what a server says of a refused token in plain: it comes as a challenge in base64 (SASL XOAUTH2, RFC 4954 4).
+fn challenged(text: &str) -> Cow<'_, str> {
+    let plain = |line: &str| {
+        let word = ["334 ", "+ "].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line);
+        let told = String::from_utf8(CHALLENGE.decode(word.trim().trim_end_matches('=')).ok()?).ok()?;
+        told.trim_start().starts_with('{').then_some(told)
+    };
+    match text.lines().find_map(|line| plain(line.trim())) {
+        Some(told) => format!("{text}\n{told}").into(),
+        None => text.into(),
+    }
 }
 
 fn cut(text: &str) -> &str {

@@ -54,12 +54,13 @@ pub fn said(text: &str, lang: Lang) -> String {
     }
 }
 
+/// Most of what commands say.
+pub const FILES: [&str; 5] =
+    [include_str!("japanese.txt"), config::PHRASES, config::import::PHRASES, store::PHRASES, OF_THE_SYSTEM];
+
 fn phrases() -> &'static Phrases {
     static PHRASES: OnceLock<Phrases> = OnceLock::new();
-    PHRASES.get_or_init(|| {
-        let own = include_str!("japanese.txt");
-        Phrases::read(&[own, config::PHRASES, config::import::PHRASES, store::PHRASES, OF_THE_SYSTEM])
-    })
+    PHRASES.get_or_init(|| Phrases::read(&FILES))
 }
 
 /// Whether what reads our output takes UTF-8, as far as the locale says.

@@ -69,10 +69,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A refusal of POP3 that is pasted behind `explain` begins with a hyphen, and is no option.
+/// A refusal of POP3 that is pasted behind `explain` begins with a hyphen, and is no option: none begins with a blank.
 fn typed(argument: OsString) -> OsString {
-    match argument.to_str().and_then(|text| text.strip_prefix('-')) {
-        Some(reply) if reply.starts_with("ERR") => reply.into(),
+    match argument.to_str() {
+        Some(reply) if reply.starts_with("-ERR") => format!(" {reply}").into(),
         _ => argument,
     }
 }

@@ -61,6 +61,16 @@ pub fn line(check: &Check, marks: Marks, lang: Lang) -> String {
     text
 }
 
+/// What stands behind mark and layer of a line that tells of no success, whoever pastes it.
+pub fn said_in(line: &str) -> Option<&str> {
+    let marks = [Marks::Signs, Marks::Ascii].into_iter();
+    let mut marks =
+        marks.flat_map(|marks| [Outcome::Fail, Outcome::Skipped].map(|outcome| marks.of(outcome).trim_end()));
+    let behind = marks.find_map(|mark| line.trim_start().strip_prefix(mark)?.strip_prefix(' '))?;
+    let (layer, said) = behind.trim_start().split_once(' ')?;
+    Layer::ALL.iter().any(|one| one.as_str() == layer).then(|| said.trim_start())
+}
+
 /// Of a detail that begins with what it is about, which stands before it.
 fn behind<'t>(target: Option<&str>, detail: &'t str) -> &'t str {
     let between = [':', ' ', '、'];

@@ -43,6 +43,27 @@ pub enum Layer {
 }
 
 impl Layer {
+    pub const ALL: [Layer; 18] = [
+        Layer::Config,
+        Layer::Files,
+        Layer::Dns,
+        Layer::Tcp,
+        Layer::Proxy,
+        Layer::Tls,
+        Layer::Http,
+        Layer::Clock,
+        Layer::Token,
+        Layer::Claims,
+        Layer::Smtp,
+        Layer::Imap,
+        Layer::Pop3,
+        Layer::Graph,
+        Layer::SendAs,
+        Layer::Send,
+        Layer::Daemon,
+        Layer::Clients,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Layer::Config => "config",

@@ -611,3 +611,43 @@ fn where_nobody_knows_how_the_daemon_is_started_both_ways_stand_each_on_its_line
         }
     }
 }
+
+#[test]
+fn what_gatepost_said_without_an_id_is_explained_where_somebody_pastes_it_back() {
+    for (text, id) in [
+        ("error: the daemon does not run", "daemon-not-running"),
+        ("エラー: デーモンは動いていません", "daemon-not-running"),
+        ("✗ daemon   リスナー                     127.0.0.1:1587: 開いていません", "listener-not-open"),
+        ("警告: このマシンは ID プロバイダーより700秒遅れています", "clock-skewed"),
+    ] {
+        assert!(well(&[text]).starts_with(&format!("{id}  (")), "{text}");
+    }
+    let with_hint = well(&["error: the two passwords differ\nhint: try again"]);
+    assert!(with_hint.starts_with("A command of Gatepost says so.\n"), "{with_hint}");
+    assert!(with_hint.ends_with("What it says:\n  the two passwords differ\nNext step:\n  try again\n"), "{with_hint}");
+    let back = well(&["エラー: 2つのパスワードが一致しません"]);
+    assert!(back.contains("  the two passwords differ\n") && back.contains("Type the command again"), "{back}");
+    let japanese = well(&["error: the two passwords differ", "--lang", "ja"]);
+    assert!(japanese.contains("  2つのパスワードが一致しません\n"), "{japanese}");
+    let json: Value = serde_json::from_str(&well(&["error: the two passwords differ", "--json"])).unwrap();
+    assert_eq!(json["said-by-gatepost"]["said"], "the two passwords differ");
+    let log = well(&["2026-11-29T02:05:11Z ERROR the new refresh token is lost sign_in=\"contoso/ann\""]);
+    assert!(log.starts_with("The log of Gatepost says so.\n") && log.contains("gatepost doctor"), "{log}");
+}
+
+#[test]
+fn a_refusal_of_pop3_that_nobody_knows_is_shown_with_its_hyphen() {
+    let (code, _, error) = explain(&["-ERR no such luck"]);
+    assert!(code == 1 && error.contains("\"-ERR no such luck\""), "{error}");
+}
+
+#[test]
+fn of_a_connection_that_was_refused_it_is_told_how_to_tell_who_was_not_reached() {
+    for (lang, way) in
+        [("en", "the log of Gatepost: that does not reach the mail server"), ("ja", "Gatepost のログの場合")]
+    {
+        let said = well(&["Connection refused (os error 111)", "--lang", lang]);
+        assert!(said.contains(way) && said.contains("`gatepost status`"), "{said}");
+        assert!(said.contains("\ndaemon-not-running ") && said.contains("\nupstream-unreachable "), "{said}");
+    }
+}

@@ -9,8 +9,9 @@ use std::{
 
 use gatepost::base::{Phrases, columns, latin_sentence};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "src/base/system.txt",
+    "src/cli/explain/spoken.txt",
     "src/cli/japanese.txt",
     "src/config/japanese.txt",
     "src/config/import/japanese.txt",

@@ -75,7 +75,7 @@ fn begins(message: &str, known: &str) -> bool {
 }
 
 /// Level and message, of text or JSON. The level stands behind a time at most, and what journald puts before that.
-fn parts(line: &str) -> (&str, &str) {
+pub(super) fn parts(line: &str) -> (&str, &str) {
     if let Some(level) = field(line, "level") {
         let message = line.split_once("\"message\":").map_or("", |(_, behind)| behind);
         return (level, message.trim_start_matches([' ', '"']).split('"').next().unwrap_or_default());
@@ -85,7 +85,7 @@ fn parts(line: &str) -> (&str, &str) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{fs, path::Path};
 
     use super::*;
@@ -124,7 +124,7 @@ mod tests {
     ];
 
     /// The messages of calls of these macros, in all sources.
-    fn messages(macros: &[&str]) -> Vec<String> {
+    pub fn messages(macros: &[&str]) -> Vec<String> {
         fn sources(folder: &Path, found: &mut String) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();

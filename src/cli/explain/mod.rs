@@ -5,6 +5,7 @@
 
 mod health;
 mod line;
+mod spoken;
 mod told;
 
 use std::{io::Read, path::Path, sync::Arc};
@@ -67,7 +68,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         [only] if only == "-" => pasted()?,
         words => words.join(" "),
     };
-    let text = without_colours(&text);
+    let text = without_colours(text.trim());
     if args.list || (text.trim().is_empty() && args.words.is_empty()) {
         return list(lang, args.json);
     }
@@ -92,7 +93,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
-    let found = explain::read(&text);
+    let found = spoken::faults(&text);
     let process = found.iter().filter(|_| !is_configured).find_map(|one| explain::filled_in(&text, one.entry).process);
     process.into_iter().for_each(|process| invocation::runs_as(Daemon::Process(process)));
     // What cannot have been said to the app of this account is explained in general.
@@ -108,19 +109,32 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
+    if found.is_empty() {
+        return unmatched(&text, args.json, lang);
+    }
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
-        out(&format!("{:#}\n", json!({ "text": printable(&text, 4000), "found": found })))?;
-        return if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) };
+        return out(&told::object(&text, found, None));
     }
-    if found.is_empty() {
-        return if health::is_healthy(&text) { out(told::healthy(lang)) } else { Err(unknown(&text, lang)) };
-    }
-    let mut page = told::several(found.len(), lang);
+    let mut page = told::several(&found, lang);
     for one in &found {
         page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));
     }
     out(&page)
+}
+
+/// No fault of the catalogue: nothing failed, Gatepost itself says so, or nobody knows.
+fn unmatched(text: &str, as_json: bool, lang: Lang) -> Outcome {
+    let spoken = spoken::read(text, lang);
+    match spoken {
+        spoken if as_json => {
+            out(&told::object(text, Vec::new(), spoken.as_ref().map(|one| told::spoken_json(one, lang))))?;
+            spoken.map(drop).ok_or_else(|| Failure::silent(1))
+        }
+        _ if health::is_healthy(text) => out(told::healthy(lang)),
+        Some(spoken) => out(&told::spoken(&spoken, lang)),
+        None => Err(unknown(text, lang)),
+    }
 }
 
 fn pasted() -> Result<String, Failure> {

@@ -2,12 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::outcome::Failure;
+use super::{
+    super::outcome::Failure,
+    spoken::{Speaker, Spoken},
+};
 use crate::{
-    base::{Lang, invocation, wrapped},
-    catalog::{self, Entry, Known, explain::Found, not_to_do},
+    base::{Lang, invocation, printable, wrapped},
+    catalog::{self, Entry, Known, explain::Found, not_to_do, own::DAEMON_NOT_RUNNING},
 };
 
+/// Of a sentence that is shown again.
+const SAID: usize = 1000;
 /// Columns of a line.
 const WRAP: usize = 100;
 const MICROSOFTS_PAGE: &str = "https://login.microsoftonline.com/error?code=";
@@ -18,6 +23,7 @@ struct Around {
     cause: &'static str,
     turn: &'static str,
     next: &'static str,
+    said: &'static str,
     stand_ins: &'static str,
     fills_in: &'static str,
     avoid: &'static str,
@@ -34,6 +40,7 @@ const EN: Around = Around {
     cause: "Cause",
     turn: "Whose turn it is",
     next: "Next step",
+    said: "What it says",
     stand_ins: "What stands in < >",
     fills_in: "It stands for your own: `gatepost explain {id}{file} --account <address>` fills it in.",
     avoid: not_to_do(Lang::En),
@@ -50,6 +57,7 @@ const JA: Around = Around {
     cause: "原因",
     turn: "対応する側",
     next: "次の手順",
+    said: "メッセージ",
     stand_ins: "< > の部分",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account <address>` を実行すると、値の入ったコマンドが表示されます。",
     avoid: not_to_do(Lang::Ja),
@@ -132,24 +140,117 @@ pub fn fields(entry: &'static Entry, known: &Known, lang: Lang) -> Map<String, V
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// For programs: what was pasted, and what is known of it.
+pub fn object(text: &str, found: Vec<Value>, spoken: Option<Value>) -> String {
+    let fields =
+        [("text", Some(json!(printable(text, 4000)))), ("found", Some(json!(found))), ("said-by-gatepost", spoken)];
+    let object: Map<String, Value> =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let object = Value::Object(object);
+    format!("{object:#}\n")
+}
+
 pub fn json(found: &Found, known: &Known, lang: Lang) -> Value {
     let mut fields = fields(found.entry, known, lang);
     fields.insert("told-by".to_owned(), json!(found.by.text(lang)));
     Value::Object(fields)
 }
 
-/// Ahead of more than one.
-pub fn several(count: usize, lang: Lang) -> String {
-    match (count, lang) {
-        (0 | 1, _) => String::new(),
-        (_, Lang::En) => format!("It can mean {count} things; the words behind the code would tell which.\n\n"),
-        (_, Lang::Ja) => format!("{count}通りの意味が考えられます。コードに続く文があれば、特定できます。\n\n"),
+/// Ahead of more than one: how to tell which.
+pub fn several(found: &[Found], lang: Lang) -> String {
+    let is_ours = |one: &Found| one.entry.id == DAEMON_NOT_RUNNING.id;
+    match (found.len(), found.iter().any(is_ours), lang) {
+        (0 | 1, ..) => String::new(),
+        (count, false, Lang::En) => {
+            format!("It can mean {count} things; the words behind the code would tell which.\n\n")
+        }
+        (count, false, Lang::Ja) => {
+            format!("{count}通りの意味が考えられます。コードに続く文があれば、特定できます。\n\n")
+        }
+        (_, true, lang) => invocation::as_called(whoever_says_so(lang)),
+    }
+}
+
+/// Nobody says whom the refused connection was to.
+const fn whoever_says_so(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => {
+            "Who says so tells which of these it is:\n  \
+             a mail program, a device or a command: it does not reach Gatepost (`daemon-not-running`);\n  \
+             the log of Gatepost: that does not reach the mail server (`upstream-unreachable`).\n\
+             `gatepost status` shows whether Gatepost runs and where it listens.\n\n"
+        }
+        Lang::Ja => {
+            "これがどこに表示されたかで、次のどちらかが決まります。\n  \
+             メールソフト、機器、コマンドの場合：Gatepost に接続できません（`daemon-not-running`）。\n  \
+             Gatepost のログの場合：Gatepost がメールサーバーに接続できません（`upstream-unreachable`）。\n\
+             Gatepost が動いているかどうかと待ち受けているアドレスは、`gatepost status` で確認できます。\n\n"
+        }
     }
 }
 
 pub fn list(lang: Lang) -> String {
     let width = catalog::all().map(|entry| entry.id.len()).max().unwrap_or_default();
     catalog::all().map(|entry| format!("{:width$}  {}\n", entry.id, entry.words(lang).cause)).collect()
+}
+
+/// What Gatepost says of itself without an id.
+pub fn spoken(spoken: &Spoken, lang: Lang) -> String {
+    let words = around(lang);
+    let (who, next) = (speaker(spoken.by, lang), next_of(spoken, lang));
+    let mut page = format!("{who}\n\n");
+    for (heading, text) in [(words.said, printable(&spoken.said, SAID)), (words.next, next)] {
+        page.push_str(&format!("{heading}:\n"));
+        let lines = text.lines().flat_map(|line| wrapped(line, WRAP));
+        lines.for_each(|line| page.push_str(&format!("  {line}\n")));
+    }
+    page
+}
+
+pub fn spoken_json(spoken: &Spoken, lang: Lang) -> Value {
+    json!({ "said": printable(&spoken.said, SAID), "next-step": next_of(spoken, lang) })
+}
+
+const fn speaker(by: Speaker, lang: Lang) -> &'static str {
+    match (by, lang) {
+        (Speaker::Command, Lang::En) => "A command of Gatepost says so.",
+        (Speaker::Command, Lang::Ja) => "Gatepost のコマンドのメッセージです。",
+        (Speaker::Log, Lang::En) => "The log of Gatepost says so.",
+        (Speaker::Log, Lang::Ja) => "Gatepost のログのメッセージです。",
+        (Speaker::Doctor, Lang::En) => "`gatepost doctor` says so.",
+        (Speaker::Doctor, Lang::Ja) => "`gatepost doctor` のメッセージです。",
+    }
+}
+
+/// What was pasted with it, else where it stands.
+fn next_of(spoken: &Spoken, lang: Lang) -> String {
+    let pasted = spoken.next.as_deref().map(|next| next.lines().map(|line| printable(line, SAID)));
+    let pasted = pasted.map(|lines| lines.collect::<Vec<_>>().join("\n"));
+    let general = match (spoken.by, lang) {
+        (Speaker::Command, Lang::En) => {
+            "Type the command again that said so: its next step stands below this, behind `hint:`. Where it is about the \
+             daemon or an account, `gatepost doctor` looks at each layer."
+        }
+        (Speaker::Command, Lang::Ja) => {
+            "同じコマンドをもう一度実行してください。このメッセージの下の「次の手順:」に、対応方法が表示されます。デーモンやアカウントに関する\
+             ものであれば、`gatepost doctor` で各層を確認できます。"
+        }
+        (Speaker::Log, Lang::En) => {
+            "Where the line has `hint=` or `next=`, that is the step; `error=` has the cause in the words of the system. \
+             `gatepost doctor` shows whether it still stands, and `gatepost status` what waits for it."
+        }
+        (Speaker::Log, Lang::Ja) => {
+            "行に `hint=` または `next=` があれば、それが次の手順です。`error=` には原因がシステムの言葉で示されています。まだ続いて\
+             いるかどうかは `gatepost doctor` で、影響を受けているものは `gatepost status` で確認できます。"
+        }
+        (Speaker::Doctor, Lang::En) => {
+            "Run `gatepost doctor` once more: below its lines it tells in full what fails first, with its id and the next step."
+        }
+        (Speaker::Doctor, Lang::Ja) => {
+            "`gatepost doctor` をもう一度実行してください。最初に失敗したものの ID と次の手順が、各行の後に詳しく表示されます。"
+        }
+    };
+    pasted.unwrap_or_else(|| invocation::as_called(general))
 }
 
 /// Of lines that tell of no fault.

@@ -17,7 +17,7 @@ use crate::world::{ANN, BOB, PASSWORD, Plan, cheap_hash, plain, settings};
 const SUBJECT: &str = "Quarterly figures of the secret project";
 const BODY: &str = "the body that nobody else should read";
 
-fn unpacked(file: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn unpacked(file: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(file).unwrap()));
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -29,7 +29,7 @@ fn unpacked(file: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The ways in which a secret may stand somewhere: as it is, base64 at each of three offsets, percent-encoded, in hex.
-fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
+pub fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut all = vec![secret.to_vec()];
     for shift in 0..3 {
         let shifted = [vec![b'x'; shift], secret.to_vec()].concat();
@@ -52,10 +52,13 @@ fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     let staged = Staged::new(Plan {
-        network: "mail-proxy = \"http://proxyuser:proxy-password-77@127.0.0.1:1\"".into(),
+        network: "mail-proxy = \"http://proxyuser:proxy-password-77@127.0.0.1:1\"\n\
+                  http-proxy = \"http://webuser:proxy-password-78@127.0.0.1:1\""
+            .into(),
+        console: format!("password = \"{}\"", cheap_hash("console password")),
         app: "client-secret = \"client-secret-with-entropy-42\"".into(),
         more: format!(
-            "[notify]\ncommand = [\"/bin/true\", \"--api-key=notify-key-99\"]\n[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n",
+            "[notify]\ncommand = [\"/bin/true\", \"--api-key=notify-key-99\"]\nwebhook = \"http://127.0.0.1:1/hooks/webhook-token-55?key=webhook-key-56\"\n[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n",
             cheap_hash("copier password")
         ),
         ..Plan::default()
@@ -113,7 +116,13 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     let secrets: Vec<(&str, Vec<u8>)> = vec![
         ("client secret", b"client-secret-with-entropy-42".to_vec()),
         ("proxy password", b"proxy-password-77".to_vec()),
+        ("second proxy's password", b"proxy-password-78".to_vec()),
         ("argument of the program", b"notify-key-99".to_vec()),
+        ("path of the webhook", b"webhook-token-55".to_vec()),
+        ("query of the webhook", b"webhook-key-56".to_vec()),
+        ("password of the console", b"console password".to_vec()),
+        ("hash of the console's", cheap_hash("console password").into_bytes()),
+        ("hash of a client's", cheap_hash("copier password").into_bytes()),
         ("password", PASSWORD.into()),
         ("wrong password", b"a guess that was wrong".to_vec()),
         ("password of a client", b"copier password".to_vec()),
@@ -129,7 +138,9 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     for (what, secret) in &secrets {
         for spelling in spellings(secret) {
             for (name, content) in &parts {
-                assert!(memchr::memmem::find(content, &spelling).is_none(), "the {what} is in {name}");
+                let places = [content.as_slice(), name.as_bytes()];
+                let is_there = places.iter().any(|place| memchr::memmem::find(place, &spelling).is_some());
+                assert!(!is_there, "the {what} is in {name}");
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod app_only;
 mod bundle;
+mod bundle_of_sign_ins;
 pub mod clients;
 mod graph;
 mod machine;

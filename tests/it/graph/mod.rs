@@ -3,7 +3,7 @@
 mod addressing;
 mod clouds;
 mod consent;
-mod large;
+pub mod large;
 mod large_interrupted;
 mod limits;
 mod refusals;
