@@ -63,11 +63,7 @@ pub struct ExplainArgs {
 
 pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     let lang = language::current();
-    let text = match args.words.as_slice() {
-        [only] if only == "-" => pasted()?,
-        words => words.join(" "),
-    };
-    let text = without_colours(&text);
+    let text = text_of(&args.words)?;
     if args.list || (text.trim().is_empty() && args.words.is_empty()) {
         return list(lang, args.json);
     }
@@ -121,6 +117,14 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));
     }
     out(&page)
+}
+
+fn text_of(words: &[String]) -> Result<String, Failure> {
+    let text = match words {
+        [only] if only == "-" => pasted()?,
+        words => words.join(" "),
+    };
+    Ok(without_colours(&text))
 }
 
 fn pasted() -> Result<String, Failure> {
