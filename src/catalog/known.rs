@@ -20,7 +20,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 60] = [
+pub(super) const NAMES: [&str; 62] = [
     "account",
     "address",
     "admin-consent-page",
@@ -66,6 +66,7 @@ pub(super) const NAMES: [&str; 60] = [
     "restart",
     "restart-by-force",
     "running-file",
+    "seal-secret",
     "send-as",
     "sender",
     "sender-domain",
@@ -73,6 +74,7 @@ pub(super) const NAMES: [&str; 60] = [
     "sign-in-anew",
     "signed-in-as",
     "smtp-user",
+    "socket-line",
     "start",
     "stop",
     "take-secret",
@@ -137,6 +139,8 @@ pub struct Known {
     pub port: Option<u16>,
     /// Of ours, where it is about that.
     pub place: Option<Place>,
+    /// As a listener names one that systemd hands over: its port, or its name.
+    pub socket: Option<String>,
     /// Of the identity provider: scheme, host, and port where it is not the usual one.
     pub login: Option<String>,
     pub graph_host: Option<String>,
@@ -273,6 +277,7 @@ impl Known {
             "restart" => Some(invocation::restart()),
             "restart-by-force" => Some(invocation::restart_by_force()),
             "running-file" => path(&self.running_file),
+            "seal-secret" => Some(self.seal_secret()),
             "send-as" => Some(self.send_as()),
             "sender" => word(&self.sender),
             "sender-domain" => word(&self.sender).and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned())),
@@ -281,6 +286,7 @@ impl Known {
             "signed-in-as" => word(&self.signed_in_as),
             "smtp-user" => word(&self.smtp_user),
             "whose-stays" => word(&self.whose_stays),
+            "socket-line" => Some(self.socket_line()),
             "start" => Some(invocation::start()),
             "stop" => Some(invocation::stop_the_other()),
             "take-secret" => Some(self.take_secret()),

@@ -1,6 +1,6 @@
 //! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status`, `queue` and `console`.
 
-use std::{net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr, path::Path};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -14,7 +14,10 @@ use crate::{
         own::DAEMON_HANGS,
     },
     config::Config,
-    console::client::{self, Unanswered},
+    console::{
+        client::{self, Unanswered},
+        token_file,
+    },
     store,
 };
 
@@ -24,13 +27,21 @@ pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, 
     answer.ok_or_else(|| Unanswered::Untold(format!("there is no {path} at {at}")))
 }
 
-/// Whether it answers at all, or why not.
-pub(super) fn is_alive(config: &Config) -> Result<(), Unanswered> {
-    let (at, body) = body(config, Method::GET, "/healthz")?;
+/// Whether it answers at all, or why not: the daemon of this configuration, and no other that has its address. `is_elsewhere`:
+/// it has another store than this command, and a token that is not known here.
+pub(super) fn is_alive(config: &Config, is_elsewhere: bool) -> Result<(), Unanswered> {
+    let path = if is_elsewhere || is_token_of_others(config) { "/healthz" } else { "/api/healthz" };
+    let (at, body) = body(config, Method::GET, path)?;
     body.map(drop).ok_or_else(|| Unanswered::stranger(at, StatusCode::NOT_FOUND))
 }
 
-/// The same; `None`: the daemon answered that there is no such thing.
+/// It is there, and for another user.
+fn is_token_of_others(config: &Config) -> bool {
+    let read = std::fs::File::open(token_file(&config.store));
+    read.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// The JSON at `path`; `None`: the daemon answered that there is no such thing.
 pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Option<Value>, Unanswered> {
     asked(config, method, path).map(|(_, answer)| answer)
 }

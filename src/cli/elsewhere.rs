@@ -61,7 +61,7 @@ fn beside(unit: &Unit, config: &Config, file: &Path) -> Option<Elsewhere> {
 /// As the guide of systemd has it for the unit of the packages.
 fn like(unit: &Unit) -> String {
     let mut line = "sudo systemd-run --quiet --wait --collect --pty".to_owned();
-    let is_dynamic = unit.last("DynamicUser").is_some_and(|word| ["yes", "true", "on", "1"].contains(&word));
+    let is_dynamic = unit.is_dynamic();
     let user = unit.last("User").or(is_dynamic.then_some("gatepost"));
     let mut add = |key: &str, value: &str| line.extend([" -p ", &word_of(&format!("{key}={value}"))]);
     if is_dynamic {

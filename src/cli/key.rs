@@ -45,6 +45,14 @@ async fn in_place(store: &Store, key_file: &Path) -> Result<String, Failure> {
         );
         return Err(Failure::new(text, format!("{TO_A_FILE}; or start the daemon with this key file first")));
     }
+    if let Some(other) = store.others_on_key_file().first() {
+        let text = format!(
+            "{} is the key file of {} as well, which would be locked out; nothing was changed",
+            key_file.display(),
+            other.display()
+        );
+        return Err(Failure::new(text, TO_A_FILE));
+    }
     let target = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned());
     private_file::prove_replaceable(&target).map_err(|cause| {
         let text = format!("the key file {} cannot be replaced: {cause}; nothing was changed", key_file.display());
@@ -94,22 +102,34 @@ async fn for_people(store: &Store, source: &KeySource, file: &Path) -> Result<St
     let done = store.reseal(&new).await.map_err(|error| {
         Failure::new(error.to_string(), format!("what is stored is as it was, and the key in {path} opens nothing yet"))
     })?;
-    let step = match source {
-        KeySource::Credential(_) => format!(
+    let other = store.others_on_key_file().into_iter().next();
+    let step = match (source, &other) {
+        (KeySource::Credential(_), _) => format!(
             "  systemd-creds encrypt --name=gatepost.key {path} /etc/gatepost/gatepost.key.cred    (as root; or the place \
              that LoadCredential= names)"
         ),
-        KeySource::Given(_) => {
+        (KeySource::Given(_), _) => {
             format!("  `store.key`, or the variable that `store.key-env` names, becomes the line in {path}")
         }
-        KeySource::File(key_file) => {
+        (KeySource::File(key_file), Some(other)) => format!(
+            "  key-file = \"{}\"    under [store] of the configuration: {} is the key file of {} as well",
+            std::path::absolute(file).unwrap_or_else(|_| file.to_owned()).display(),
+            key_file.display(),
+            other.display()
+        ),
+        (KeySource::File(key_file), None) => {
             format!("  cp {path} {}    (it must stay readable for Gatepost's user alone)", key_file.display())
         }
     };
+    let end = match other {
+        None => {
+            format!("then restart the daemon, keep a copy of the new key apart from the database, and delete {path}.")
+        }
+        Some(_) => "then restart the daemon, and keep a copy of the new key apart from the database.".to_owned(),
+    };
     Ok(format!(
         "{} under the new key in {path}. A running daemon goes on by itself, and {source} opens the store \
-         until the daemon has started with the new one.\nNow put the new key in its place:\n{step}\n\
-         then restart the daemon, keep a copy of the new key apart from the database, and delete {path}.\n{}{}",
+         until the daemon has started with the new one.\nNow put the new key in its place:\n{step}\n{end}\n{}{}",
         counted(done),
         is_open(file),
         damage(done)

@@ -21,7 +21,8 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
     let (configuration, warnings) = config::load(Some(&file))?;
     daemon::note_warnings(&warnings);
     // systemd itself may start it another way than its unit says here.
-    let is_of_systemd = is_started_by_systemd(std::env::var_os("SYSTEMD_EXEC_PID").as_deref(), std::process::id());
+    let is_of_systemd = is_started_by_systemd(std::env::var_os("SYSTEMD_EXEC_PID").as_deref(), std::process::id())
+        || is_child_of_the_old_one();
     if let Some(elsewhere) = elsewhere::find(&configuration, &file).filter(|_| !is_of_systemd) {
         return Err(elsewhere.failure().hinted(format!("start the service: `{}`", invocation::start())));
     }
@@ -36,6 +37,20 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
 /// `named`: whom systemd says that it started, which whatever that starts has from it (systemd.exec(5)).
 fn is_started_by_systemd(named: Option<&OsStr>, process: u32) -> bool {
     named.and_then(OsStr::to_str).and_then(|named| named.parse().ok()) == Some(process)
+}
+
+/// Before 248 it named nobody; what it starts for the machine has the first process for its parent, and an invocation.
+#[cfg(unix)]
+fn is_child_of_the_old_one() -> bool {
+    let names = |name| std::env::var_os(name).is_some();
+    names("INVOCATION_ID")
+        && !names("SYSTEMD_EXEC_PID")
+        && rustix::process::getppid() == Some(rustix::process::Pid::INIT)
+}
+
+#[cfg(not(unix))]
+fn is_child_of_the_old_one() -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub use provider::{PRESETS, Preset};
 pub use shape::schema;
 pub use show::show;
 pub use surroundings::{Surroundings, lent};
-pub use unit::{USUAL, Unit};
+pub use unit::{SEALED, USUAL, Unit};
 
 /// A configuration is text that people write; more than this is a mistaken path.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;

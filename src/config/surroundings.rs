@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::unit::Unit;
+use super::unit::{PLAIN, Unit};
 use crate::store::private_file;
 
 /// What a path begins with that systemd lends.
@@ -62,11 +62,10 @@ impl Surroundings {
     /// As the unit has it, where that is known: `LoadCredential=client-secret:/etc/gatepost/client-secret`.
     pub fn as_lent(&self, name: &Path) -> String {
         let name = name.display().to_string();
-        let source = self.unit.as_ref().and_then(|unit| unit.source(&name));
-        format!(
-            "LoadCredential={name}:{}",
-            source.map_or_else(|| "<file>".to_owned(), |file| file.display().to_string())
-        )
+        match self.unit.as_ref().and_then(|unit| unit.source(&name)) {
+            Some((key, file)) => format!("{key}={name}:{}", file.display()),
+            None => format!("{PLAIN}={name}:<file>"),
+        }
     }
 
     /// Where state lives by default.

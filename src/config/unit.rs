@@ -28,6 +28,9 @@ const MOST: u64 = 64 * 1024;
 const MOST_FILES: usize = 100;
 /// Where systemd makes state directories (systemd.exec(5)).
 const STATE: &str = "/var/lib";
+/// What lends a file as it stands, and what lends one that `systemd-creds encrypt` made (systemd.exec(5)).
+pub const PLAIN: &str = "LoadCredential";
+pub const SEALED: &str = "LoadCredentialEncrypted";
 /// The configuration of a daemon that is told none.
 pub const USUAL: &str = "/etc/gatepost/gatepost.toml";
 
@@ -71,11 +74,23 @@ impl Unit {
         Some(Path::new(STATE).join(name))
     }
 
-    /// The file of which systemd makes what it lends to the service alone under this name.
-    pub fn source(&self, lent: &str) -> Option<PathBuf> {
-        let mut all = self.all("LoadCredential").into_iter().filter_map(|one| one.split_once(':'));
-        let file = all.rfind(|(name, _)| *name == lent)?.1;
-        (is_plain(file) && file.starts_with('/')).then(|| file.into())
+    /// It does not run as root.
+    pub fn has_own_user(&self) -> bool {
+        self.is_dynamic() || self.last("User").is_some_and(|user| !["", "root", "0"].contains(&user))
+    }
+
+    pub fn is_dynamic(&self) -> bool {
+        self.last("DynamicUser").is_some_and(|word| ["yes", "true", "on", "1"].contains(&word))
+    }
+
+    /// The setting by which systemd lends something to the service alone under this name, and the file of which it makes that.
+    pub fn source(&self, lent: &str) -> Option<(&'static str, PathBuf)> {
+        let of = |key: &'static str| {
+            let mut all = self.all(key).into_iter().filter_map(|one| one.split_once(':'));
+            all.rfind(|(name, _)| *name == lent).map(|(_, file)| (key, file))
+        };
+        let (key, file) = [PLAIN, SEALED].into_iter().find_map(of)?;
+        (is_plain(file) && file.starts_with('/')).then(|| (key, file.into()))
     }
 
     /// The values of a setting. An empty one forgets those before it (systemd.syntax(7)).
@@ -194,9 +209,11 @@ mod tests {
     #[test]
     fn of_what_file_a_secret_is_that_is_lent_the_unit_says() {
         let unit = Unit::of(
-            "LoadCredential=a:/a\nLoadCredential=a:/b\nLoadCredential=c:%d/c\nLoadCredential=d\nLoadCredential=e:e\n",
+            "LoadCredential=a:/a\nLoadCredential=a:/b\nLoadCredential=c:%d/c\nLoadCredential=d\nLoadCredential=e:e\n\
+             LoadCredentialEncrypted=f:/f.cred\n",
         );
-        assert_eq!(unit.source("a"), Some("/b".into()));
+        assert_eq!(unit.source("a"), Some((PLAIN, "/b".into())));
+        assert_eq!(unit.source("f"), Some((SEALED, "/f.cred".into())));
         for unknown in ["b", "c", "d", "e"] {
             assert_eq!(unit.source(unknown), None, "{unknown}");
         }

@@ -27,10 +27,38 @@ use crate::{
 /// For a password that is not remembered: its turn among others of the same source, and the hash.
 const CHECKED_WITHIN: Duration = Duration::from_secs(40);
 
+const OLD_TOKEN: &str = "console.token";
+/// Of 256 bits in base64.
+const WORD_LENGTH: u64 = 43;
+
 /// Where the token lies: beside the store, and by its name, as its lock does. Two stores may share a folder and a key, and whom
 /// the daemon of the one lets in is a stranger to that of the other.
 pub fn token_file(store: &Settings) -> PathBuf {
-    beside(Path::new(store.url.strip_prefix("sqlite://").unwrap_or(&store.url)), ".token")
+    beside_store(store, ".token")
+}
+
+fn beside_store(store: &Settings, ending: &str) -> PathBuf {
+    beside(Path::new(store.url.strip_prefix("sqlite://").unwrap_or(&store.url)), ending)
+}
+
+/// Removes the token that versions before kept for all stores of a folder: nobody reads it any more. One that stands beside
+/// another store stays, since an older daemon on that may live by it; and so does what is no such token.
+pub fn remove_old_token(store: &Settings) -> io::Result<()> {
+    let token = token_file(store);
+    let Some(folder) = token.parent() else { return Ok(()) };
+    let old = folder.join(OLD_TOKEN);
+    let own_lock = beside_store(store, ".lock");
+    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
+    let is_shared = || {
+        let mut files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+        files.any(|path| is_lock(&path) && path != own_lock)
+    };
+    // A link leads to somebody's file.
+    let is_file = std::fs::symlink_metadata(&old).is_ok_and(|meta| meta.is_file() && meta.len() == WORD_LENGTH);
+    if !is_file || is_shared() || !std::fs::read(&old)?.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)) {
+        return Ok(());
+    }
+    std::fs::remove_file(&old)
 }
 
 pub struct Access {
@@ -146,6 +174,29 @@ mod tests {
         ] {
             assert_eq!(access.allows_host(host), allowed, "{host}");
         }
+    }
+
+    #[test]
+    fn a_token_of_versions_before_is_removed_and_nothing_else_of_that_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Settings {
+            url: format!("sqlite://{}/gatepost.db", dir.path().display()),
+            key_file: dir.path().join("key"),
+            key: None,
+        };
+        let [old, own, other] = [OLD_TOKEN, "gatepost.db.lock", "second.db.lock"].map(|name| dir.path().join(name));
+        std::fs::write(&own, "").unwrap();
+        let word = random_word().unwrap();
+        let stays = |content: &str| {
+            std::fs::write(&old, content).unwrap();
+            remove_old_token(&store).unwrap();
+            old.exists()
+        };
+        assert!(!stays(&word));
+        remove_old_token(&store).unwrap();
+        assert!(stays("mine") && stays(&"=".repeat(43)));
+        std::fs::write(&other, "").unwrap();
+        assert!(stays(&word), "an older daemon on that store may live by it");
     }
 
     #[tokio::test(start_paused = true)]

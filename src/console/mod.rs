@@ -49,7 +49,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use access::{Access, token_file};
+pub use access::{Access, remove_old_token, token_file};
 pub use account_page::path_of as path_of_account;
 pub use entry::opening;
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
@@ -221,6 +221,7 @@ fn localhost() -> Url {
 pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: CancellationToken) {
     let with = || console.clone();
     let api = Router::new()
+        .route("/api/healthz", get(healthz))
         .route("/api/status", get(status))
         .route("/api/verbs", get(async |State(console): State<Arc<Console>>| Json(console.meter.verbs.list())))
         .route("/api/ticket", post(entry::ticket))
@@ -229,10 +230,8 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, closing: Cancel
         .route("/api/queue/{id}", get(queue::show))
         .route("/api/queue/{id}/{order}", post(queue::order))
         .route_layer(middleware::from_fn_with_state(with(), admit));
-    let open = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics));
+    let open =
+        Router::new().route("/healthz", get(healthz)).route("/readyz", get(ready)).route("/metrics", get(metrics));
     let router = pages(&console)
         .merge(api)
         .merge(open)
@@ -305,6 +304,10 @@ async fn admit(
             (StatusCode::TOO_MANY_REQUESTS, later, words).into_response()
         }
     }
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
 }
 
 async fn ready(State(console): State<Arc<Console>>) -> Response {

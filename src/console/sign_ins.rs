@@ -305,7 +305,6 @@ async fn follow(
         }
         Err(verdict) => {
             note_refusal(&console, &account, &verdict).await;
-            tracing::warn!(account = address, id = verdict.entry.id, "sign-in failed: {}", verdict.detail);
             Progress::Failed(verdict)
         }
     };
@@ -314,13 +313,20 @@ async fn follow(
     }
 }
 
-/// Whoever asks for mail meanwhile hears of it.
+/// Whoever asks for mail meanwhile hears of it, and whoever reads the log: from the keeper, where one finds it in the store.
 pub async fn note_refusal(console: &Console, account: &Account, verdict: &Verdict) {
-    let clock = &console.sign_ins.clock;
-    match sign_in::note_refusal(&console.store, &account.sign_in, verdict, clock).await {
-        Ok(()) => console.keepers.notice_store_change(),
-        Err(error) => tracing::warn!(account = account.address, %error, "the refused sign-in could not be saved"),
+    let (clock, address) = (&console.sign_ins.clock, &account.address);
+    let is_remembered = match sign_in::note_refusal(&console.store, &account.sign_in, verdict, clock).await {
+        Ok(is_remembered) => is_remembered,
+        Err(error) => {
+            tracing::warn!(account = address, %error, "the refused sign-in could not be saved");
+            false
+        }
+    };
+    if !is_remembered || console.keepers.state(&account.sign_in).is_none() {
+        tracing::warn!(account = address, id = verdict.entry.id, "sign-in failed: {}", verdict.detail);
     }
+    console.keepers.notice_store_change();
 }
 
 /// The page shows a second code where one is needed.

@@ -363,6 +363,8 @@ impl Daemon {
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
             StartFault::Io { what: "cannot write the console's token file beside the store", cause }
         })?;
+        // It is in nobody's way, and the next start tries again.
+        let _ = console::remove_old_token(&config.store);
         let console = Arc::new(Console {
             access,
             meter: gate.meter.clone(),

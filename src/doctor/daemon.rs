@@ -30,7 +30,7 @@ use crate::{
         self, Place,
         doctor::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
-            REFUSAL_REMEMBERED,
+            REFUSAL_REMEMBERED, SOCKET_NOT_HANDED_OVER,
         },
         own::DAEMON_HANGS,
     },
@@ -325,7 +325,10 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
             let look = look.target(format!("{protocol} systemd:{name}"));
             return match bound.iter().any(|(known, _)| known == protocol) {
                 true => look.pass(Said::HandedOver),
-                false => look.fail(Said::NotOpen, &LISTENER_NOT_OPEN.fault(), &Who::default()),
+                false => {
+                    let who = Who { socket: Some(name.clone()), ..Who::default() };
+                    look.fail(Said::NotOpen, &SOCKET_NOT_HANDED_OVER.fault(), &who)
+                }
             };
         }
         Bind::Address(address) => *address,
@@ -378,6 +381,30 @@ fn compared(look: Look, loaded: &str, config: &Config) -> Check {
 mod tests {
     use super::*;
     use crate::{base::Lang, config::Surroundings};
+
+    /// It was told to look who has the port `<port>`.
+    #[tokio::test]
+    async fn a_socket_that_was_not_handed_over_is_named_as_the_socket_unit_has_it() {
+        for (socket, line) in [("587", "ListenStream=587"), ("mail", "FileDescriptorName=mail")] {
+            let text = format!(
+                "[store]\nurl = \"sqlite:///none/none.db\"\n[[listener]]\nprotocol = \"smtp\"\nlisten = \
+                 [\"systemd:{socket}\"]\ntls = \"off\"\n"
+            );
+            let config = crate::config::check_text(&text, "gatepost.toml", &Surroundings::default()).unwrap().0;
+            let listener = &config.listeners[0];
+            for lang in Lang::ALL {
+                let scope = Scope::all("gatepost.toml", lang);
+                let check = listening(&scope, listener, &listener.listen[0], &[]).await;
+                let fault = check.fault.unwrap();
+                assert!(
+                    fault.id == "socket-not-handed-over" && fault.next.contains(&format!("`{line}`")),
+                    "{}",
+                    fault.next
+                );
+                assert!(!fault.next.contains('<'), "{}", fault.next);
+            }
+        }
+    }
 
     /// The port is taken by the service itself, which nobody is to end.
     #[tokio::test]

@@ -61,6 +61,8 @@ pub(super) struct Who {
     pub port: Option<u16>,
     /// See [`Known::place`].
     pub place: Option<Place>,
+    /// See [`Known::socket`].
+    pub socket: Option<String>,
     pub proxy: Option<Via>,
     pub path: Option<String>,
     /// See [`Known::refused_sign_in`].
@@ -115,6 +117,7 @@ impl Who {
             host: self.host.clone(),
             port: self.port,
             place: self.place,
+            socket: self.socket.clone(),
             login: self.login_host.clone(),
             // Of a server that is looked at for itself nothing else is known.
             graph_host: self.graph_host.clone().or_else(|| self.host.clone()),

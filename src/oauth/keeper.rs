@@ -399,10 +399,13 @@ impl Keeper {
         self.sign_in.app.grant.is_unattended() || resource == Resource::Graph
     }
 
-    /// Whoever mended the cause of a refusal wants to see that it is, also where a token is held that is good still.
+    /// Whoever mended the cause of a refusal wants to see that it is, also where a token is held that is good still, and where
+    /// nobody wants one.
     fn waits_for_a_verdict(&self, resource: Resource) -> bool {
-        let is_idle = self.asks_in_use_alone(resource) && !self.side(resource).counter.was_used();
-        self.may_be_past(resource) && !is_idle
+        let side = self.side(resource);
+        let is_lifted = side.trouble.as_ref().is_some_and(Trouble::is_lifted);
+        let is_idle = self.asks_in_use_alone(resource) && !side.counter.was_used();
+        self.may_be_past(resource) && (is_lifted || !is_idle)
     }
 
     /// What was refused, and the time of that is over or was lifted. With a wrong password nobody asks twice.

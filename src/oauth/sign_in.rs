@@ -141,17 +141,22 @@ pub(super) fn is_in_doubt(row: &TokenRow, sign_in: &SignIn) -> bool {
 /// Remembers that a person's sign-in was refused, until one comes about: whoever asks for mail meanwhile is told that, and
 /// not to sign in as if nobody had tried. Where somebody is signed in and well it changed nothing, and is no more than a
 /// note; what passes by itself, or is ours, is not worth it. Nor is what somebody else gave: whoever was signed in well
-/// still is, and has nothing to do.
-pub async fn note_refusal(store: &Store, sign_in: &SignIn, verdict: &Verdict, clock: &Clock) -> Result<(), StoreError> {
+/// still is, and has nothing to do. `true`: it is remembered, and a keeper that runs tells the log.
+pub async fn note_refusal(
+    store: &Store,
+    sign_in: &SignIn,
+    verdict: &Verdict,
+    clock: &Clock,
+) -> Result<bool, StoreError> {
     let is_refusal = matches!(verdict.entry.kind, Kind::SignInNeeded | Kind::IdentityRefused);
     let is_others = verdict.entry.id == SOMEBODY_ELSE_SIGNED_IN.id;
     if !is_refusal || is_others || sign_in.app.grant.is_unattended() {
-        return Ok(());
+        return Ok(false);
     }
     let is_beside = is_signed_in(store, sign_in).await?;
     // A daemon that fetches at this moment would lose what it cannot get again.
     if is_beside && sign_in.app.rotation == Rotation::OneTime {
-        return Ok(());
+        return Ok(false);
     }
     let refusal = Failure {
         id: verdict.entry.id.to_owned(),
@@ -172,7 +177,7 @@ pub async fn note_refusal(store: &Store, sign_in: &SignIn, verdict: &Verdict, cl
         };
         let row = TokenRow { refused_sign_in, refused_beside, ..row };
         if store.save_token(&key, found.version, &row).await? {
-            return Ok(());
+            return Ok(true);
         }
     }
 }

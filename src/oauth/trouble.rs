@@ -28,6 +28,8 @@ pub(super) struct Trouble {
     is_signed_out: bool,
     /// `None`: only a new sign-in ends it.
     until: Option<Instant>,
+    /// A person said that it was mended, and nobody looked since.
+    is_lifted: bool,
 }
 
 impl Trouble {
@@ -51,7 +53,8 @@ impl Trouble {
         let how = asks_again.as_deref().filter(|_| sign_in.is_mended_elsewhere()).unwrap_or(how);
         let fault = verdict.fault_of(&sign_in.app, how, asks_again.as_deref());
         let is_signed_out = means_dead_refresh_token(id) || id == SIGN_IN_MISSING.id;
-        Self { fault, retry, since, failures, is_signed_out, until: pause.map(|pause| Instant::now() + pause) }
+        let until = pause.map(|pause| Instant::now() + pause);
+        Self { fault, retry, since, failures, is_signed_out, until, is_lifted: false }
     }
 
     /// Whatever is asked for needs a new sign-in.
@@ -79,6 +82,11 @@ impl Trouble {
     /// As if its time were over.
     pub fn lift(&mut self) {
         self.until = Some(Instant::now());
+        self.is_lifted = true;
+    }
+
+    pub fn is_lifted(&self) -> bool {
+        self.is_lifted
     }
 
     /// By the wall clock; `None`: only a new sign-in ends it, or it is over.

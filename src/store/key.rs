@@ -20,6 +20,9 @@ pub type Key = Zeroizing<[u8; 32]>;
 /// Name of the credential as the unit's `LoadCredential=` gives it.
 pub const CREDENTIAL: &str = "gatepost.key";
 
+/// In words, ahead of its path.
+const FILE: &str = "the key file ";
+
 /// Where the key comes from. Read anew whenever it is asked for: the file may hold another by then.
 #[derive(Clone, Debug)]
 pub enum KeySource {
@@ -40,6 +43,11 @@ impl KeySource {
             (None, Some(given)) => Self::Given(given.clone()),
             (None, None) => Self::File(settings.key_file.clone()),
         }
+    }
+
+    /// Of a key file, by its words.
+    pub(super) fn file_in(words: &str) -> Option<&Path> {
+        words.strip_prefix(FILE).map(Path::new)
     }
 
     /// `None` where there is no such file.
@@ -66,7 +74,7 @@ impl KeySource {
 impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => write!(f, "the key file {}", path.display()),
+            Self::File(path) => write!(f, "{FILE}{}", path.display()),
             Self::Credential(path) => write!(f, "the systemd credential {}", path.display()),
             Self::Given(_) => f.write_str("the key of the configuration (`store.key` or `store.key-env`)"),
         }

@@ -226,6 +226,21 @@ pub(super) fn last_source(database: &Path) -> Option<String> {
     said.lines().nth(1).map(str::to_owned)
 }
 
+/// Other databases that have their key in this file, as their daemons said last: in the folder of this one, and in that of the
+/// key. Of one elsewhere nobody here knows.
+pub(super) fn others_with_key(database: &Path, key_file: &Path) -> Vec<PathBuf> {
+    let (ours, key_file) = (real(database), real(key_file));
+    let mut folders: Vec<&Path> = [&ours, &key_file].into_iter().filter_map(|file| file.parent()).collect();
+    folders.dedup();
+    let files = folders.into_iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+    let databases = files.filter_map(|file| Some(PathBuf::from(file.path().to_str()?.strip_suffix(LOCK)?)));
+    let has_it = |other: &PathBuf| match last_source(other).as_deref().and_then(KeySource::file_in) {
+        Some(key) => other.is_file() && real(other) != ours && real(key) == key_file,
+        None => false,
+    };
+    databases.filter(has_it).collect()
+}
+
 fn read(file: File) -> Option<String> {
     let mut text = String::new();
     file.take(MOST_BYTES).read_to_string(&mut text).ok()?;

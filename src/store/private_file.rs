@@ -250,6 +250,22 @@ pub fn is_open_to_all(_: &Path) -> bool {
     false
 }
 
+/// It is of this process's own user and group, and lets in nobody else: a file to read, a folder to go through.
+#[cfg(unix)]
+pub fn is_closed_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    fs::metadata(path).is_ok_and(|meta| {
+        let wanted = if meta.is_dir() { 0o001 } else { 0o004 };
+        (meta.uid(), meta.gid()) == own && meta.mode() & wanted == 0
+    })
+}
+
+#[cfg(not(unix))]
+pub fn is_closed_to_others(_: &Path) -> bool {
+    false
+}
+
 fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,

@@ -41,6 +41,14 @@ impl Store {
         lock::last_source(&self.database).filter(|source| *source != self.source.to_string())
     }
 
+    /// Other databases that have their key in the same file, and that another key there would lock out.
+    pub fn others_on_key_file(&self) -> Vec<PathBuf> {
+        match &self.source {
+            KeySource::File(key_file) => lock::others_with_key(&self.database, key_file),
+            KeySource::Credential(_) | KeySource::Given(_) => Vec::new(),
+        }
+    }
+
     /// Whether this key is in force already, or the one that the source holds.
     pub async fn is_known_key(&self, key: &Key) -> Result<bool, StoreError> {
         let mut connection = self.pool.acquire().await.map_err(|cause| self.failed(cause))?;

@@ -61,6 +61,9 @@ async fn two_configurations_that_keep_their_stores_in_one_folder_answer_their_ow
     other.stopped().await;
 }
 
+/// A health check counts no other daemon for its own, and would never restart what is gone.
+const COMMANDS: [&[&str]; 3] = [&["console"], &["status"], &["status", "--alive"]];
+
 /// It was told to start what could not start.
 #[tokio::test]
 async fn where_another_gatepost_answers_at_the_consoles_address_it_is_looked_for_and_nobody_starts_what_cannot_start() {
@@ -71,17 +74,19 @@ async fn where_another_gatepost_answers_at_the_consoles_address_it_is_looked_for
     let second = second(&first, &here.to_string());
     let other = Program::start(&first).await;
     other.console().await;
-    for command in [["console"], ["status"]] {
-        is_displaced(&command, &second, "[port-taken]", "the console at ").await;
+    for command in COMMANDS {
+        is_displaced(command, &second, "[port-taken]", "the console at ").await;
     }
     // One that was started before its file named this address.
     std::fs::write(&second, with_console(&std::fs::read_to_string(&second).unwrap(), "127.0.0.1:0")).unwrap();
     let own = Program::start(&second).await;
     own.console().await;
     std::fs::write(&second, with_console(&std::fs::read_to_string(&second).unwrap(), &here.to_string())).unwrap();
-    for command in [["console"], ["status"]] {
-        is_displaced(&command, &second, "[listener-not-open]", "the console at ").await;
+    for command in COMMANDS {
+        is_displaced(command, &second, "[listener-not-open]", "the console at ").await;
     }
+    let (code, said, told) = typed(&["status", "--alive"], &first).await;
+    assert!(code == 0, "{said}{told}");
     own.stopped().await;
     other.stopped().await;
 }

@@ -1,5 +1,7 @@
 //! A browser for the console's pages: a jar of cookies, forms as they are sent, and the way in.
 
+use std::{net::SocketAddr, path::Path};
+
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect::Policy};
 
 use crate::world::World;
@@ -13,15 +15,24 @@ pub struct Browser {
 
 impl Browser {
     pub fn new(world: &World) -> Self {
+        Self::at(world.daemon.console_at().unwrap())
+    }
+
+    fn at(console: SocketAddr) -> Self {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        let base = Url::parse(&format!("http://{}", world.daemon.console_at().unwrap())).unwrap();
+        let base = Url::parse(&format!("http://{console}")).unwrap();
         Self { client, base, cookies: String::new() }
     }
 
     /// One whom the link of `gatepost console` let in.
     pub async fn inside(world: &World) -> Self {
-        let mut browser = Self::new(world);
-        let ticket = ticket(world, &browser).await;
+        Self::inside_of(world.daemon.console_at().unwrap(), world.dir.path()).await
+    }
+
+    /// The same of a daemon whose state is in this folder.
+    pub async fn inside_of(console: SocketAddr, state: &Path) -> Self {
+        let mut browser = Self::at(console);
+        let ticket = ticket_in(state, &browser, "/api/ticket").await;
         let answer = browser.get(&ticket).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
         browser.keep_cookies(&answer);
@@ -100,7 +111,11 @@ pub async fn ticket(world: &World, browser: &Browser) -> String {
 }
 
 pub async fn ticket_for(world: &World, browser: &Browser, at: &str) -> String {
-    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
+    ticket_in(world.dir.path(), browser, at).await
+}
+
+async fn ticket_in(state: &Path, browser: &Browser, at: &str) -> String {
+    let token = std::fs::read_to_string(state.join("gatepost.db.token")).unwrap();
     let request = browser.client.post(browser.base.join(at).unwrap()).bearer_auth(token);
     let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
     answer["path"].as_str().unwrap().to_owned()

@@ -230,6 +230,36 @@ async fn a_rotation_in_place_never_locks_out_a_daemon_that_has_its_key_elsewhere
 }
 
 /// Behind that step the key file is the old one or the new, and either opens the store.
+/// Everybody of the other store had to sign in again.
+#[tokio::test]
+async fn a_key_file_that_another_store_has_as_well_is_never_replaced() {
+    let (_sandbox, dir, first) = stage(&Plan::default()).await;
+    let (second, key, own) = (dir.path().join("second.toml"), dir.path().join("key"), dir.path().join("own.key"));
+    let text = std::fs::read_to_string(&first).unwrap();
+    std::fs::write(&second, text.replace("/gatepost.db\"", "/second.db\"")).unwrap();
+    Program::start(&second).await.killed().await;
+
+    let before = std::fs::read(&key).unwrap();
+    for lang in ["en", "ja"] {
+        let (code, said, told) = run(&["key", "rotate", "--lang", lang], &first);
+        assert!(code != 0 && told.contains("second.db") && told.contains("--new-key-file"), "{said}{told}");
+        assert_eq!(std::fs::read(&key).unwrap(), before);
+    }
+    let (code, said, told) = run(&["key", "rotate", "--new-key-file", own.to_str().unwrap()], &first);
+    let line = format!("key-file = \"{}\"", own.display());
+    assert!(code == 0 && said.contains(&line) && said.contains("second.db"), "{said}{told}");
+    assert!(!said.contains("cp ") && !said.contains("delete"), "{said}");
+    std::fs::write(&first, text.replace(&format!("key-file = \"{}\"", key.display()), &line)).unwrap();
+    for file in [&first, &second] {
+        Program::start(file).await.killed().await;
+    }
+    // Each has one of its own now.
+    for file in [&second, &first, &second] {
+        rotate(file);
+        Program::start(file).await.killed().await;
+    }
+}
+
 #[tokio::test]
 async fn a_rotation_that_fails_half_way_does_not_say_that_nothing_was_changed() {
     let (_sandbox, dir, file) = stage(&Plan::default()).await;

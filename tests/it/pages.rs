@@ -9,7 +9,8 @@ use gatepost::{
 
 use crate::{
     browser::{Browser, between, form, ticket, ticket_for, unescaped},
-    world::{ANN, BOB, IN, Plan, World, account, cheap_hash},
+    process::Program,
+    world::{ANN, BOB, IN, Plan, World, account, cheap_hash, stage},
 };
 
 pub const ACCOUNT: &str = "/accounts/ann%40contoso.example";
@@ -166,6 +167,31 @@ async fn what_a_provider_says_is_text_in_a_page_whatever_it_holds() {
     let page = browser.until(ACCOUNT, "✗ Not signed in").await;
     assert!(page.contains("alert(1)") && !page.contains("<script>alert"), "{page}");
     assert!(page.contains("consent-declined"), "{page}");
+}
+
+/// The page told it, and so did the keeper, which finds it in the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_is_refused_at_the_console_has_one_line_in_the_log() {
+    let (_sandbox, dir, file) = stage(&nobody_signed_in()).await;
+    let program = Program::start(&file).await;
+    let browser = Browser::inside_of(program.console().await, dir.path()).await;
+    // What is remembered the keeper tells; what passes by itself is not, and the page does.
+    for (said, teller) in
+        [("AADSTS50105:+not+assigned", "a sign-in was refused"), ("AADSTS90025:+busy", "sign-in failed")]
+    {
+        browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
+        let button = between(&browser.page(ACCOUNT).await, "class=\"button\" href=\"", "\"").to_owned();
+        let provider = Url::parse(&unescaped(&button)).unwrap();
+        let state = provider.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        let answer = format!("http://localhost/?error=access_denied&error_description={said}&state={state}");
+        browser.submit(ACCOUNT, &format!("{ACCOUNT}/paste"), &[("answer", &answer)]).await;
+        browser.until(ACCOUNT, "✗ Not signed in").await;
+        browser.submit(ACCOUNT, &format!("{ACCOUNT}/cancel"), &[]).await;
+        program.logs(teller).await;
+        program.reload().await;
+        assert_eq!(program.times(&said[.."AADSTS50105".len()]), 1, "{said}");
+    }
+    program.stopped().await;
 }
 
 #[tokio::test]

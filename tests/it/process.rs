@@ -88,6 +88,11 @@ impl Program {
         self.log.borrow().iter().rev().find(|line| line.contains(word)).cloned()
     }
 
+    /// How many lines of its log hold this.
+    pub fn times(&self, word: &str) -> usize {
+        self.log.borrow().iter().filter(|line| line.contains(word)).count()
+    }
+
     /// The first line of its log with this word, once it is there.
     pub async fn logs(&self, word: &str) -> String {
         self.says(0, &[word]).await
@@ -374,15 +379,25 @@ async fn where_the_console_is_off_a_daemon_is_alive_while_a_listener_greets_and_
     let program = Program::start(&file).await;
     let (code, _, told) = alive().await;
     assert_eq!((code, told.as_str()), (0, ""));
+    let status = async || {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || run(&["status"], &file)).await.unwrap()
+    };
+    let (code, said, told) = status().await;
+    assert!(code == 0 && said.contains("so that it cannot be asked (a listener greets): "), "{said}{told}");
 
     let process = rustix::process::Pid::from_raw(program.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
     let (code, _, told) = alive().await;
     assert!(code == 1 && told.contains("[daemon-hangs]") && !told.contains("start it with"), "{told}");
+    let (code, said, told) = status().await;
+    assert!(code == 1 && told.contains("[daemon-hangs]") && said.contains("; it answers nobody"), "{said}{told}");
     rustix::process::kill_process(process, rustix::process::Signal::CONT).unwrap();
 
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("tls = \"starttls\"", "tls = \"implicit\"")).unwrap();
+    let (code, said, told) = status().await;
+    assert!(code == 0 && said.contains("cannot be asked, nor whether it answers: "), "{said}{told}");
     let (code, _, told) = alive().await;
     assert!(code == 1 && told.contains("the console is off"), "{told}");
     assert!(told.contains("hint: take `listen = \"off\"` out of [console] in "), "{told}");

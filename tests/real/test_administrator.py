@@ -159,6 +159,24 @@ class Script(RealTest):
         self.assertEqual(changes(empty, inventory(directory)), wanted, "another installation may live on the certificate that is there")
         self.assertEqual(len([one for one in warned if "certificate" in one]), 1, warned)
 
+    def test_an_app_that_takes_the_place_of_a_person_may_send_as_what_the_configuration_names(self):
+        """The person had the right."""
+        file = self.folder / "gatepost.toml"
+        file.write_text(
+            '[app.contoso]\nprovider = "microsoft365"\ntenant = "contoso.example"\n'
+            f'client-id = "{PUBLIC_APP_ID}"\n[[account]]\naddress = "{ODD}"\napp = "contoso"\npassword = "first-use"\n'
+            f'send-as = ["{ODD}", "{INFO}", "*@elsewhere.example"]\n',
+        )
+        script = self.script("--config", str(file), "--address", ODD, "--grant", "client-credentials")
+        directory = Directory("contoso.example", [ODD, INFO], app_ids=[PUBLIC_APP_ID])
+        empty = inventory(directory)
+        self.runs(script, directory)
+        rights = {one for one in changes(empty, inventory(directory)) if "sends as" in one}
+        self.assertEqual(rights, {f"Gatepost sends as {INFO}"})
+        before = list(directory.journal)
+        self.runs(script, directory)
+        self.assertEqual(directory.journal, before)
+
     def test_an_app_that_exchange_has_by_a_wrong_object_id_is_mended(self):
         script = self.script("--config", str(self.folder / "gatepost.toml"), "--address", ODD, "--grant", "client-credentials")
         directory = Directory("contoso.example", [ODD])

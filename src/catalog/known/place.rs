@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use super::Known;
+use crate::catalog::harmless::is_harmless;
 
 /// Where a listener, or the console, takes connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,14 @@ impl Known {
         format!("ss -ltnp '{sockets}'")
     }
 
+    /// What the socket unit has where it hands it over.
+    pub(super) fn socket_line(&self) -> String {
+        match self.socket.as_deref().filter(|socket| is_harmless(socket)) {
+            Some(socket) if socket.parse::<u16>().is_err() => format!("FileDescriptorName={socket}"),
+            port => format!("ListenStream={}", port.unwrap_or("<port>")),
+        }
+    }
+
     /// The address that stands there, with another port.
     pub(super) fn other_place(&self) -> String {
         match self.place.map(|place| place.address) {
@@ -77,5 +86,18 @@ mod tests {
             assert_eq!(known.look_at_place(), format!("ss -ltnp '{looks}'"));
         }
         assert_eq!(Known::default().look_at_place(), "ss -ltnp 'sport = :<port>'");
+    }
+
+    #[test]
+    fn a_socket_that_systemd_hands_over_is_named_as_its_unit_has_it() {
+        for (socket, line) in [
+            (Some("587"), "ListenStream=587"),
+            (Some("smtp"), "FileDescriptorName=smtp"),
+            (Some("`x`"), "ListenStream=<port>"),
+            (None, "ListenStream=<port>"),
+        ] {
+            let known = Known { socket: socket.map(str::to_owned), ..Known::default() };
+            assert_eq!(known.socket_line(), line);
+        }
     }
 }

@@ -8,6 +8,9 @@ use crate::{
     catalog::harmless::{is_harmless, is_harmless_path},
 };
 
+/// Of the unit: what lends a file as it is, and what lends one that is sealed.
+const LENT: &str = "LoadCredential=";
+const SEALED: &str = "LoadCredentialEncrypted=";
 /// Where a secret stands that has no other place than the table of its app.
 const IN_THE_TABLE: &str = "client-secret";
 
@@ -17,10 +20,23 @@ impl Known {
         self.lent_secret().is_some()
     }
 
+    /// And what lies there `systemd-creds` made of it.
+    pub(in crate::catalog) fn is_secret_sealed(&self) -> bool {
+        self.is_secret_lent() && self.client_secret_at.as_deref().is_some_and(|at| at.starts_with(SEALED))
+    }
+
     /// Its name and its file.
     fn lent_secret(&self) -> Option<(&str, &str)> {
-        let lent = self.client_secret_at.as_deref()?.strip_prefix("LoadCredential=")?;
+        let at = self.client_secret_at.as_deref()?;
+        let lent = [LENT, SEALED].into_iter().find_map(|setting| at.strip_prefix(setting))?;
         lent.split_once(':').filter(|(name, _)| is_harmless(name))
+    }
+
+    /// What seals another value there: it is asked for, and stands in no command.
+    pub(super) fn seal_secret(&self) -> String {
+        let (name, file) = self.lent_secret().unwrap_or(("<name>", "<file>"));
+        let file = Some(file).filter(|file| is_harmless_path(file)).unwrap_or("<file>");
+        format!("systemd-ask-password -n | sudo systemd-creds encrypt --name={name} - {file}")
     }
 
     pub(super) fn client_secret_at(&self) -> String {

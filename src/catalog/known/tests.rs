@@ -59,6 +59,7 @@ fn every_name_has_a_value_of_its_own() {
         host: Some("host".into()),
         port: Some(1),
         place: Some(Place::of_listener("[::1]:1".parse().unwrap())),
+        socket: Some("587".into()),
         login: Some("https://login-host".into()),
         graph_host: Some("graph-host".into()),
         proxy: Some(Via {
@@ -123,6 +124,8 @@ fn every_name_has_a_value_of_its_own() {
             "reload" | "take-secret" => "sudo systemctl reload gatepost",
             "restart" | "restart-by-force" => "sudo systemctl restart gatepost",
             "running-file" => "/running-file",
+            "seal-secret" => "systemd-ask-password -n | sudo systemd-creds encrypt --name=<name> - <file>",
+            "socket-line" => "ListenStream=587",
             "send-as" => "send-as = [\"address@domain\", \"sender@domain\"]",
             "sender" => "sender@domain",
             "sender-domain" => "domain",
@@ -227,6 +230,24 @@ fn a_secret_that_systemd_lends_is_renewed_at_its_source_and_by_a_restart_alone()
         assert!(unknown.contains("`LoadCredential=client-secret:<file>`"), "{unknown}");
         let own = entry.told(lang, &known("/etc/gatepost/client-secret")).next;
         assert!(own.contains("gatepost setup") && own.contains("reload") && !own.contains("restart"), "{own}");
+    }
+}
+
+/// Written there as it is, it would be no secret to systemd.
+#[test]
+fn a_secret_that_systemd_lends_sealed_is_sealed_anew_and_not_written_by_hand() {
+    let at = |setting: &str| format!("{setting}=client-secret:/etc/gatepost/secret.cred");
+    let known = |setting| Known { client_secret_at: Some(at(setting)), ..Known::default() };
+    let seal =
+        "`systemd-ask-password -n | sudo systemd-creds encrypt --name=client-secret - /etc/gatepost/secret.cred`";
+    for lang in Lang::ALL {
+        let told = |setting| crate::catalog::token::CLIENT_SECRET_EXPIRED.told(lang, &known(setting)).next;
+        let (plain, sealed) = (told("LoadCredential"), told("LoadCredentialEncrypted"));
+        assert!(sealed.contains(seal) && sealed.contains("`sudo systemctl restart gatepost`"), "{sealed}");
+        assert!(!plain.contains("systemd-creds"), "{plain}");
+        for by_hand in ["by hand", "自分で書いて"] {
+            assert!(!sealed.contains(by_hand), "{sealed}");
+        }
     }
 }
 

@@ -64,11 +64,7 @@ pub struct ExplainArgs {
 
 pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     let lang = language::current();
-    let text = match args.words.as_slice() {
-        [only] if only == "-" => pasted()?,
-        words => words.join(" "),
-    };
-    let text = without_colours(text.trim());
+    let text = text_of(&args.words)?;
     if args.list || (text.trim().is_empty() && args.words.is_empty()) {
         return list(lang, args.json);
     }
@@ -135,6 +131,14 @@ fn unmatched(text: &str, as_json: bool, lang: Lang) -> Outcome {
         Some(spoken) => out(&told::spoken(&spoken, lang)),
         None => Err(unknown(text, lang)),
     }
+}
+
+fn text_of(words: &[String]) -> Result<String, Failure> {
+    let text = match words {
+        [only] if only == "-" => pasted()?,
+        words => words.join(" "),
+    };
+    Ok(without_colours(text.trim()))
 }
 
 fn pasted() -> Result<String, Failure> {

@@ -232,12 +232,26 @@ impl Interview<'_, '_> {
             tenant: choice.tenant.as_deref().unwrap_or(domain),
             address,
             others,
+            send_as: self.send_as(address, others),
             grant: choice.grant,
             outbound: choice.outbound,
             client_id: None,
             certificate: None,
             certificate_der: None,
         }
+    }
+
+    /// What these mailboxes may send as by the configuration that is there. Which mailboxes a whole domain has, nobody here
+    /// knows.
+    fn send_as(&self, address: &str, others: &[String]) -> Vec<String> {
+        let own = || std::iter::once(address).chain(others.iter().map(String::as_str));
+        let is_one = |asked: &str| own().any(|own| own.eq_ignore_ascii_case(asked));
+        let of = self.config.accounts.iter().filter(|account| is_one(&account.address));
+        let mut named: Vec<String> = of.flat_map(|account| account.send_as.clone()).collect();
+        named.retain(|one| !one.starts_with('*') && !is_one(one));
+        named.sort();
+        named.dedup();
+        named
     }
 
     /// The script alone, into a file or to stdout.

@@ -174,6 +174,7 @@ impl<'a> Setup<'a> {
             settle(&made, args.client_secret_file.as_deref(), configured.is_ok(), lang);
         }
         let (config, passwords) = configured?;
+        self.place.tell_who_reads_it(self.has_written && passwords.is_chosen(), lang);
         if args.no_sign_in {
             self.close(&config, &wanted, &passwords, Ended::Ready)?;
             // Nobody signs in later who would have the daemon told.
@@ -318,7 +319,7 @@ impl<'a> Setup<'a> {
         };
         if missing.is_empty() {
             let of = typed.as_ref().map(|typed| whose(typed, wanted, &self.base.config)).unwrap_or_default();
-            return Ok(Passwords { known: typed, of, is_made: false });
+            return Ok(Passwords { known: typed, of, is_made: false, is_written: false });
         }
         let of = missing.iter().map(|address| (*address).clone()).collect();
         let is_made = typed.is_none() && !self.args.first_use;
@@ -326,7 +327,7 @@ impl<'a> Setup<'a> {
             None if is_made => Some(local_password::made().ok_or_else(|| Trouble::NoRandomness.failure(lang))?),
             typed => typed,
         };
-        Ok(Passwords { known, of, is_made })
+        Ok(Passwords { known, of, is_made, is_written: !self.args.first_use })
     }
 
     /// Signs in, unless somebody is; an app that proves itself fetches a token.

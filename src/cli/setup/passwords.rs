@@ -11,12 +11,19 @@ pub struct Passwords {
     pub of: Vec<String>,
     /// It was made here, and is shown once.
     pub is_made: bool,
+    /// Its hash went into the configuration.
+    pub is_written: bool,
 }
 
 impl Passwords {
     /// Accounts whose password this run knows: a mail program's way can be gone with it.
     pub fn known_of(&self) -> &[String] {
         if self.known.is_some() { &self.of } else { &[] }
+    }
+
+    /// By a person, and its hash is in the configuration now.
+    pub fn is_chosen(&self) -> bool {
+        self.known.is_some() && self.is_written && !self.is_made
     }
 
     pub fn knows_all(&self, wanted: &[String]) -> bool {

@@ -12,15 +12,16 @@ use zeroize::Zeroizing;
 
 use super::{
     apart::Apart,
-    words::{Say, Trouble},
+    note,
+    words::{Say, Trouble, hash_is_open, shut_out},
 };
 use crate::{
     base::{
-        Secret,
+        Lang, Secret,
         invocation::{self, Daemon},
     },
     cli::{config::note_unit, pasted},
-    config::{self, Config, Surroundings},
+    config::{self, Config, Surroundings, Unit},
     store::{self, private_file},
 };
 
@@ -94,6 +95,33 @@ impl Place {
     /// The same where there is none yet.
     pub fn is_new_for_the_service(&self) -> bool {
         !self.is_there && self.is_of_the_service()
+    }
+
+    /// Where that are too few, the service is not among them; or too many, for a hash of what a person chose.
+    pub fn tell_who_reads_it(&self, has_chosen_password: bool, lang: Lang) {
+        let closed = self.shuts_out_the_service();
+        if !closed.is_empty() {
+            note(&shut_out(lang, &closed));
+        }
+        if has_chosen_password && self.is_open_to_all() {
+            note(&hash_is_open(lang, &self.path));
+        }
+    }
+
+    /// What of it lets in this user alone, where the service has another one; each with the mode that lets that in. The rights
+    /// of what is there are not changed here: what else lies in the folder, and whom it is kept from, nobody here knows.
+    fn shuts_out_the_service(&self) -> Vec<(PathBuf, &'static str)> {
+        let has_own_user = || Unit::in_force().is_none_or(|unit| unit.has_own_user());
+        if !self.is_of_the_service() || !has_own_user() {
+            return Vec::new();
+        }
+        let both = [(self.folder().to_owned(), "755"), (self.path.clone(), "644")];
+        both.into_iter().filter(|(path, _)| private_file::is_closed_to_others(path)).collect()
+    }
+
+    /// Every user of this machine may read it, and so may the service.
+    fn is_open_to_all(&self) -> bool {
+        private_file::is_open_to_all(&self.path) && !private_file::is_closed_to_others(self.folder())
     }
 
     /// A daemon on the same store that reads another file never learns what is set up in this one. `apart`: what to do

@@ -129,7 +129,7 @@ pub fn reload_running(config: &Config, accounts: &[String], has_changed: bool, l
         return Ok(());
     }
     // Its console is where the configuration had it when it started, and no reload moves that.
-    if let Some((at, cause)) = config.console.reached_at().zip(console_api::is_alive(config).err()) {
+    if let Some((at, cause)) = config.console.reached_at().zip(console_api::is_alive(config, false).err()) {
         if let Unanswered::Silent(_) = cause {
             return Err(console_api::hanging(lang));
         }

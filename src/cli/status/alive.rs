@@ -1,5 +1,6 @@
 //! Whether the daemon is alive, for whoever restarts one that is not: the console answers, or, where that is off, a listener
-//! greets. It asks for nothing else.
+//! greets. It asks for nothing else, and takes no other daemon that has the console's address for this one: that knows another
+//! token.
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ use crate::{
 /// `is_elsewhere`: it has another store than this command, which tells nothing of it.
 pub fn look(config: &Config, file: &Path, is_elsewhere: bool) -> Outcome {
     if config.console.listen.is_some() {
-        return console_api::is_alive(config).map_err(|cause| silent(config, file, &cause));
+        return console_api::is_alive(config, is_elsewhere).map_err(|cause| silent(config, file, &cause));
     }
     if !is_elsewhere && store::is_vacant(&config.store) {
         return Err(silent(config, file, &Unanswered::Untold("it does not run".to_owned())));

@@ -82,6 +82,8 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
         (None, Some((Silent::Down, cause))) => Err(down(&config, &file, &cause)),
         (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
+        // The cause is that nobody can be asked at the console.
+        (None, Some((Silent::Hangs { .. }, _))) if config.console.listen.is_none() => Err(console_api::hanging(lang)),
         (None, Some((silent, cause))) => {
             Err(silent.not_there(&file, lang).unwrap_or_else(|| unanswered(&config, &file, Some(&cause))))
         }

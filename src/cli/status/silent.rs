@@ -8,17 +8,18 @@ use crate::{
         Lang,
         invocation::{self, Daemon},
     },
-    cli::{console_api, outcome::Failure},
+    cli::{console_api, outcome::Failure, state::block_on},
     config::Config,
     console::client::Unanswered,
+    doctor::greeting,
     store,
 };
 
 pub enum Silent {
     /// None runs.
     Down,
-    /// It runs, and cannot be asked: so it was configured.
-    NoConsole { process: Option<u32> },
+    /// It runs, and cannot be asked: so it was configured. `greets`: a listener of it does.
+    NoConsole { process: Option<u32>, greets: bool },
     /// It runs, and reads this file. A console that was moved there since it started takes a restart.
     NotThere { process: Option<u32>, at: SocketAddr, restart: String },
     /// It runs, and takes connections without a word.
@@ -41,9 +42,12 @@ impl Silent {
         }
         let process = holder.process;
         match config.console.reached_at() {
-            None => Self::NoConsole { process },
+            None => match greeted(config) {
+                Some(Err(Unanswered::Silent(_))) if holder.is_within_reach => Self::Hangs { process },
+                greeted => Self::NoConsole { process, greets: matches!(greeted, Some(Ok(()))) },
+            },
             Some(_) if matches!(cause, Unanswered::Silent(_)) => Self::Hangs { process },
-            Some(at) if console_api::is_alive(config).is_err() => {
+            Some(at) if !matches!(cause, Unanswered::Stranger(_)) && console_api::is_alive(config, false).is_err() => {
                 let restart = holder.daemon().map_or_else(invocation::restart, Daemon::restart);
                 Self::NotThere { process, at, restart }
             }
@@ -58,14 +62,20 @@ impl Silent {
             (Self::Down, Lang::Ja) => format!("いいえ。起動するコマンド: {}", invocation::start()),
             (Self::Elsewhere, Lang::En) => "no; no daemon reads this file".to_owned(),
             (Self::Elsewhere, Lang::Ja) => "いいえ。このファイルを読むデーモンはありません".to_owned(),
-            (Self::NoConsole { process }, Lang::En) => format!(
-                "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked: what follows comes \
+            (Self::NoConsole { process, greets }, Lang::En) => format!(
+                "yes{}; its console is off ([console] listen = \"off\"), so that it cannot be asked{}: what follows comes \
                  from configuration and store",
-                numbered(*process, lang)
+                numbered(*process, lang),
+                if *greets { " (a listener greets)" } else { ", nor whether it answers" }
             ),
-            (Self::NoConsole { process }, Lang::Ja) => format!(
-                "はい{}。コンソールが無効なため（[console] listen = \"off\"）問い合わせできません。以下は設定とストアの内容です",
-                numbered(*process, lang)
+            (Self::NoConsole { process, greets }, Lang::Ja) => format!(
+                "はい{}。{}コンソールが無効なため（[console] listen = \"off\"）問い合わせできません。以下は設定とストアの内容です",
+                numbered(*process, lang),
+                if *greets {
+                    "リスナーは応答しています。"
+                } else {
+                    "応答するかどうかも分かりません。"
+                }
             ),
             (Self::NotThere { process, at, .. }, Lang::En) => {
                 format!("yes{}; its console is not at {at}", numbered(*process, lang))
@@ -101,6 +111,12 @@ impl Silent {
         };
         Some(Failure::new(text, hint).said_in(lang))
     }
+}
+
+/// By a listener that speaks first, where there is one to ask.
+fn greeted(config: &Config) -> Option<Result<(), Unanswered>> {
+    let (_, at) = greeting::place(&config.listeners)?;
+    block_on(async { Ok(greeting::heard(at).await) }).ok()
 }
 
 pub(super) fn numbered(process: Option<u32>, lang: Lang) -> String {

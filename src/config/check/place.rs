@@ -8,7 +8,7 @@ use std::{
 use super::{Checker, shown};
 use crate::{
     base::is_mailbox,
-    config::{key::Key, outline::has_login},
+    config::{key::Key, outline::has_login, unit::SEALED},
     net::IpNet,
     store::private_file,
 };
@@ -33,11 +33,17 @@ impl Checker<'_> {
         if let Some(name) = self.around.lent_to_the_service(path) {
             let text =
                 format!("`{key}`: systemd lends {} to the service alone ($CREDENTIALS_DIRECTORY)", name.display());
-            let hint = format!(
-                "the service has it by {}: a new value goes into that file, then `sudo systemctl restart gatepost`; commands \
-                 run as the service (docs/systemd.md)",
-                self.around.as_lent(name)
-            );
+            let lent = self.around.as_lent(name);
+            let hint = match lent.starts_with(SEALED) {
+                true => format!(
+                    "the service has it by {lent}: `systemd-creds encrypt` seals a new value into that file, then `sudo systemctl \
+                     restart gatepost`; commands run as the service (docs/systemd.md)"
+                ),
+                false => format!(
+                    "the service has it by {lent}: a new value goes into that file, then `sudo systemctl restart gatepost`; \
+                     commands run as the service (docs/systemd.md)"
+                ),
+            };
             return self.error(key, text, hint);
         }
         self.error(key, format!("cannot read {}: {error}", path.display()), "check the path and who may read the file");

@@ -97,6 +97,30 @@ async fn a_refusal_of_graph_that_somebody_heard_is_asked_about_again_when_its_ti
     assert!(!keeper.is_due(Resource::Graph), "that is asked for again when somebody wants it");
 }
 
+/// Status and doctor showed the refusal of an app that nobody used since, whatever was mended.
+#[tokio::test]
+async fn what_a_reload_lifts_is_asked_about_also_where_nobody_wants_a_token() {
+    for resource in Resource::ALL {
+        let (mut keeper, _dir) = keeper().await;
+        tokio::time::pause();
+        let app = App { grant: Grant::ClientCredentials, ..(*keeper.sign_in.app).clone() };
+        keeper.sign_in = Arc::new(SignIn { app: Arc::new(app), ..(*keeper.sign_in).clone() });
+        keeper.mail.held = held(&keeper, 3 * 3600);
+        keeper.side_mut(resource).trouble = trouble(&keeper, &Verdict::new(CONDITIONAL_ACCESS, ""));
+        tokio::time::advance(Duration::from_secs(1981)).await;
+        assert!(!keeper.is_due(resource), "nobody said that it was mended");
+        keeper.lift_refusal(resource);
+        assert!(keeper.until_next() <= patience::LIFTED_SPREAD);
+        tokio::time::advance(patience::LIFTED_SPREAD).await;
+        assert!(keeper.is_due(resource), "{}", resource.as_str());
+        keeper.side_mut(resource).trouble = trouble(&keeper, &Verdict::new(CONDITIONAL_ACCESS, ""));
+        tokio::time::advance(Duration::from_secs(1981)).await;
+        assert!(!keeper.is_due(resource), "once for each time that somebody says so");
+        // The store of the next one is opened meanwhile.
+        tokio::time::resume();
+    }
+}
+
 #[tokio::test]
 async fn an_answer_to_those_who_want_any_token_is_none_to_those_whose_token_was_refused() {
     let (keeper, _dir) = keeper().await;

@@ -255,8 +255,15 @@ fn a_secret_may_be_a_credential_of_systemd() {
 fn what_systemd_lends_to_the_service_alone_is_refused_elsewhere_with_the_file_that_it_comes_from() {
     let text = format!("{APP}client-secret-file = \"$CREDENTIALS_DIRECTORY/client-secret\"\n");
     for (unit, by) in [
-        (Some("[Service]\nLoadCredential=client-secret:/etc/gatepost/client-secret\n"), "/etc/gatepost/client-secret"),
-        (None, "<file>"),
+        (
+            Some("[Service]\nLoadCredential=client-secret:/etc/gatepost/client-secret\n"),
+            "LoadCredential=client-secret:/etc/gatepost/client-secret",
+        ),
+        (
+            Some("[Service]\nLoadCredentialEncrypted=client-secret:/etc/gatepost/secret.cred\n"),
+            "LoadCredentialEncrypted=client-secret:/etc/gatepost/secret.cred",
+        ),
+        (None, "LoadCredential=client-secret:<file>"),
     ] {
         let around = Surroundings { unit: unit.map(config::Unit::of), ..person() };
         let problems = config::check_text(&text, "gatepost.toml", &around).unwrap_err();
@@ -265,9 +272,10 @@ fn what_systemd_lends_to_the_service_alone_is_refused_elsewhere_with_the_file_th
             (Lang::Ja, "client-secret は、systemd がサービスだけに渡します"),
         ] {
             let told = problems.told(lang);
-            for part in [what, &format!("LoadCredential=client-secret:{by}"), "`sudo systemctl restart gatepost`"] {
+            for part in [what, by, "`sudo systemctl restart gatepost`"] {
                 assert!(told.contains(part), "{part}: {told}");
             }
+            assert_eq!(told.contains("`systemd-creds encrypt`"), by.contains("Encrypted"), "{told}");
             assert!(!told.contains("gatepost setup"), "{told}");
         }
     }

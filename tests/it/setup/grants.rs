@@ -86,6 +86,37 @@ async fn in_the_folder_of_the_service_it_writes_and_leaves_the_sign_in_to_the_us
     assert!(stage.sandbox.submissions().is_empty());
 }
 
+/// A folder that was 0700 already stayed so, without a word; and a hash of what somebody chose may be read by everybody.
+#[tokio::test]
+async fn who_may_read_the_configuration_of_the_service_is_said_where_that_are_too_few_or_too_many() {
+    let closed = |lang: &str| match lang {
+        "en" => "The user of the service cannot read its configuration",
+        _ => "サービスのユーザーは、この設定を読み取れません",
+    };
+    let (chosen, is_open) = ("correct horse\n", "openssl rand -base64 18");
+    for (lang, mode, password, told) in [
+        ("en", 0o700, "", [true, false]),
+        ("ja", 0o700, chosen, [true, false]),
+        ("en", 0o711, chosen, [false, true]),
+        ("ja", 0o755, chosen, [false, true]),
+        ("en", 0o755, "", [false, false]),
+    ] {
+        let stage = Stage::new().await;
+        let folder = stage.dir.path().canonicalize().unwrap();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut flags = vec!["--service-folder", folder.to_str().unwrap(), "--lang", lang];
+        flags.extend(Some("--password-stdin").filter(|_| !password.is_empty()));
+        let ended = stage.run(&stage.ann(&flags), password).await;
+        assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+        let said = [ended.err.contains(closed(lang)), ended.err.contains(is_open)];
+        assert_eq!(said, told, "{mode:o} {password:?}: {}", ended.err);
+        let command = format!("\n  sudo chmod 755 {}\n", folder.display());
+        assert!(ended.err.contains(&command) == told[0] && !ended.err.contains("chmod 644"), "{}", ended.err);
+        let now = std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+        assert_eq!(now, mode, "whom it is kept from is not changed here");
+    }
+}
+
 #[tokio::test]
 async fn the_user_of_the_service_gets_at_its_configuration_in_the_folder_that_setup_makes_and_at_no_secret() {
     for (n, proof) in ["--client-secret-file", "--make-certificate"].into_iter().enumerate() {

@@ -151,6 +151,12 @@ def get_group(session, Identity):
     return session.directory.group(Identity).only("Name", "DistinguishedName", "GroupType")
 
 
+@exchange("Get-DistributionGroupMember")
+def get_members(session, Identity, ResultSize=1000):
+    only(ResultSize, "Unlimited")
+    return [session.directory.mailbox(one).only("PrimarySmtpAddress") for one in session.directory.group(Identity).Members]
+
+
 @exchange("New-DistributionGroup")
 def new_group(session, Name, Type="Distribution", Members=()):
     directory = session.directory

@@ -48,22 +48,7 @@ impl Interview<'_, '_> {
             }
             // Somebody knows it better.
             (_, Some(custom)) => Ok((custom, self.args.tenant.clone(), None)),
-            (Found::Tenant(tenant), None) => {
-                let preset = self.preset(tenant.provider)?;
-                let (domain, id) = (domain.to_owned(), tenant.id.clone());
-                self.note(&Say::FoundTenant { domain: domain.clone(), id, provider: preset.name });
-                match &self.args.tenant {
-                    None => Ok((preset, Some(tenant.id), None)),
-                    Some(_) => {
-                        let named = self.tenant(preset, &domain, &discovery)?;
-                        if named != tenant.id {
-                            let (named, own) = (named.clone(), tenant.id);
-                            self.note(&Say::OtherTenant { domain, own, named });
-                        }
-                        Ok((preset, Some(named), None))
-                    }
-                }
-            }
+            (Found::Tenant(tenant), None) => self.found_tenant(tenant, domain, &discovery),
             (Found::Provider(name), None) => {
                 self.note(&Say::FoundProvider { domain: domain.to_owned(), provider: name });
                 let preset = self.preset(name)?;
@@ -83,6 +68,21 @@ impl Interview<'_, '_> {
                 self.by_hand(trouble, domain, &discovery)
             }
         }
+    }
+
+    /// The one that was named, where one was: it may well be another than that of the domain.
+    fn found_tenant(&mut self, tenant: Tenant, domain: &str, discovery: &Discovery<'_>) -> Result<Where, Failure> {
+        let preset = self.preset(tenant.provider)?;
+        let (of, id) = (domain.to_owned(), tenant.id.clone());
+        self.note(&Say::FoundTenant { domain: of.clone(), id, provider: preset.name });
+        if self.args.tenant.is_none() {
+            return Ok((preset, Some(tenant.id), None));
+        }
+        let named = self.tenant(preset, domain, discovery)?;
+        if named != tenant.id {
+            self.note(&Say::OtherTenant { domain: of, own: tenant.id, named: named.clone() });
+        }
+        Ok((preset, Some(named), None))
     }
 
     /// Where there is a proxy, to set one is no advice.

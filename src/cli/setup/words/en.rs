@@ -16,6 +16,7 @@ use crate::{
             script::Registration,
         },
     },
+    config::SEALED,
     oauth::Grant,
 };
 
@@ -208,7 +209,10 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),
         Trouble::Lent { block, by } => (
             format!("systemd lends the secret of {block} to the service ({by}), and nobody else can change it; nothing was written"),
-            format!("write the value into that file, then: {}", Daemon::Unit.restart()),
+            match by.starts_with(SEALED) {
+                true => format!("`systemd-creds encrypt` seals the value into that file; then: {}", Daemon::Unit.restart()),
+                false => format!("write the value into that file, then: {}", Daemon::Unit.restart()),
+            },
         ),
         Trouble::Unwritable { file, why } => {
             (format!("{file} cannot be written: {why}"), "run it as the user whom that folder belongs to, or name another place (--config FILE)".into())
@@ -429,5 +433,6 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     enterprise: "Exchange has to know the app, by the object id of the enterprise application.",
     mailboxes: "IMAP and POP3: full access to these mailboxes.",
     scope: "Sending: a role that is limited to the members of a group. It takes 15 to 30 minutes.",
+    send_as: "What `send-as` of the configuration names besides: the app may send as these.",
     end: "For `gatepost setup --client-id`:",
 };

@@ -18,6 +18,7 @@ use crate::{
             script::Registration,
         },
     },
+    config::SEALED,
     doctor::found,
     oauth::Grant,
 };
@@ -232,7 +233,13 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         }
         Trouble::Lent { block, by } => (
             format!("{block} のシークレットは systemd がサービスに渡すため（{by}）、ここからは変更できません。何も書き込んでいません"),
-            format!("値をそのファイルに書いてから、次を実行してください: {}", Daemon::Unit.restart()),
+            match by.starts_with(SEALED) {
+                true => format!(
+                    "値を `systemd-creds encrypt` でそのファイルに封じてから、次を実行してください: {}",
+                    Daemon::Unit.restart()
+                ),
+                false => format!("値をそのファイルに書いてから、次を実行してください: {}", Daemon::Unit.restart()),
+            },
         ),
         Trouble::Unwritable { file, why } => (
             format!("{file} に書き込めません: {why}"),
@@ -480,5 +487,6 @@ pub const SCRIPT: ScriptWords = ScriptWords {
     enterprise: "アプリを Exchange に登録します。エンタープライズアプリケーションのオブジェクト ID を使います。",
     mailboxes: "IMAP と POP3: これらのメールボックスへのフルアクセス権限。",
     scope: "送信: グループのメンバーに限定したロール。反映に15～30分かかります。",
+    send_as: "設定の `send-as` にあるほかのアドレス: アプリがそのアドレスとして送信できるようにします。",
     end: "`gatepost setup --client-id` に渡す値:",
 };

@@ -7,6 +7,7 @@ mod idle;
 mod ja;
 mod pasteable;
 mod remarks;
+mod script;
 mod service;
 
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ use crate::{
     oauth::Grant,
 };
 pub use closing::{Closing, Ended, Renewed, Typed};
+pub use script::ScriptWords;
+pub use service::{hash_is_open, shut_out};
 
 /// A step that begins.
 pub enum Step {
@@ -410,40 +413,6 @@ impl Remark {
     }
 }
 
-/// Remarks in the script.
-pub struct ScriptWords {
-    pub head: &'static str,
-    pub modules: &'static str,
-    pub stops: &'static str,
-    pub sign_in: &'static str,
-    pub device: &'static str,
-    pub redirect: &'static str,
-    pub of_another_tenant: &'static str,
-    pub no_public_flows: &'static str,
-    pub extended: &'static str,
-    pub consent: &'static str,
-    pub exchange: &'static str,
-    pub smtp_auth: &'static str,
-    pub delegate: &'static str,
-    pub roles: &'static str,
-    pub certificate: &'static str,
-    pub has_certificates: &'static str,
-    pub secret: &'static str,
-    pub enterprise: &'static str,
-    pub mailboxes: &'static str,
-    pub scope: &'static str,
-    pub end: &'static str,
-}
-
-impl ScriptWords {
-    pub const fn of(lang: Lang) -> Self {
-        match lang {
-            Lang::En => en::SCRIPT,
-            Lang::Ja => ja::SCRIPT,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -468,6 +437,7 @@ mod tests {
                 tenant: "contoso.com",
                 address: person,
                 others: &others,
+                send_as: Vec::new(),
                 grant,
                 outbound: SetupOutbound::Smtp,
                 certificate: None,
