@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 12] = [
+const CASES: [&str; 13] = [
     "console",
     "good-one-stays",
     "listener",
@@ -17,6 +17,7 @@ const CASES: [&str; 12] = [
     "proxy-file",
     "proxy-login",
     "secret-file",
+    "secret-unknown",
     "start-unknown",
     "unconfigured",
     "whole-domain",
@@ -47,6 +48,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
+        "secret-unknown" => known.client_secret_at.is_none(),
         "start-unknown" => !invocation::is_start_known(),
         "unconfigured" => known.is_unconfigured,
         "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),
