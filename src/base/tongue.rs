@@ -86,12 +86,24 @@ impl Phrases {
     pub fn told(&self, text: &str) -> String {
         let lines = text.split('\n').map(|line| {
             let sentence = line.trim_matches(' ');
-            match self.line(sentence, DEEP) {
+            match self.with_id(sentence).or_else(|| self.line(sentence, DEEP)) {
                 Some(told) => line.replacen(sentence, &told, 1),
                 None => line.to_owned(),
             }
         });
         lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The id of a fault stands behind its sentence, and is no part of what stands in the last hole of that. Some sentences
+    /// have one of their own.
+    fn with_id(&self, text: &str) -> Option<String> {
+        let (sentence, id) = text.strip_suffix(']')?.rsplit_once(" [")?;
+        let has_it = |phrase: &Phrase| phrase.around.last().is_some_and(|end| end.len() > 1 && end.ends_with(']'));
+        if self.0.iter().any(|phrase| has_it(phrase) && phrase.found_in(text).is_some()) {
+            return None;
+        }
+        let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        Some(format!("{} [{id}]", self.line(sentence, DEEP).filter(|_| is_id)?))
     }
 
     fn line(&self, text: &str, deep: usize) -> Option<String> {
@@ -213,6 +225,7 @@ mod tests {
             ("`x` is off; so it is", "`x` はオフで、そのままです"),
             ("it said no; try again", "応答: no; try again"),
             ("of another version", "of another version"),
+            ("cannot read /x: gone [port-taken]", "/x を読み取れません（gone） [port-taken]"),
             ("  try again\nno\n", "  もう一度試してください\nno\n"),
         ] {
             assert_eq!(phrases.told(en), ja, "{en}");

@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 13] = [
+const CASES: [&str; 14] = [
     "console",
     "good-one-stays",
     "listener",
@@ -18,6 +18,7 @@ const CASES: [&str; 13] = [
     "proxy-login",
     "secret-file",
     "secret-sealed",
+    "secret-unknown",
     "start-unknown",
     "unconfigured",
     "whole-domain",
@@ -49,6 +50,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "secret-sealed" => known.is_secret_sealed(),
+        "secret-unknown" => known.client_secret_at.is_none(),
         "start-unknown" => !invocation::is_start_known(),
         "unconfigured" => known.is_unconfigured,
         "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),

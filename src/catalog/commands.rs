@@ -7,7 +7,7 @@
 use crate::base::Lang;
 
 /// What begins a command on this machine, besides our own name.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 15] = [
     "certutil",
     "curl",
     "date",
@@ -17,6 +17,7 @@ const PROGRAMS: [&str; 14] = [
     "ls",
     "nslookup",
     "openssl",
+    "ps",
     "ss",
     "sudo",
     "systemctl",

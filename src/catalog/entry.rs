@@ -243,6 +243,14 @@ fn stand_ins(next: &str, known: &Known, has_token: bool, lang: Lang) -> String {
     known.fill(&told.collect::<String>())
 }
 
+/// A person's password stands in no command: the program that is to have it asks.
+fn asked_by_curl(next: &str, lang: Lang) -> Option<&'static str> {
+    next.contains("--proxy-user ").then_some(match lang {
+        Lang::En => "Where `curl` asks for a password, it is that of the login at the proxy.",
+        Lang::Ja => "`curl` がパスワードを尋ねたら、プロキシーのログインのものを入力してください。",
+    })
+}
+
 /// What stands behind a colon elsewhere begins a sentence here.
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
@@ -344,6 +352,9 @@ impl Entry {
         let found = stand_ins(&next, known, has_token, lang);
         if !found.is_empty() {
             put_behind(&mut next, &found, lang);
+        }
+        if let Some(asked) = asked_by_curl(&next, lang) {
+            put_behind(&mut next, asked, lang);
         }
         if let Some((_, at)) = refused {
             cause.push_str(&was_refused(at, lang));

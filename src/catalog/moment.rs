@@ -5,9 +5,17 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use crate::base::invocation;
+
 /// A time of today, as the log has it.
 pub fn hour(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
+}
+
+/// On the wire, for who mended it elsewhere, or knows who does: when a refusal that is remembered is asked for again. A shell
+/// would run what stands in backticks, where a reply is pasted into one.
+pub fn asked_again(at: Timestamp) -> String {
+    format!("Gatepost asks again at {}, or at once after: {}", hour(at), invocation::reload())
 }
 
 /// With day and time as `form` has them (strftime).

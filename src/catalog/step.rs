@@ -86,14 +86,17 @@ impl Step {
     pub fn with_remark(text: &str, remark: Option<&str>) -> Self {
         let mut step = Self::behind_remark(text, remark);
         let Some(remark) = remark else { return step };
-        let mut said = remark.trim().to_owned();
-        for begins in connecting(remark) {
-            if step.deeds().into_iter().any(|deed| deed.command() == Some(begins)) {
-                said = without_connecting(&said, begins);
-            }
-        }
+        let said = Self::remark_beside(remark.trim(), &[&step]);
         step.ways.push(Self { lines: vec![Line::Words(said)], ..Self::default() });
         step
+    }
+
+    /// The remark without what begins a shell, where that stands in the steps beside it.
+    pub fn remark_beside(remark: &str, steps: &[&Self]) -> String {
+        let is_there =
+            |begins: &&str| steps.iter().flat_map(|step| step.deeds()).any(|deed| deed.command() == Some(*begins));
+        let there = connecting(remark).filter(is_there);
+        there.fold(remark.to_owned(), |said, begins| without_connecting(&said, begins))
     }
 
     /// The same where the remark itself stands elsewhere.

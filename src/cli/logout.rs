@@ -29,7 +29,8 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
         let served = state.served_with(&account);
         let others: Vec<&str> =
             served.iter().map(|other| other.address.as_str()).filter(|address| *address != account.address).collect();
-        if !args.yes && !confirmed(&account.address, &others)? {
+        let delegate = (!args.account.eq_ignore_ascii_case(&account.address)).then_some(&account.sign_in.identity);
+        if !args.yes && !confirmed(&account.address, delegate, &others)? {
             return Err(Failure::new("nothing was changed", "answer y, or use --yes"));
         }
         let clock = Clock::default();
@@ -52,7 +53,8 @@ pub fn run(named: Option<&Path>, args: &LogoutArgs) -> Outcome {
             ));
         }
         let copies = if done.is_wiped { "every copy of its tokens is deleted" } else { "its tokens are deleted" };
-        let mut text = match done.had_tokens {
+        let mut text = delegate.map_or_else(String::new, |delegate| signs_in_for(delegate, &account.address) + "\n");
+        text += &match done.had_tokens {
             true => format!("{} is logged out; {copies}.\n", account.address),
             false => format!("{} was not signed in; nothing was stored.\n", account.address),
         };
@@ -91,7 +93,12 @@ fn remark(sign_in: &SignIn) -> String {
     }
 }
 
-fn confirmed(address: &str, others: &[&str]) -> Result<bool, Failure> {
+/// Whoever names no account is told whose sign-in that ends.
+fn signs_in_for(delegate: &str, address: &str) -> String {
+    format!("{delegate} is no account, and signs in for {address}.")
+}
+
+fn confirmed(address: &str, delegate: Option<&String>, others: &[&str]) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage("there is no terminal to ask on", "confirm with --yes"));
     }
@@ -99,8 +106,10 @@ fn confirmed(address: &str, others: &[&str]) -> Result<bool, Failure> {
         true => String::new(),
         false => format!(" This also signs out {}.", others.join(", ")),
     };
-    let question = format!("Forget the tokens of {address}?{also} [y/N]");
-    terminal::tell(&question);
+    if let Some(delegate) = delegate {
+        terminal::tell(&format!("{}\n", signs_in_for(delegate, address)));
+    }
+    terminal::tell(&format!("Forget the tokens of {address}?{also} [y/N]"));
     let answer = terminal::stdin_line().map_err(|error| Failure::new(format!("stdin: {error}"), "use --yes"))?;
     Ok(["y", "Y", "yes"].iter().any(|yes| answer.matches(&Secret::new(*yes))))
 }

@@ -46,8 +46,7 @@ impl State {
         Ok(Self { file, config, store, http })
     }
 
-    /// The account of that address, listed or a mailbox of a whole domain, or one whose sign-in has that identity (the
-    /// delegate of a shared mailbox).
+    /// See [`account_in`].
     pub fn account(&self, name: &str) -> Result<Arc<Account>, Failure> {
         account_in(&self.config, name)
     }
@@ -66,12 +65,20 @@ impl State {
     }
 }
 
-/// See [`State::account`].
-pub(super) fn account_in(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
+/// The account of that address, listed or a mailbox of a whole domain, or one whose sign-in has that identity (the delegate of
+/// a shared mailbox).
+pub(super) fn account_named(config: &Config, name: &str) -> Option<Arc<Account>> {
     let Config { accounts, domains, .. } = config;
     let by_identity = || accounts.iter().find(|account| account.sign_in.identity.eq_ignore_ascii_case(name));
-    let found = account_of(name, accounts, domains).or_else(|| by_identity().cloned());
-    match (found, domains.iter().find(|domain| domain.address().eq_ignore_ascii_case(name))) {
+    account_of(name, accounts, domains).or_else(|| by_identity().cloned())
+}
+
+/// [`account_named`], which there has to be.
+pub(super) fn account_in(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
+    match (
+        account_named(config, name),
+        config.domains.iter().find(|domain| domain.address().eq_ignore_ascii_case(name)),
+    ) {
         (Some(account), _) => Ok(account),
         (None, Some(domain)) => domain.app_only().map(Arc::new).ok_or_else(|| {
             let hint = format!("name one of them: ann@{}", domain.sign_ins.domain);

@@ -43,6 +43,15 @@ impl Change {
             && self.needs_restart.is_empty()
     }
 
+    /// What takes a restart: `console, listeners +smtp 127.0.0.1:2587`.
+    pub fn restart(&self) -> Option<String> {
+        let mut what: Vec<String> = self.needs_restart.iter().map(ToString::to_string).collect();
+        if !self.listeners.is_empty() {
+            what.push(format!("listeners{}", self.listeners));
+        }
+        Some(what.join(", ")).filter(|what| !what.is_empty())
+    }
+
     fn taken_over(&self) -> [(&'static str, &Names); 3] {
         let Self { listeners: _, apps, accounts, clients, sections: _, needs_restart: _ } = self;
         [("apps", apps), ("accounts", accounts), ("clients", clients)]
@@ -59,13 +68,7 @@ impl fmt::Display for Change {
         if !self.sections.is_empty() {
             parts.push(format!("changed {}", self.sections.join(", ")));
         }
-        let mut restart: Vec<String> = self.needs_restart.iter().map(ToString::to_string).collect();
-        if !self.listeners.is_empty() {
-            restart.push(format!("listeners{}", self.listeners));
-        }
-        if !restart.is_empty() {
-            parts.push(format!("restart needed for {}", restart.join(", ")));
-        }
+        parts.extend(self.restart().map(|what| format!("restart needed for {what}")));
         match parts.is_empty() {
             true => f.write_str("nothing changed"),
             false => f.write_str(&parts.join("; ")),

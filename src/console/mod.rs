@@ -99,6 +99,8 @@ pub struct Console {
     pub listeners: RwLock<Vec<ListenerStatus>>,
     /// Stands for the configuration that was loaded last.
     pub configuration: RwLock<String>,
+    /// See [`Status::needs_restart`].
+    pub needs_restart: RwLock<Option<String>>,
     pub visits: Visits,
     pub sign_ins: SignIns,
     /// The name of this machine.
@@ -131,6 +133,10 @@ impl Console {
     /// What stands for the configuration that was loaded now.
     pub fn note_configuration(&self, fingerprint: String) {
         *write(&self.configuration) = fingerprint;
+    }
+
+    pub fn note_needs_restart(&self, what: Option<String>) {
+        *write(&self.needs_restart) = what;
     }
 
     /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
@@ -348,7 +354,7 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
             one.note_refusals(&console, &account);
         }
     }
-    let configuration = read(&console.configuration).clone();
+    let (configuration, needs_restart) = (read(&console.configuration).clone(), read(&console.needs_restart).clone());
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
-    Json(Status { store, endings, configuration, queue, ..status })
+    Json(Status { store, endings, configuration, needs_restart, queue, ..status })
 }

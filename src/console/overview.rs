@@ -24,7 +24,7 @@ use super::{
 use crate::{
     account::{Account, told},
     base::{Lang, Stage, printable},
-    catalog::{self, doctor::SOMEBODY_ELSE_SIGNED_IN},
+    catalog::{self, doctor::SOMEBODY_ELSE_SIGNED_IN, message::SENDER_NOT_ALLOWED},
     meter::{self, FaultView, MessageView, SessionView},
 };
 
@@ -75,6 +75,13 @@ struct FaultRow {
     next: String,
     avoid: Option<String>,
     worked_again_at: Option<u64>,
+}
+
+impl FaultRow {
+    /// What ended it is no message that went.
+    fn is_allowed(&self) -> bool {
+        self.id == SENDER_NOT_ALLOWED.id
+    }
 }
 
 struct ListenerRow {

@@ -30,6 +30,9 @@ pub struct Status {
     /// Stands for the configuration that was loaded last; changes with it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub configuration: String,
+    /// What the configuration has since it was loaded again, and the daemon not before a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_restart: Option<String>,
     /// The command that makes the daemon read its configuration again, and ask anew for what was refused.
     pub reload: String,
     /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
@@ -302,7 +305,7 @@ impl Status {
         let faults =
             meter.recent.list().into_iter().map(|seen| FaultStatus::new(seen, accounts, domains, &by_key)).collect();
         let accounts = accounts.iter().chain(known.values().take(STATUS_CAP)).map(|account| {
-            let state = by_key.get(account.sign_in.key().as_str()).map(|state| (*state).clone());
+            let state = by_key.get(account.sign_in.key().as_str()).map(|state| state.of_account(&account.address));
             AccountStatus { same_sign_in: companions.beside(account), ..AccountStatus::new(account, state) }
         });
         let accounts = accounts.collect();
@@ -312,6 +315,7 @@ impl Status {
             at,
             store: None,
             configuration: String::new(),
+            needs_restart: None,
             reload: invocation::reload(),
             accounts,
             domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),

@@ -214,6 +214,7 @@ words! {
     no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
     fault: "Fault", "問題";
     worked_again: "Worked again:", "その後、成功しました：";
+    allowed: "The configuration allows it, or its program sends as another, since:", "設定で許可されたか、プログラムの差出人が変わった時刻：";
     let_in: "A client of its address was let in, or a rule admits it:",
         "このアドレスのクライアントが受け入れられたか、ルールで許可されました：";
     whose_turn: "Whose turn", "対応する側";

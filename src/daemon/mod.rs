@@ -309,6 +309,7 @@ impl Daemon {
         before.keepers.apply(&sign_ins(config), &domains(config));
         // A person asks: what was refused before is asked for again.
         before.keepers.ask_afresh();
+        before.governor.close_ended();
         before.refusals.forget();
         let outbound = Arc::new(Outbound {
             keepers: before.keepers.clone(),
@@ -352,6 +353,13 @@ impl Daemon {
         Ok(())
     }
 
+    /// What is in the configuration now and takes a restart: until then the daemon is not where it says.
+    pub fn note_needs_restart(&self, what: Option<String>) {
+        if let Some(console) = &self.console {
+            console.note_needs_restart(what);
+        }
+    }
+
     fn open_console(
         &mut self,
         config: &Config,
@@ -382,6 +390,7 @@ impl Daemon {
             host: gate.host.clone(),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
             configuration: RwLock::new(config.fingerprint().unwrap_or_default()),
+            needs_restart: RwLock::default(),
         });
         tokio::spawn(console::serve(listener, console.clone(), self.drained.clone()));
         self.console = Some(console);

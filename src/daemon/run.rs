@@ -166,6 +166,12 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     } else {
         info!("configuration taken over: {change}");
     }
+    let needs_restart = change.restart();
+    if let Some(what) = &needs_restart {
+        let hint = format!("restart it: `{}`", invocation::restart());
+        warn!(hint, "until a restart the daemon runs on without what is new of {what}");
+    }
+    daemon.note_needs_restart(needs_restart);
     // What takes a restart runs on as it was, and is named again by the next reload.
     let Config { store, listeners, .. } = running;
     let console = config::model::Console { listen: running.console.listen, ..new.console };

@@ -189,21 +189,27 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         look = look.account(address);
     }
     let times = one.fault.get("times").and_then(Value::as_u64).unwrap_or(1);
+    let account = account_of(address, &config.accounts, &config.domains);
+    let tried = account.as_ref().and_then(|account| tried(scope, account, one, found));
     let said = Said::Happened {
         id: entry.id,
         sender: one.sender().map(str::to_owned),
         times,
         minutes_ago: one.ago / 60,
         peers: one.peers().into_iter().map(|peer| printable(peer, NAME_CAP)).collect(),
-        over: one.is_over().then_some(one.how_over()),
+        over: match tried {
+            _ if one.is_over() => Some(one.how_over()),
+            Some(check) if check.outcome == Outcome::Pass => Some(Over::Proved),
+            _ => None,
+        },
     };
-    let account = account_of(address, &config.accounts, &config.domains);
     let is_remembered = is_remembered(one, found);
     let is_shown = is_remembered || is_shown(one, found);
-    let is_tried = account.as_ref().is_some_and(|account| was_tried(scope, account, one, found));
-    let is_unproven = is_remembered || (one.is_unproven(account.as_deref()) && !is_tried);
+    let is_unproven = is_remembered || (one.is_unproven(account.as_deref()) && tried.is_none());
     match account.as_deref() {
-        Some(account) if one.stands_open(account) && !is_shown && !is_tried => open(look, said, one, account, running),
+        Some(account) if one.stands_open(account) && !is_shown && tried.is_none() => {
+            open(look, said, one, account, running)
+        }
         account if one.is_the_clients() && is_unproven => {
             let device_address = one.peers().last().map(|peer| (*peer).to_owned());
             let who = Who { device_address, client: one.client(), ..account.map(who_of).unwrap_or_default() };
@@ -231,11 +237,11 @@ fn is_remembered(one: &Met<'_>, found: &[Check]) -> bool {
 }
 
 /// This look sent a message like it: what became of that is told there.
-fn was_tried(scope: &Scope, account: &Account, one: &Met<'_>, found: &[Check]) -> bool {
-    let Some(to) = scope.send_to(account).filter(|_| !one.is_past_a_test()) else { return false };
+fn tried<'a>(scope: &Scope, account: &Account, one: &Met<'_>, found: &'a [Check]) -> Option<&'a Check> {
+    let to = scope.send_to(account).filter(|_| !one.is_past_a_test())?;
     let target = trip(account, one.sender().unwrap_or(&account.address), to);
     let mut sent = found.iter().filter(|check| check.layer == Layer::Send && check.outcome != Outcome::Skipped);
-    sent.any(|check| check.account.as_deref() == Some(&account.address) && check.target.as_deref() == Some(&target))
+    sent.find(|check| check.account.as_deref() == Some(&account.address) && check.target.as_deref() == Some(&target))
 }
 
 fn open(look: Look, said: Said, one: &Met<'_>, account: &Account, running: &Running) -> Check {

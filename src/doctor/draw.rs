@@ -2,13 +2,13 @@
 
 use super::{
     report::{Check, Explained, Layer, Outcome, Report},
-    words::{Frame, Name, frame, turn},
+    words::{Frame, Name, frame, proof, turn},
 };
 use std::path::Path;
 
 use crate::{
-    base::{Lang, columns as width, wrapped},
-    catalog::{Deed, Line, Step, said_not_to},
+    base::{Lang, columns as width, invocation::gatepost, wrapped},
+    catalog::{Deed, Line, Step, is_harmless, said_not_to},
 };
 
 /// Columns of a terminal, as far as can be told without asking it.
@@ -185,9 +185,8 @@ pub fn summary(report: &Report, explained: usize, lang: Lang) -> String {
     let failing = report.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
     match failing.saturating_sub(explained) {
         _ if failing == 0 => {
-            let unsent = noted(report, Name::TestMessage).map(|what| (frame.well_but_unsent)(&what));
             let beside = noted(report, Name::LaterSignIn).map(|who| (frame.well_but_a_sign_in)(&who));
-            let said: Vec<String> = [what_stands(report, &frame), unsent, beside].into_iter().flatten().collect();
+            let said: Vec<String> = [what_stands(report, &frame, lang), beside].into_iter().flatten().collect();
             if said.is_empty() { format!("{}\n", frame.all_well) } else { format!("{}\n", said.join("\n")) }
         }
         0 => String::new(),
@@ -204,7 +203,7 @@ fn are_of_one_chain(report: &Report) -> bool {
 }
 
 /// Where nothing fails: of the daemon and of clients, what keeps it from being well.
-fn what_stands(report: &Report, frame: &Frame) -> Option<String> {
+fn what_stands(report: &Report, frame: &Frame, lang: Lang) -> Option<String> {
     if report.open().next().is_some() {
         let standing = report.checks.iter().filter(|check| check.is_open() || (check.is_unproven && check.is_told()));
         let ids = standing.filter_map(|check| check.fault.as_ref().map(|fault| fault.id.to_owned()));
@@ -221,12 +220,23 @@ fn what_stands(report: &Report, frame: &Frame) -> Option<String> {
             let told = report.checks.iter().filter(|check| check.is_unproven && check.is_told());
             (frame.well_but_a_client)(&listed(told.filter_map(named), "; "))
         }
-        false => (frame.well_but_unproven)(&about(unproven)),
+        false => {
+            let said = (frame.well_but_unproven)(&about(unproven));
+            let command = proving(report, unproven);
+            command.map_or_else(|| said.clone(), |command| format!("{said} {}", proof(lang, &command)))
+        }
     })
 }
 
-/// Those of this name that are a note: whose sign-in was refused while the one that is stored goes on, or whose message did
-/// not go.
+/// What may prove its account well, where this look did not try.
+fn proving(report: &Report, unproven: &Check) -> Option<String> {
+    let address = unproven.account.as_deref().filter(|address| is_harmless(address))?;
+    let sent = |check: &Check| check.layer == Layer::Send && check.account.as_deref() == Some(address);
+    let was_sent = report.checks.iter().any(sent);
+    (!was_sent).then(|| format!("{} doctor {address} --send {address}", gatepost()))
+}
+
+/// Those of this name that are a note: whose sign-in was refused while the one that is stored goes on.
 fn noted(report: &Report, name: Name) -> Option<String> {
     let notes = report.checks.iter().filter(|check| check.name == name.as_str() && check.is_told());
     let named = notes.filter_map(|check| Some(format!("{} [{}]", about(check), check.fault.as_ref()?.id)));

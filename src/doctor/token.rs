@@ -298,7 +298,7 @@ impl Means {
 }
 
 pub(super) fn way_to_sign_in(account: &Account) -> String {
-    format!("run: {} login {}", invocation::gatepost(), account.sign_in.identity)
+    format!("run: {} login {}", invocation::gatepost(), account.address)
 }
 
 fn key_of(account: &Account, resource: Resource) -> String {

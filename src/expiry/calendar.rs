@@ -125,7 +125,7 @@ mod tests {
         let calendar = Calendar::new(vec![app]);
         let now = at("2031-05-04T12:00:00Z");
         let ending = calendar.of_app("contoso", now).unwrap();
-        assert_eq!((ending.ends_at, ending.days_left), (Some(at("2031-05-06T00:00:00Z")), Some(1)));
+        assert_eq!((ending.ends_at, ending.days_left), (Some(at("2031-05-06T00:00:00Z")), Some(2)));
         write(&file, 2033);
         File::options()
             .write(true)

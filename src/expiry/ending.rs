@@ -54,9 +54,13 @@ pub struct Ending {
     pub trouble: Option<String>,
 }
 
-/// Whole days from `now` to `then`, rounded down.
+/// Days from `now` to the date of `then`, as somebody counts who has a calendar before them (UTC). Below zero once it is over.
 pub fn days_left(now: Timestamp, then: Timestamp) -> i64 {
-    then.as_second().saturating_sub(now.as_second()).div_euclid(DAY)
+    let (now, then) = (now.as_second(), then.as_second());
+    match then < now {
+        true => then.saturating_sub(now).div_euclid(DAY),
+        false => then.div_euclid(DAY) - now.div_euclid(DAY),
+    }
 }
 
 #[cfg(test)]
@@ -64,10 +68,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_counts_once_it_is_whole_and_what_is_over_is_below_zero() {
+    fn days_are_those_of_the_calendar_and_what_is_over_is_below_zero() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         for (then, days) in [(3 * DAY, 3), (3 * DAY - 1, 2), (DAY - 1, 0), (0, 0), (-1, -1), (-DAY - 1, -2)] {
             assert_eq!(days_left(at(0), at(then)), days, "{then}");
+        }
+        for (now, then, days) in [(DAY - 600, DAY + 600, 1), (600, 5 * DAY - 600, 4), (DAY / 2, DAY / 2 - 1, -1)] {
+            assert_eq!(days_left(at(now), at(then)), days, "{now} {then}");
         }
     }
 }

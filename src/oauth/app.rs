@@ -286,6 +286,9 @@ impl AppCredential {
 #[derive(Debug, Clone)]
 pub struct SignIn {
     pub app: Arc<App>,
+    /// Address of the account that lives on it, by which it is asked for and people are told to sign in. Several may have
+    /// one sign-in: its key.
+    pub account: String,
     /// Who consents, as configured.
     pub identity: String,
     /// Of the identity at the provider, for `Grant::Password`.
@@ -293,6 +296,11 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    /// Of whoever signs in for their own mailbox.
+    pub fn of(mailbox: &str, app: impl Into<Arc<App>>) -> Self {
+        Self { app: app.into(), account: mailbox.to_owned(), identity: mailbox.to_owned(), password: None }
+    }
+
     /// Nobody signs in, and what was refused is granted where nobody tells us. A password that was refused is another
     /// thing: the right one comes with the configuration, and wrong ones lock accounts.
     pub fn is_mended_elsewhere(&self) -> bool {

@@ -16,7 +16,7 @@ pub struct DomainSignIns {
 impl DomainSignIns {
     /// The sign-in of one mailbox, which is of this domain.
     pub fn sign_in(&self, mailbox: &str) -> SignIn {
-        SignIn { app: self.app.clone(), identity: mailbox.to_lowercase(), password: None }
+        SignIn::of(&mailbox.to_lowercase(), self.app.clone())
     }
 
     /// The one that all mailboxes share, where the app itself holds the right to them.

@@ -211,7 +211,7 @@ impl Keepers {
         loop {
             match counter.bearer(want).await {
                 Ok(bearer) => return Ok(bearer),
-                Err(NoBearer::Fault(fault)) => return Err(fault),
+                Err(NoBearer::Fault(fault)) => return Err(self.told_to(sign_in, fault)),
                 Err(NoBearer::KeeperGone) => {}
             }
             // Another configuration has another keeper for the same sign-in.
@@ -221,6 +221,12 @@ impl Keepers {
             }
             counter = next;
         }
+    }
+
+    /// Each account of a sign-in is told to sign in by its own address.
+    fn told_to(&self, sign_in: &SignIn, fault: Fault) -> Fault {
+        let text = self.state(sign_in).map(|state| state.said_of(&sign_in.account, &fault.text));
+        Fault { text: text.unwrap_or_else(|| fault.text.clone()), ..fault }
     }
 
     /// Asks all keepers to look if another process wrote since the last time: a logout counts from the moment it
@@ -270,6 +276,12 @@ impl Keepers {
         if let Some(counter) = self.counter(sign_in) {
             counter.goes_on();
         }
+    }
+
+    /// Ends with its keeper: what began under the grant of then is of another app, or of nobody, from there on. `None`: nobody
+    /// is awake for it.
+    pub fn life(&self, sign_in: &SignIn) -> Option<CancellationToken> {
+        self.running().get(&sign_in.key()).map(|running| running.stop.clone())
     }
 
     /// When a person last signed in; changes with every new sign-in.
@@ -416,8 +428,8 @@ impl Keepers {
         match &self.pages {
             // Nobody signs in.
             _ if sign_in.is_mended_elsewhere() => "Gatepost asks again by itself".to_owned(),
-            Some(pages) => format!("open {pages} or run: {} login {}", gatepost(), sign_in.identity),
-            None => format!("run: {} login {}", gatepost(), sign_in.identity),
+            Some(pages) => format!("open {pages} or run: {} login {}", gatepost(), sign_in.account),
+            None => format!("run: {} login {}", gatepost(), sign_in.account),
         }
     }
 

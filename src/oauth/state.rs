@@ -54,6 +54,9 @@ pub struct SignInState {
     pub app: String,
     pub provider: String,
     pub identity: String,
+    /// By which the faults below tell people to sign in.
+    #[serde(skip)]
+    pub account: String,
     pub grant: &'static str,
     pub phase: Phase,
     pub generation: u64,
@@ -107,9 +110,24 @@ impl SignInState {
             app: sign_in.app.name.clone(),
             provider: sign_in.app.provider.clone(),
             identity: sign_in.identity.clone(),
+            account: sign_in.account.clone(),
             grant: sign_in.app.grant.as_str(),
             ..Self::default()
         }
+    }
+
+    /// As it is told of another account of the same sign-in.
+    pub fn of_account(&self, account: &str) -> Self {
+        let mut told = Self { account: account.to_owned(), ..self.clone() };
+        for fault in [&mut told.fault, &mut told.refused_beside, &mut told.graph_fault].into_iter().flatten() {
+            fault.text = self.said_of(account, &fault.text);
+        }
+        told
+    }
+
+    /// What is said of this sign-in names one account of it.
+    pub(super) fn said_of(&self, account: &str, text: &str) -> String {
+        text.replace(&format!(" login {}", self.account), &format!(" login {account}"))
     }
 
     /// As the store alone knows it; `None`: nothing is stored there that opens.
@@ -123,7 +141,7 @@ impl SignInState {
         let refused = refused.filter(|_| state.phase == Phase::SignInNeeded);
         state.fault = refused.or(failure).and_then(|failure| {
             let verdict = Verdict::new(catalog::find(&failure.id)?, failure.detail.clone());
-            let how = format!("run: {} login {}", gatepost(), sign_in.identity);
+            let how = format!("run: {} login {}", gatepost(), sign_in.account);
             let fault = match refused {
                 Some(_) => verdict.fault_of_sign_in(&sign_in.app, &how),
                 None => verdict.fault(&how),
@@ -139,7 +157,7 @@ impl SignInState {
     pub(super) fn note_refused_beside(&mut self, row: Option<&TokenRow>, sign_in: &SignIn) {
         self.refused_beside = row.and_then(|row| {
             let (verdict, at) = refusal_beside(row, &sign_in.fingerprint())?;
-            let how = format!("run: {} login {}", gatepost(), sign_in.identity);
+            let how = format!("run: {} login {}", gatepost(), sign_in.account);
             Some(FaultSeen::new(&verdict.fault_of_sign_in(&sign_in.app, &how), at))
         });
     }

@@ -11,7 +11,7 @@ use super::{
     verdict::{Retry, Verdict, means_dead_refresh_token},
 };
 use crate::{
-    base::{Fault, invocation},
+    base::Fault,
     catalog::{self, token::SIGN_IN_MISSING},
 };
 
@@ -104,11 +104,8 @@ impl Trouble {
     }
 }
 
-/// On the wire, for who mended it elsewhere, or knows who does. A shell would run what stands in backticks, where a reply is
-/// pasted into one.
 fn asks_again(now: SystemTime, pause: Duration) -> Option<String> {
-    let at = catalog::hour(timestamp(now.checked_add(pause)?)?);
-    Some(format!("Gatepost asks again at {at}, or at once after: {}", invocation::reload()))
+    timestamp(now.checked_add(pause)?).map(catalog::asked_again)
 }
 
 #[cfg(test)]
@@ -132,7 +129,7 @@ mod tests {
 
     async fn sign_in(grant: Grant) -> SignIn {
         let app = app(&Endpoint::start(vec![]).await, grant);
-        SignIn { app: app.into(), identity: "ann@contoso.example".into(), password: None }
+        SignIn::of("ann@contoso.example", app)
     }
 
     fn of(sign_in: &SignIn, entry: &'static Entry, before: Option<&Trouble>) -> Trouble {

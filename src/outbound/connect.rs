@@ -398,14 +398,16 @@ impl Dial {
 
 async fn signed_on(outbound: &Outbound, account: &Account, by: Instant, stage: &StageCell) -> Result<Idle, Fault> {
     let keepers = &outbound.keepers;
-    let signed_in_at = keepers.signed_in_at(&account.sign_in);
+    let (signed_in_at, life) = (keepers.signed_in_at(&account.sign_in), keepers.life(&account.sign_in));
     let upstream = outbound.sign_on(account, Protocol::Smtp, by, stage).await?;
-    // Right behind the start of the daemon nobody knew: the sign-in was read for the token.
+    // Right behind the start of the daemon nobody knew: the sign-in was read for the token. Of a mailbox that nobody listed
+    // nobody was awake.
+    let life = life.or_else(|| keepers.life(&account.sign_in));
     let signed_in_at = signed_in_at.or_else(|| keepers.signed_in_at(&account.sign_in));
     let channel =
         Channel::new(upstream.stream, upstream.unread, &upstream.capabilities, outbound.carried(Protocol::Smtp));
     let (keywords, sign_in) = (upstream.capabilities, account.sign_in.key());
-    Ok(Idle { channel, keywords, sign_in, signed_in_at, came_up: Some(Instant::now()) })
+    Ok(Idle { channel, keywords, sign_in, signed_in_at, life, came_up: Some(Instant::now()) })
 }
 
 /// What comes of a dial, where there is one; meanwhile its stage is shown.

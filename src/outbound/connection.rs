@@ -10,10 +10,11 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Channel, Outbound,
-    governor::{Idle, Seat},
+    governor::{Idle, Seat, is_over},
 };
 use crate::account::Account;
 
@@ -29,6 +30,8 @@ pub struct Connection {
     /// The sign-in that it lives on, and since when.
     sign_in: String,
     signed_in_at: Option<Timestamp>,
+    /// See [`Idle::life`].
+    life: Option<CancellationToken>,
     /// If nobody used it since.
     came_up: Option<Instant>,
 }
@@ -60,9 +63,9 @@ impl Connection {
 
     /// Leaves it to the next one, if it is of use to anybody.
     pub fn leave(self) {
-        let Self { channel, keywords, seat, sign_in, signed_in_at, .. } = self;
-        if channel.is_usable() {
-            seat.park(Idle { channel, keywords, sign_in, signed_in_at, came_up: None });
+        let Self { channel, keywords, seat, sign_in, signed_in_at, life, .. } = self;
+        if channel.is_usable() && !is_over(life.as_ref()) {
+            seat.park(Idle { channel, keywords, sign_in, signed_in_at, life, came_up: None });
         }
     }
 
@@ -76,8 +79,9 @@ impl Connection {
 impl Outbound {
     /// One that is of the same sign-in, if nothing is known against it.
     pub(super) async fn still_lives(&self, account: &Account, seat: Seat, idle: Idle) -> Option<Connection> {
-        let Idle { mut channel, keywords, sign_in, signed_in_at, came_up } = idle;
-        if !self.is_of_now(account, &sign_in, signed_in_at).await {
+        let is_over = idle.is_over();
+        let Idle { mut channel, keywords, sign_in, signed_in_at, life, came_up } = idle;
+        if is_over || !self.is_of_now(account, &sign_in, signed_in_at).await {
             return None;
         }
         // Of what was left over by somebody whom nobody saw signing in nobody knows whether that still holds.
@@ -86,7 +90,7 @@ impl Outbound {
             return None;
         }
         self.keepers.goes_on(&account.sign_in);
-        Some(Connection { channel, keywords, seat, sign_in, signed_in_at, came_up })
+        Some(Connection { channel, keywords, seat, sign_in, signed_in_at, life, came_up })
     }
 
     /// Who is signed out, or in anew, must not go on with what was before. An app alone is never signed in.
@@ -94,9 +98,10 @@ impl Outbound {
         sign_in == account.sign_in.key() && self.keepers.may_go_on(&account.sign_in, signed_in_at).await
     }
 
-    /// Whether a connection may carry one more message of the account: its sign-in is still the one that it lives on.
+    /// Whether a connection may carry one more message of the account: its sign-in and its app are still those that it lives on.
     pub async fn may_go_on(&self, account: &Account, connection: &Connection) -> bool {
-        self.is_of_now(account, &connection.sign_in, connection.signed_in_at).await
+        !is_over(connection.life.as_ref())
+            && self.is_of_now(account, &connection.sign_in, connection.signed_in_at).await
     }
 }
 

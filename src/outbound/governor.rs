@@ -21,7 +21,7 @@ use std::{
 };
 
 pub(super) use dials::{Dialling, Obstacle};
-pub(super) use ledger::{Idle, Ledger, Seat};
+pub(super) use ledger::{Idle, Ledger, Seat, is_over};
 pub use ledger::{Ticket, Turn, Wanted};
 pub use line::Party;
 use tokio::time::Instant;
@@ -42,6 +42,11 @@ impl Governor {
     pub fn ticket(&self, account: &Account, party: Party, since: Instant) -> Ticket {
         let ledger = self.mailbox(account.mailbox(), account.sending.limits, since);
         ledger.ticket(party, &account.sign_in.key())
+    }
+
+    /// Closes the connections that are left over of grants that are no more, behind a reload.
+    pub fn close_ended(&self) {
+        self.all().values().for_each(|ledger| ledger.close_ended());
     }
 
     /// The mailbox of this name, with the limits of a configuration that holds `since` then; sessions of earlier ones go on.

@@ -19,8 +19,10 @@ use crate::{
     account::Occasion,
     base::{Fault, Kind, Protocol, Stage},
     catalog::{
+        asked_again,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_MAILBOX_NOT_ENABLED, GRAPH_MAILBOX_UNKNOWN, GRAPH_TOKEN_REFUSED},
         own::{PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN},
+        token::FRESH_TOKEN_REFUSED,
     },
     meter::FaultView,
     oauth::SignInState,
@@ -106,6 +108,15 @@ fn whole_second() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
 }
 
+/// What somebody mends elsewhere is not seen to be mended before then.
+fn with_end(mut fault: Fault, at: Timestamp, pause: Duration) -> Fault {
+    let end = at.checked_add(pause).ok().filter(|_| fault.id == FRESH_TOKEN_REFUSED.id);
+    if let Some(end) = end {
+        fault.text = format!("{}; {}", fault.text, asked_again(end));
+    }
+    fault
+}
+
 impl Standing {
     /// What the last client met at a mail server, at Graph or at the proxy before them, though nobody is told it from memory:
     /// `None` where that is something else, was over since, or befell another sign-in.
@@ -149,7 +160,8 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// `asked`: how long the upstream itself wants to be left alone, of which five minutes are.
+    /// `asked`: how long the upstream itself wants to be left alone, of which five minutes are. The fault as it is answered
+    /// until then.
     pub fn note(
         &self,
         account: &str,
@@ -157,15 +169,18 @@ impl Refusals {
         signed_in_at: Option<Timestamp>,
         fault: &Fault,
         asked: Option<Duration>,
-    ) {
-        let (fault, at, asked_at) = (fault.clone(), whole_second(), Instant::now());
-        let until = asked_at + asked.map_or(MEMORY, |asked| asked.min(ASKED_CAP));
+    ) -> Fault {
+        let (at, asked_at) = (whole_second(), Instant::now());
+        let pause = asked.map_or(MEMORY, |asked| asked.min(ASKED_CAP));
+        let (fault, until) = (with_end(fault.clone(), at, pause), asked_at + pause);
+        let told = fault.clone();
         let remembered = Remembered { fault, at, asked_at, until, is_asked_for: asked.is_some(), signed_in_at };
         let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MANY {
             all.retain(|_, remembered| remembered.until > asked_at);
         }
         all.insert((account.to_owned(), protocol), remembered);
+        told
     }
 
     /// The refusal that still stands.

@@ -126,17 +126,15 @@ impl Attempts<'_> {
         // Of a fresh token the mail server has said it.
         let by_server = |fault: &Fault| fault.id == FRESH_TOKEN_REFUSED.id;
         let told = |fault: Fault| if by_server(&fault) { fault.at(Stage::SigningOn) } else { fault };
-        let second = second.map_err(told).inspect_err(|fault| {
-            if fault.kind == Kind::IdentityRefused {
-                self.note(signed_in_at, &fault.clone().at(Stage::FetchingToken), None);
-            }
+        let second = second.map_err(told).map_err(|fault| match fault.kind {
+            Kind::IdentityRefused => self.note(signed_in_at, &fault.at(Stage::FetchingToken), None),
+            _ => fault,
         })?;
         match self.with(&second, signed_in_at).await {
             Err(Failed::Refused(refusal)) if refusal.blames_token => {
                 // Even a fresh token: it is not the token's fault, and asking again soon would only hammer.
                 let fault = FRESH_TOKEN_REFUSED.fault().detail(&refusal.fault.detail);
-                self.note(signed_in_at, &fault, refusal.retry_after);
-                Err(fault)
+                Err(self.note(signed_in_at, &fault, refusal.retry_after))
             }
             ended => ended.map_err(Failed::into_fault),
         }
@@ -161,9 +159,9 @@ impl Attempts<'_> {
         ended
     }
 
-    fn note(&self, signed_in_at: Option<Timestamp>, fault: &Fault, asked: Option<Duration>) {
+    fn note(&self, signed_in_at: Option<Timestamp>, fault: &Fault, asked: Option<Duration>) -> Fault {
         let fault = self.outbound.by_whom(self.account, fault.clone());
-        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, &fault, asked);
+        self.outbound.refusals.note(&self.account.address, self.protocol, signed_in_at, &fault, asked)
     }
 }
 

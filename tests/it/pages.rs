@@ -380,7 +380,7 @@ async fn who_is_let_in_by_another_name_stays_signed_in_and_until_then_anybody_ta
     let browser = Browser::inside(&world).await;
     for person in [CAROL, BOB] {
         let page = signs_in_as(&browser, person).await;
-        assert!(page.contains("Signed in, by another name") && page.contains(person), "{page}");
+        assert!(page.contains("Signed in, but not as ") && page.contains(person), "{page}");
         let page = browser.until(ACCOUNT, "whoever signs in next takes its place").await;
         assert!(page.contains("! Signed in") && page.contains(&format!("<strong>{person}</strong>")), "{page}");
         assert!(page.contains(&format!("login {ANN}</pre>")), "{page}");

@@ -244,3 +244,23 @@ async fn another_password_of_the_console_or_of_a_client_is_another_configuration
         seen.push(now());
     }
 }
+
+/// They would take the room of whoever signs on to the new app, such as `gatepost doctor --send`.
+#[tokio::test]
+async fn connections_of_an_app_that_a_reload_changed_are_closed_at_once_and_carry_nothing_more() {
+    let world = World::with(Plan { app: "refresh-idle-days = 60".into(), ..Plan::default() }).await;
+    let open = |world: &World| world.sandbox.counts().connections(Protocol::Smtp).open;
+    let (mut stays, mut leaves) = (world.smtp_as_ann().await, world.smtp_as_ann().await);
+    for smtp in [&mut stays, &mut leaves] {
+        assert!(smtp.message("before").await.starts_with("250 "));
+    }
+    leaves.exchange("QUIT", "221 ").await;
+    world.until("its connection is left over", |world| world.daemon.meter().board.list().len() == 1).await;
+    assert_eq!((open(&world), world.sandbox.counts().sign_ons), (2, 2));
+
+    world.reload("refresh-idle-days = 60", "refresh-idle-days = 61");
+    world.until("what is left over is closed", |world| open(world) == 1).await;
+    assert!(stays.message("behind").await.starts_with("250 "), "no session is dropped");
+    assert_eq!(world.sandbox.counts().sign_ons, 3, "it signed on with the new one");
+    world.until("and so is what a session had", |world| open(world) == 1).await;
+}

@@ -239,3 +239,13 @@ async fn a_shared_mailbox_is_told_like_any_other_to_a_stranger() {
         assert!(said.starts_with(crate::world::WRONG.of(protocol)), "{said}");
     }
 }
+
+/// `sign-in-as` changed, and nobody signed in since: whoever reads the reply, the log, the status or the doctor types one command.
+#[tokio::test]
+async fn whoever_is_to_sign_in_for_several_accounts_is_told_by_the_account_that_is_asked_for() {
+    let world = World::with(Plan { signed_in: vec![], ..each_its_own() }).await;
+    for address in [ANN, SHARED[0], SHARED[1], ANN] {
+        let said = world.login(Protocol::Imap, address, PASSWORD).await;
+        assert!(said.contains(&format!(" login {address} [gatepost sign-in-missing]")), "{said}");
+    }
+}

@@ -39,6 +39,20 @@ async fn a_token_refused_twice_is_a_refusal_and_then_nobody_is_hammered() {
     }
 }
 
+/// Whoever mended it elsewhere need not guess for how long it is answered from memory.
+#[tokio::test]
+async fn the_refusal_of_a_fresh_token_says_when_gatepost_asks_again_at_first_and_from_memory() {
+    let world = World::with(Plan::faulty(|faults| assert!(faults.apply("tokens-refused")))).await;
+    for _ in 0..2 {
+        let said = world.ann_hears(Protocol::Imap, FOR_GOOD).await;
+        let (_, again) = said.split_once("; Gatepost asks again at ").unwrap_or_else(|| panic!("{said}"));
+        assert!(
+            again.contains(" UTC, or at once after: ") && again.ends_with("[gatepost fresh-token-refused]"),
+            "{said}"
+        );
+    }
+}
+
 /// The account's page and the status count it among what the mail server refuses, also once nobody is told it from memory.
 #[tokio::test]
 async fn who_meets_the_refusal_of_a_fresh_token_second_is_refused_by_the_mail_server_as_the_first_is() {

@@ -89,7 +89,7 @@ fn account(password: LocalPassword) -> Account {
     Account {
         address: ANN.into(),
         password,
-        sign_in: Arc::new(SignIn { app: Arc::new(app), identity: ANN.into(), password: None }),
+        sign_in: Arc::new(SignIn::of(ANN, app)),
         imap_user: ANN.into(),
         smtp_user: ANN.into(),
         send_as: vec![ANN.into()],

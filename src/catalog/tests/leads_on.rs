@@ -240,6 +240,54 @@ fn a_login_that_a_proxy_refuses_is_told_from_one_that_is_not_set() {
     }
 }
 
+/// It would wait for whoever does not know what for.
+#[test]
+fn where_curl_asks_for_a_password_it_is_said_which_and_nowhere_else() {
+    for (lang, asked) in [(Lang::En, "it is that of the login at the proxy"), (Lang::Ja, "プロキシーのログインのもの")]
+    {
+        let mut known = behind("mail-proxy", "mail-proxy");
+        assert!(!own::PROXY_FORBIDS.told(lang, &known).next.contains(asked));
+        known.proxy.iter_mut().for_each(|via| via.user = Some("ann".into()));
+        let next = own::PROXY_FORBIDS.told(lang, &known).next;
+        assert!(next.contains("--proxy-user ann ") && next.contains(asked), "{next}");
+    }
+}
+
+/// With it end sessions and a queue, of which whoever types that may know nothing.
+#[test]
+fn whoever_is_to_end_another_gatepost_is_told_how_to_see_its_configuration_and_what_ends_with_it() {
+    use crate::catalog::doctor::{LISTENER_NOT_OPEN, PORT_TAKEN};
+    for (lang, ends) in
+        [(Lang::En, "its queue waits until it runs again"), (Lang::Ja, "キューのメールは次に起動するまで")]
+    {
+        for entry in [PORT_TAKEN, LISTENER_NOT_OPEN] {
+            let words = entry.words(lang);
+            assert!(words.next.contains(ends), "{}", words.next);
+            assert!(words.commands().contains(&"ps -o args= -p <process>".to_owned()), "{:?}", words.commands());
+        }
+    }
+}
+
+/// Where the configuration has a file nobody is asked whether it has one.
+#[test]
+fn whoever_has_the_secret_in_a_file_is_told_the_way_of_a_file_without_a_condition() {
+    for (lang, condition) in
+        [(Lang::En, "where the secret is in a file"), (Lang::Ja, "ファイル（`client-secret-file`）にある場合")]
+    {
+        assert!(token::CLIENT_SECRET_EXPIRED.words(lang).next.contains(condition));
+        let known = Known { client_secret_at: Some("/etc/gatepost/secret".into()), ..ann(true) };
+        let next = token::CLIENT_SECRET_EXPIRED.told(lang, &known).next;
+        assert!(next.contains("--client-secret-file new.secret") && !next.contains(condition), "{next}");
+    }
+}
+
+/// They are other rights, and may be missing as well.
+#[test]
+fn of_a_consent_that_graph_lacks_nothing_is_said_about_reading_mail() {
+    let cause = token::GRAPH_CONSENT_MISSING.told(Lang::En, &ann(true)).cause;
+    assert!(!cause.contains("not touched") && cause.contains("other rights"), "{cause}");
+}
+
 #[test]
 fn whoever_writes_a_small_proxy_of_their_own_into_the_configuration_replaces_what_is_there() {
     for (lang, replaces) in [(Lang::En, "in the place of what stands there now"), (Lang::Ja, "置き換え")] {

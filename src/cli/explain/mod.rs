@@ -17,10 +17,11 @@ use super::{
     config, language,
     outcome::{Failure, Outcome},
     pasted,
+    state::account_named,
     terminal::print,
 };
 use crate::{
-    account::{Account, account_of},
+    account::Account,
     base::{
         Lang,
         invocation::{self, Daemon},
@@ -163,12 +164,8 @@ fn without_colours(text: &str) -> String {
     plain
 }
 
-fn account_in(config: &Config, name: &str) -> Option<Arc<Account>> {
-    account_of(name, &config.accounts, &config.domains)
-}
-
 fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
-    account_in(config, name).ok_or_else(|| {
+    account_named(config, name).ok_or_else(|| {
         let hint = "`gatepost config show` lists the accounts; without --account it is explained in general";
         Failure::new(format!("no account {name:?} in the configuration"), hint)
     })
@@ -178,7 +175,7 @@ fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
 fn meant(config: &Config, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
-    let named = addresses.take(20).find_map(|address| account_in(config, address));
+    let named = addresses.take(20).find_map(|address| account_named(config, address));
     let app = line::sign_in(text).map(|(app, _)| app);
     let mut of_app = config.accounts.iter().filter(|account| app == Some(account.sign_in.app.name.as_str()));
     let only_of_app = of_app.next().filter(|_| of_app.next().is_none()).cloned();

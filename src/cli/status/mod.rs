@@ -3,6 +3,7 @@
 mod alive;
 mod asleep;
 mod other;
+mod remarks;
 mod silent;
 mod steps;
 mod table;

@@ -55,9 +55,13 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
     }
     let told = together(met, Step::behind_remark);
     let causes: usize = told.iter().map(|told| told.causes.len()).sum();
-    let of = |(shell, ids): &(String, Vec<String>)| match causes {
-        0 | 1 => indented(2, shell),
-        _ => indented(2, &format!("{}: {shell}", ids.join(lang.comma()))),
+    let all: Vec<&Step> = told.iter().flat_map(|told| &told.todo).map(|todo| &todo.step).collect();
+    let of = |(shell, ids): &(String, Vec<String>)| {
+        let shell = Step::remark_beside(shell, &all);
+        match causes {
+            0 | 1 => indented(2, &shell),
+            _ => indented(2, &format!("{}: {shell}", ids.join(lang.comma()))),
+        }
     };
     told.iter().map(|told| drawn(told, lang)).chain(shells.iter().map(of)).collect()
 }
@@ -80,7 +84,7 @@ mod tests {
         let text = steps(&[fault("a", step), fault("b", "Look: `gatepost doctor ann@x`.")], Lang::En);
         let commands = "    Allow it:\n        Connect-ExchangeOnline\n        Set-CASMailbox ann@x ";
         assert!(text.contains(commands), "{text}");
-        assert_eq!(text.matches("Connect-ExchangeOnline").count(), 2, "{text}");
+        assert_eq!(text.matches("Connect-ExchangeOnline").count(), 1, "where it is typed: {text}");
         assert_eq!(text.matches("types the cmdlets").count(), 1, "{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::steps::steps;
+use super::{remarks::remarks, steps::steps};
 use crate::{
     base::{Lang, columns, printable, wrapped},
     catalog::beside,
@@ -119,6 +119,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("configuration-file", "設定ファイル"),
     ("store-held-by", "ストアを使用中のデーモン"),
     ("reload", "設定の再読み込み"),
+    ("needs-restart", "再起動するまで有効にならない変更"),
     ("store", "ストア"),
     ("at", "時刻"),
     ("address", "アドレス"),
@@ -152,7 +153,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => {
-                picked(rows, FAULT, lang) + nameless(rows, lang) + of_a_sender(rows, lang) + &steps(rows, lang)
+                picked(rows, FAULT, lang) + &remarks(rows, lang) + &steps(rows, lang)
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -163,35 +164,6 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
-}
-
-/// Where only the address of clients is known, what ends a fault of one may have been another one's.
-fn nameless(faults: &[Value], lang: Lang) -> &'static str {
-    let is_nameless = |one: &Value| one.get("account").is_none_or(|of| of == "") && one.get("client").is_none();
-    let is_over = |one: &Value| one.get("worked-again-at").is_some() && is_nameless(one);
-    match (faults.iter().any(is_over), lang) {
-        (false, _) => "",
-        (true, Lang::En) => {
-            "  Without an account, it worked again means: a client of that address was let in, or a rule admits it.\n"
-        }
-        (true, Lang::Ja) => {
-            "  アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。\n"
-        }
-    }
-}
-
-/// What ends a refusal of a sender: nobody can be asked whether its program was set otherwise.
-fn of_a_sender(faults: &[Value], lang: Lang) -> &'static str {
-    let stands = |one: &Value| one.get("sender").is_some() && one.get("worked-again-at").is_none();
-    match (faults.iter().any(stands), lang) {
-        (false, _) => "",
-        (true, Lang::En) => {
-            "  A refused sender is past once a message of it goes, its program sends as another for the first time, or a day passes.\n"
-        }
-        (true, Lang::Ja) => {
-            "  差出人の拒否は、その差出人のメッセージが送信されるか、プログラムの差出人が初めて別のものに変わるか、1日が過ぎると、過去のものとします。\n"
-        }
-    }
 }
 
 /// How much waits, and behind it what stands still, if anything does.
@@ -358,19 +330,6 @@ mod tests {
         assert!(text.contains("running: yes"), "{text}");
         assert!(text.contains("  address  app  state\n  a@b.c    x    ready\n"), "{text}");
         assert!(text.contains("faults\n  none"), "{text}");
-    }
-
-    #[test]
-    fn a_client_without_a_name_is_not_said_to_work_again_where_another_one_at_its_address_may_have_been_let_in() {
-        let over = |account: &str| json!({ "faults": [{ "id": "x", "account": account, "worked-again-at": 60 }] });
-        for (lang, said) in [(Lang::En, "a client of that address"), (Lang::Ja, "同じアドレスのクライアント")]
-        {
-            assert!(draw(&over(""), lang).contains(said));
-            assert!(!draw(&over("ann@contoso.com"), lang).contains(said));
-            let mut of_client = over("");
-            of_client["faults"][0]["client"] = json!("copier");
-            assert!(!draw(&of_client, lang).contains(said), "it has a name");
-        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Consents by app and lower-case identity, so that accounts share one keeper and one token.
-type SignIns = BTreeMap<(String, String), Arc<SignIn>>;
+type SignIns = BTreeMap<(String, String), SignIn>;
 
 /// What stands in `[[account]]`, each with the key under which it was written.
 type Written = (Vec<(Key, Arc<Account>)>, Vec<(Key, Arc<Domain>)>);
@@ -94,7 +94,7 @@ impl Checker<'_> {
         self.note_locked_out(key, &send_as, &address);
         self.outbound(key, raw, app.as_deref());
         let sending = self.sending(key, raw);
-        let sign_in = self.sign_in(key, raw, app, &sign_in_as, sign_ins)?;
+        let sign_in = self.sign_in(key, raw, app, (&address, &sign_in_as), sign_ins)?;
         Some(Account {
             password,
             sign_in,
@@ -114,7 +114,7 @@ impl Checker<'_> {
         key: &Key,
         raw: &raw::Account,
         app: Option<Arc<App>>,
-        identity: &str,
+        (account, identity): (&str, &str),
         sign_ins: &mut SignIns,
     ) -> Option<Arc<SignIn>> {
         const NAME: &str = "sign-in-password";
@@ -143,9 +143,10 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        let identity = identity.to_owned();
-        let shared = sign_ins.entry((app.name.clone(), identity.to_lowercase()));
-        Some(shared.or_insert_with(|| Arc::new(SignIn { app, identity, password })).clone())
+        let (account, identity) = (account.to_owned(), identity.to_owned());
+        let first = sign_ins.entry((app.name.clone(), identity.to_lowercase()));
+        let first = first.or_insert_with(|| SignIn { app, account: account.clone(), identity, password });
+        Some(Arc::new(SignIn { account, ..first.clone() }))
     }
 
     /// The app by name, or the only one there is.

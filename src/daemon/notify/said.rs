@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::base::Lang;
+use crate::{base::Lang, expiry::days_left};
 
 /// More names than this are counted in a text; the JSON has all.
 const NAMED: usize = 5;
@@ -61,6 +61,7 @@ pub(super) enum Said<'a> {
     NoLoginsBehindIt,
     RenewSecret {
         app: &'a str,
+        reload: &'a str,
     },
     RenewAppCertificate,
     RenewListenerCertificate,
@@ -152,9 +153,9 @@ impl Said<'_> {
                 "Behind its end the provider gives no tokens to this app, and mail stands still.".to_owned()
             }
             Said::NoLoginsBehindIt => "Behind its end mail programs warn or refuse to connect.".to_owned(),
-            Said::RenewSecret { app } => format!(
+            Said::RenewSecret { app, reload } => format!(
                 "Make a new secret at the provider, put it in the place of the old one, write the day on which it ends \
-                 under `[app.{app}]`, as `secret-expires = <YYYY-MM-DD>`, and reload."
+                 under `[app.{app}]`, as `secret-expires = <YYYY-MM-DD>`, then `{reload}`."
             ),
             Said::RenewAppCertificate => "Upload a new certificate at the provider and put it, with its key, in the \
                                           place of the old files; no restart is needed."
@@ -235,8 +236,8 @@ impl Said<'_> {
             Said::NoLoginsBehindIt => {
                 "期限が切れると、メールソフトは警告を出すか、接続を拒否します。".to_owned()
             }
-            Said::RenewSecret { app } => format!(
-                "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = <YYYY-MM-DD>` の形で書いて、再読み込みしてください。"
+            Said::RenewSecret { app, reload } => format!(
+                "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = <YYYY-MM-DD>` の形で書いて、`{reload}` を実行してください。"
             ),
             Said::RenewAppCertificate => {
                 "新しい証明書をプロバイダーにアップロードし、鍵とともに古いファイルと置き換えてください。再起動は不要です。".to_owned()
@@ -301,8 +302,8 @@ pub(super) fn span(lang: Lang, now: Timestamp, due: Timestamp) -> String {
         (..0, Lang::Ja) => format!(" {day} "),
         (0..172_800, Lang::En) => format!("in {}, at {time}", period(seconds.unsigned_abs(), lang)),
         (0..172_800, Lang::Ja) => format!("{}後（{time}）", period(seconds.unsigned_abs(), lang)),
-        (_, Lang::En) => format!("in {} days, on {day}", seconds / 86_400),
-        (_, Lang::Ja) => format!(" {}日後（{day}）", seconds / 86_400),
+        (_, Lang::En) => format!("in {} days, on {day}", days_left(now, due)),
+        (_, Lang::Ja) => format!(" {}日後（{day}）", days_left(now, due)),
     }
 }
 
@@ -316,5 +317,19 @@ fn period(seconds: u64, lang: Lang) -> String {
         (Lang::En, 1) => format!("1 {one}"),
         (Lang::En, _) => format!("{n} {one}s"),
         (Lang::Ja, _) => format!(" {n} {ja}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_to_the_date_that_is_shown_at_any_hour() {
+        let due = "2027-05-06T00:30:00Z".parse().unwrap();
+        for now in ["2027-05-01T00:10:00Z", "2027-05-01T12:00:00Z", "2027-05-01T23:50:00Z"] {
+            assert_eq!(span(Lang::En, now.parse().unwrap(), due), "in 5 days, on 2027-05-06", "{now}");
+            assert_eq!(span(Lang::Ja, now.parse().unwrap(), due), " 5日後（2027-05-06）", "{now}");
+        }
     }
 }

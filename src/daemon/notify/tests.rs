@@ -82,8 +82,12 @@ impl Stage {
     }
 
     fn known(&self) -> HashMap<String, Known> {
-        let known = |address: &String| Known { address: Some(address.clone()), ..Known::default() };
-        self.states.iter().map(|state| (state.identity.clone(), known(&state.identity))).collect()
+        let known = |state: &SignInState| Known {
+            address: Some(state.identity.clone()),
+            provider: Some(state.provider.clone()).filter(|provider| !provider.is_empty()),
+            ..Known::default()
+        };
+        self.states.iter().map(|state| (state.identity.clone(), known(state))).collect()
     }
 
     fn with<T>(&self, now: i64, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
@@ -147,6 +151,21 @@ fn ready(name: &str) -> SignInState {
 fn broken(name: &str, phase: Phase, id: &'static str) -> SignInState {
     let fault = FaultSeen { id, kind: "", owner: "", text: String::new(), since: None, asks_again_at: None };
     SignInState { phase, fault: Some(fault), ..ready(name) }
+}
+
+/// Whoever reads it somewhere else has nothing but the text.
+#[test]
+fn the_notice_of_a_secret_that_ends_has_the_commands_with_which_another_takes_its_place() {
+    for (provider, lang) in [("microsoft365", Lang::En), ("microsoft365", Lang::Ja), ("google", Lang::En)] {
+        let mut stage = Stage { lang, ..Stage::new() };
+        stage.states = vec![SignInState { provider: provider.into(), ..ready("ann") }];
+        stage.endings = vec![(What::ClientSecret, "contoso", 6 * DAY)];
+        let event = stage.told_at(0).remove(0);
+        let setup = "gatepost setup --address ann@contoso.com --client-secret-file new.secret --yes";
+        assert_eq!(event.next_step.contains(setup), provider == "microsoft365", "{}", event.next_step);
+        let reload = "`sudo systemctl reload gatepost`";
+        assert!(event.next_step.contains(reload) && event.text.contains(reload), "{}", event.text);
+    }
 }
 
 #[test]
@@ -348,7 +367,7 @@ async fn a_step_that_was_told_is_not_told_again_by_a_restart_and_a_lower_one_is(
     let mut told = days(&hook);
     told.dedup();
     let days: Vec<i64> = told.iter().map(|(_, days)| *days).collect();
-    assert_eq!(days, [28, 12, 5, 1], "{told:?}");
+    assert_eq!(days, [29, 13, 6, 2], "{told:?}");
     assert_eq!(told[3].0, "fabrikam", "and the last one again of nothing else");
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     base::{
         Lang,
-        invocation::{as_called, gatepost},
+        invocation::{as_called, gatepost, reload},
     },
     catalog::{self, Entry, Known, in_short_with_id, token},
     console,
@@ -103,12 +103,13 @@ pub(super) fn of_ending(
     concerned: &[&SignInState],
 ) -> Event {
     let (lang, name) = (facts.lang, ending.name.as_str());
+    let reload = &reload();
     let kind = if ending.what == What::ClientSecret { Kind::SecretExpiring } else { Kind::CertificateExpiring };
     let (what, cause, next, fault) = match ending.what {
         What::ClientSecret => (
             Said::Secret { app: name },
             Said::NoTokensBehindIt,
-            Said::RenewSecret { app: name },
+            Said::RenewSecret { app: name, reload },
             Some(token::CLIENT_SECRET_EXPIRED),
         ),
         What::AppCertificate => (
@@ -128,6 +129,7 @@ pub(super) fn of_ending(
         accounts.sort();
         accounts.dedup();
     }
+    let in_entra = secret_in_entra(facts, &accounts, name).filter(|_| kind == Kind::SecretExpiring);
     let (what, when) = (what.text(lang), span(lang, facts.now, due));
     let what = Said::Ends { what: &what, when: &when, is_over: days < 0 }.text(lang);
     let event = Event {
@@ -137,13 +139,21 @@ pub(super) fn of_ending(
         certificate: (ending.what == What::ListenerCertificate).then(|| name.to_owned()),
         fault: fault.map(|entry| entry.id),
         cause: cause.text(lang),
-        next_step: next.text(lang),
+        next_step: in_entra.unwrap_or_else(|| next.text(lang)),
         avoid: fault.and_then(|entry| entry.words(lang).avoid),
         due: Some(due),
         days_left: Some(days),
         ..bare(facts, kind)
     };
     whole(facts, event, &what, "")
+}
+
+/// The step of the fault that it would come to, with the commands for whom it concerns. `None`: it is made elsewhere.
+fn secret_in_entra(facts: &Facts<'_>, accounts: &[String], app: &str) -> Option<String> {
+    let of_domain = || facts.domains.iter().find(|domain| domain.app.name == *app).map(|domain| domain.app.known());
+    let known = accounts.iter().find_map(|address| facts.known.get(address)).cloned().or_else(of_domain)?;
+    let is_entra = known.provider.as_deref().is_some_and(|provider| provider.starts_with("microsoft365"));
+    is_entra.then(|| token::CLIENT_SECRET_EXPIRED.told(facts.lang, &known).whole_step())
 }
 
 pub(super) fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
@@ -169,7 +179,7 @@ pub(super) fn bare(facts: &Facts<'_>, kind: Kind) -> Event {
 }
 
 fn urgency(now: Timestamp, due: Timestamp) -> Severity {
-    if days_left(now, due) < 1 { Severity::Critical } else { Severity::Warning }
+    if due.as_second() - now.as_second() < 86_400 { Severity::Critical } else { Severity::Warning }
 }
 
 /// The mailboxes behind these sign-ins, each once; of one that no account names, whoever signs in.
@@ -197,8 +207,8 @@ struct Place {
 
 impl Place {
     fn of(facts: &Facts<'_>, accounts: &[String], states: &[&SignInState]) -> Self {
-        let who = match states {
-            [only] => only.identity.as_str(),
+        let who = match (states, accounts) {
+            ([_], [first, ..]) => first.as_str(),
             _ => "ADDRESS",
         };
         Self { page: console_page(facts, accounts), command: format!("{} login {who}", gatepost()) }
@@ -231,7 +241,7 @@ pub(super) fn known(facts: &Facts<'_>, accounts: &[String], states: &[&SignInSta
     let known = accounts.iter().find_map(|address| facts.known.get(address)).cloned().unwrap_or_default();
     let address = match (accounts, states) {
         ([only], _) => Some(only.clone()),
-        (_, [only]) => Some(only.identity.clone()),
+        (_, [_]) => accounts.first().cloned(),
         _ => None,
     };
     let asks_again = states.iter().flat_map(|state| state.asks_again()).collect();

@@ -43,11 +43,6 @@ pub(super) const FRAME: Frame = Frame {
              do: {who}"
         )
     },
-    well_but_unsent: |what| {
-        format!(
-            "Nothing fails in this look, but no test message went; its line, above, says why and what to do: {what}"
-        )
-    },
     others: |n, may_be_alike| {
         let (fail, guess) = match n {
             1 => ("One more check fails".to_owned(), "; it may have the same cause"),
@@ -266,6 +261,7 @@ pub(super) fn detail(said: &Said) -> String {
                 }
                 None => "",
                 Some(Over::Worked) => "; it worked again since",
+                Some(Over::Proved) => "; the test message, above, went",
                 Some(Over::Allowed) => "; since then send-as allows it, or its program sends as another",
                 Some(Over::LetIn) => "; since then a client of its address was let in, or a rule admits it",
             };

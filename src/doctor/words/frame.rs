@@ -31,8 +31,6 @@ pub(in crate::doctor) struct Frame {
     pub well_but_a_client: fn(&str) -> String,
     /// Nothing fails, and these sign-ins were refused beside those that are stored.
     pub well_but_a_sign_in: fn(&str) -> String,
-    /// Nothing fails, and these test messages did not go.
-    pub well_but_unsent: fn(&str) -> String,
     pub others: fn(usize, bool) -> String,
 }
 

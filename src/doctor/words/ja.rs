@@ -47,11 +47,6 @@ pub(super) const FRAME: Frame = Frame {
             "メールは保存済みのサインインで動いています。ただし、その後のサインインは拒否されたままです。次の手順は、上の該当する行にあります: {who}"
         )
     },
-    well_but_unsent: |what| {
-        format!(
-            "今回の確認で失敗した項目はありません。ただし、テストメッセージは送信できていません。理由と次の手順は、上の該当する行にあります: {what}"
-        )
-    },
     others: |n, may_be_alike| {
         let guess = if may_be_alike { "同じ原因かもしれません。" } else { "" };
         format!("ほかに{n}件失敗しています。{guess}まずこれを直してから、もう一度実行してください。")
@@ -279,6 +274,7 @@ pub(super) fn detail(said: &Said) -> String {
                 }
                 None => "",
                 Some(Over::Worked) => "（その後、成功しています）",
+                Some(Over::Proved) => "（上のテストメッセージは送信できています）",
                 Some(Over::Allowed) => "（その後、send-as で許可されたか、差出人が変わりました）",
                 Some(Over::LetIn) => {
                     "（その後、このアドレスのクライアントが受け入れられたか、ルールで許可されています）"

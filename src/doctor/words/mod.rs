@@ -150,6 +150,8 @@ const FAULTS: &[(&Entry, Name)] = &[
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Over {
     Worked,
+    /// A test message like it, just now.
+    Proved,
     Allowed,
     /// Of clients without a name that is all there is to know: it may have been another one there.
     LetIn,
@@ -416,8 +418,12 @@ pub(super) fn proof(lang: Lang, command: &str) -> String {
 /// Of what passes by itself and was tried so often.
 pub(super) fn later(lang: Lang, tries: usize, command: &str) -> String {
     match lang {
-        Lang::En => format!(" It was tried {tries} times within seconds; try again in a few minutes: `{command}`."),
-        Lang::Ja => format!("数秒おきに{tries}回試しました。数分後にもう一度試してください：`{command}`。"),
+        Lang::En => format!(
+            " The message was not sent, in {tries} tries within half a minute. Try again in a minute: `{command}`."
+        ),
+        Lang::Ja => format!(
+            "30秒ほどの間に{tries}回試しましたが、メッセージは送信できませんでした。1分後にもう一度試してください：`{command}`。"
+        ),
     }
 }
 

@@ -56,6 +56,7 @@ impl Connect {
         };
         let mut what = format!("HTTP {code} {}", printable(reply.reason.unwrap_or_default(), 80)).trim_end().to_owned();
         let mut trouble = match code {
+            401 | 407 if self.user.is_none() => ProxyTrouble::NoLogin,
             401 | 407 => ProxyTrouble::Login,
             // RFC 6585 6, and what sends a browser to such a page.
             300..=399 | 511 => ProxyTrouble::Portal,
@@ -63,10 +64,9 @@ impl Connect {
             500 | 502..=504 | 506.. | 408 | 429 => ProxyTrouble::NoWay,
             _ => ProxyTrouble::Forbids,
         };
-        if trouble == ProxyTrouble::Login {
-            match &self.user {
-                None => what.push_str("; no user and password are set"),
-                Some(user) => what.push_str(&format!("; the user is {}", printable(user, 80))),
+        if matches!(trouble, ProxyTrouble::Login | ProxyTrouble::NoLogin) {
+            if let Some(user) = &self.user {
+                what.push_str(&format!("; the user is {}", printable(user, 80)));
             }
             if let Some(offer) = field("proxy-authenticate") {
                 what.push_str(&format!("; it asks for {offer}"));

@@ -36,6 +36,8 @@ pub enum ProxyTrouble {
     Unreachable,
     /// It wants other credentials.
     Login,
+    /// It wants some, and there are none.
+    NoLogin,
     /// It wants a way to log in that is not spoken here (NTLM, Negotiate).
     Scheme,
     /// A page of the network answers: somebody has to log in there.
@@ -50,7 +52,7 @@ impl ProxyTrouble {
     pub const fn entry(self) -> &'static Entry {
         match self {
             ProxyTrouble::Unreachable => PROXY_UNREACHABLE,
-            ProxyTrouble::Login => PROXY_LOGIN_REFUSED,
+            ProxyTrouble::Login | ProxyTrouble::NoLogin => PROXY_LOGIN_REFUSED,
             ProxyTrouble::Scheme => PROXY_SCHEME_UNKNOWN,
             ProxyTrouble::Portal => PROXY_PORTAL,
             ProxyTrouble::Forbids => PROXY_FORBIDS,
@@ -62,6 +64,7 @@ impl ProxyTrouble {
         match self {
             ProxyTrouble::Unreachable => "the proxy cannot be used",
             ProxyTrouble::Login => "the proxy refuses the login",
+            ProxyTrouble::NoLogin => "the proxy wants a login, and none is set",
             ProxyTrouble::Scheme => "the proxy wants a login that Gatepost cannot do",
             ProxyTrouble::Portal => "a login page answers in place of the proxy",
             ProxyTrouble::Forbids => "the proxy forbids it",

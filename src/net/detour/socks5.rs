@@ -66,7 +66,7 @@ impl Socks5 {
                 self.turn = Turn::Login;
             }
             (NOTHING_FITS, None) => {
-                return Ok(self.over(ProxyTrouble::Login, "it wants a user and password, and none are set"));
+                return Ok(self.over(ProxyTrouble::NoLogin, "it takes nobody without a user and password"));
             }
             (NOTHING_FITS, Some(_)) => return Ok(self.over(ProxyTrouble::Login, "it takes no user and password")),
             (other, _) => {

@@ -120,7 +120,7 @@ fn a_proxy_that_says_no_is_told_with_its_status_its_reason_and_what_to_do() {
         assert!(!end.contains("secret") && !end.contains('\x1b'), "{end}");
     }
     let (_, end) = heard(Connect::new("h:1", None), &[b"HTTP/1.1 407 No\r\n\r\n"]);
-    assert_eq!(end, "Login: HTTP 407 No; no user and password are set");
+    assert_eq!(end, "NoLogin: HTTP 407 No");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn every_no_of_socks_is_told_in_words() {
         }
     }
     for (url_has_login, answer, expected) in [
-        (false, &b"\x05\xff"[..], "Login: it wants a user and password, and none are set"),
+        (false, &b"\x05\xff"[..], "NoLogin: it takes nobody without a user and password"),
         (true, b"\x05\xff", "Login: it takes no user and password"),
         (true, b"\x05\x02\x01\x01", "Login: it refuses the password of the user ann"),
         (true, b"\x05\x02\x05\xff", "Login: it refuses the password of the user ann"),

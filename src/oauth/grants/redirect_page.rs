@@ -24,19 +24,19 @@ impl Page<'_> {
         }
     }
 
-    fn title(&self, lang: Lang) -> &'static str {
-        match (self, lang) {
+    fn title(&self, lang: Lang) -> String {
+        let title = match (self, lang) {
+            (Page::Ended(known, Ok(kept)), _) if kept.is_somebody_else => return not_as_meant(known, lang),
             (Page::OtherPath, Lang::En) => "Nothing here",
             (Page::OtherPath, Lang::Ja) => "ここには何もありません",
             (Page::OtherSignIn, Lang::En) => "Not this sign-in",
             (Page::OtherSignIn, Lang::Ja) => "別のサインインです",
-            (Page::Ended(_, Ok(kept)), Lang::En) if kept.is_somebody_else => "Signed in, by another name",
-            (Page::Ended(_, Ok(kept)), Lang::Ja) if kept.is_somebody_else => "別の名前でサインインしました",
             (Page::Ended(_, Ok(_)), Lang::En) => "Signed in",
             (Page::Ended(_, Ok(_)), Lang::Ja) => "サインインしました",
             (Page::Ended(_, Err(_)), Lang::En) => "Not signed in",
             (Page::Ended(_, Err(_)), Lang::Ja) => "サインインできませんでした",
-        }
+        };
+        title.to_owned()
     }
 
     fn html(&self, lang: Lang) -> String {
@@ -66,7 +66,7 @@ impl Page<'_> {
             "<!doctype html><html lang=\"{}\"><meta charset=\"utf-8\"><title>Gatepost</title>\
              <body style=\"font-family:sans-serif;margin:4em auto;max-width:36em\"><h1>{}</h1>{}</body></html>\n",
             lang.tag(),
-            escaped(self.title(lang)),
+            escaped(&self.title(lang)),
             self.html(lang)
         );
         let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
@@ -82,7 +82,15 @@ impl Page<'_> {
     }
 }
 
-/// Whether it is the same person, the mail server alone knows.
+/// Whether it is a stranger or the same person by another name, the mail server alone knows.
+fn not_as_meant(known: &Known, lang: Lang) -> String {
+    known.fill(match lang {
+        Lang::En => "Signed in, but not as {who-signs-on}",
+        Lang::Ja => "{who-signs-on} ではないユーザーでサインインしました",
+    })
+}
+
+/// Why it is kept all the same.
 fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
     let known = Known { signed_in_as: kept.consented_as.clone(), is_at_sign_in: true, ..known.clone() };
     let text = known.fill(match lang {
@@ -102,17 +110,27 @@ fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
 fn refused(known: &Known, verdict: &Verdict, lang: Lang) -> String {
     let mut words = verdict.entry.told(lang, &verdict.known_at_sign_in(known.clone()));
     words.end_with(&known.fill("`gatepost login {address}`"), lang);
+    let (cause, detail) = (marked(&words.cause), escaped(&verdict.detail));
     let text = match lang {
-        Lang::En => format!("{} ({})", words.cause, verdict.detail),
-        Lang::Ja => format!("{}（{}）", words.cause, verdict.detail),
+        Lang::En => format!("<p>{cause} ({detail})</p>"),
+        Lang::Ja => format!("<p>{cause}（{detail}）</p>"),
     };
     let avoid = words.avoid.as_ref().map(|avoid| said(&said_not_to(avoid, lang))).unwrap_or_default();
-    format!("{}{}{avoid}", said(&text), step(&Step::of(&words.whole_step())))
+    format!("{text}{}{avoid}", step(&Step::of(&words.whole_step())))
 }
 
-/// A paragraph.
+/// A paragraph of ours.
 fn said(text: &str) -> String {
-    format!("<p>{}</p>", escaped(text))
+    format!("<p>{}</p>", marked(text))
+}
+
+/// What stands in backticks is code. For our own words alone: a provider's may hold some.
+fn marked(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| match at % 2 {
+        1 => format!("<code>{}</code>", escaped(part)),
+        _ => escaped(part),
+    };
+    text.split('`').enumerate().map(part).collect()
 }
 
 /// What is typed or written stands alone on its line.
@@ -153,6 +171,7 @@ mod tests {
 
     #[test]
     fn what_a_provider_said_is_text_in_the_page_whatever_it_holds() {
+        assert_eq!(marked("`a < b` & c"), "<code>a &lt; b</code> &amp; c");
         assert_eq!(escaped("<a href=\"x\">&'\r\n"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;  ");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 async fn keeper() -> (Keeper, tempfile::TempDir) {
     let (endpoint, dir, clock) = (Endpoint::start(vec![]).await, tempfile::tempdir().unwrap(), Clock::default());
     let app = Arc::new(app(&endpoint, Grant::AuthorizationCode));
-    let sign_in = Arc::new(SignIn { app, identity: "ann@contoso.example".into(), password: None });
+    let sign_in = Arc::new(SignIn::of("ann@contoso.example", app));
     let (counter, desk) = Counter::new(SignInState::new(&sign_in), clock.clone());
     let store = Arc::new(open(dir.path()).await);
     let changes = Arc::new(watch::Sender::new(0));

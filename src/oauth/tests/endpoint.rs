@@ -226,7 +226,7 @@ impl House {
         let endpoint = Endpoint::start(script).await;
         let mut app = app(&endpoint, Grant::AuthorizationCode);
         change(&mut app);
-        let sign_in = Arc::new(SignIn { app: Arc::new(app), identity: "ann@contoso.example".into(), password: None });
+        let sign_in = Arc::new(SignIn::of("ann@contoso.example", app));
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(open(dir.path()).await);
         let clock = Clock::default();

@@ -11,6 +11,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     day::Day,
@@ -31,6 +32,8 @@ pub(in crate::outbound) struct Idle {
     /// The sign-in that it lives on, and since when.
     pub sign_in: String,
     pub signed_in_at: Option<Timestamp>,
+    /// Of its grant ([`Keepers::life`](crate::oauth::Keepers::life)).
+    pub life: Option<CancellationToken>,
     /// When it came up, if nobody used it since.
     pub came_up: Option<Instant>,
 }
@@ -60,6 +63,27 @@ struct Parked {
     since: Instant,
     seat: Seat,
     idle: Idle,
+}
+
+impl Idle {
+    /// Its grant is no more.
+    pub fn is_over(&self) -> bool {
+        is_over(self.life.as_ref())
+    }
+}
+
+/// See [`Idle::is_over`].
+pub(in crate::outbound) fn is_over(life: Option<&CancellationToken>) -> bool {
+    life.is_none_or(CancellationToken::is_cancelled)
+}
+
+impl Parked {
+    fn quit(self) {
+        tokio::spawn(async move {
+            self.idle.channel.quit().await;
+            drop(self.seat);
+        });
+    }
 }
 
 /// Shared by all who send for the mailbox.
@@ -144,13 +168,15 @@ impl Ledger {
             let Some(oldest) = self.books().oldest_parked() else { return };
             sleep_until(oldest + WARM).await;
             let expired = self.books().take_expired(Instant::now());
-            for Parked { seat, idle, .. } in expired {
-                tokio::spawn(async move {
-                    idle.channel.quit().await;
-                    drop(seat);
-                });
-            }
+            expired.into_iter().for_each(Parked::quit);
         }
+    }
+
+    /// Ends what was left over and whose grant is no more: it would take the room of those who sign on now. Needs a tokio
+    /// runtime.
+    pub(super) fn close_ended(&self) {
+        let ended: Vec<_> = self.books().parked.extract_if(.., |parked| parked.idle.is_over()).collect();
+        ended.into_iter().for_each(Parked::quit);
     }
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {

@@ -71,7 +71,7 @@ pub fn account(address: &str) -> Arc<Account> {
     Arc::new(Account {
         address: address.into(),
         password: LocalPassword::None,
-        sign_in: Arc::new(SignIn { app: Arc::new(app), identity: address.into(), password: None }),
+        sign_in: Arc::new(SignIn::of(address, app)),
         imap_user: address.into(),
         smtp_user: address.into(),
         send_as: vec![address.into()],

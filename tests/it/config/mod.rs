@@ -217,7 +217,9 @@ fn an_account_takes_its_names_from_its_address() {
 fn accounts_with_one_consent_share_one_sign_in() {
     let shared = "[[account]]\naddress = \"info@contoso.com\"\nsign-in-as = \"Ann@contoso.com\"\n";
     let config = fine(&format!("{APP}{ANN}{shared}"));
-    assert!(std::sync::Arc::ptr_eq(&config.accounts[0].sign_in, &config.accounts[1].sign_in));
+    let [ann, info] = [0, 1].map(|n| &config.accounts[n].sign_in);
+    assert_eq!((ann.key(), &ann.app.client_id), (info.key(), &info.app.client_id));
+    assert_eq!([&ann.account, &info.account], ["ann@contoso.com", "info@contoso.com"], "each is told its own address");
 }
 
 #[test]

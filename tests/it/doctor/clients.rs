@@ -386,3 +386,25 @@ async fn beside_a_daemon_that_reads_another_file_nobody_is_told_to_reload_that()
     let stop = format!("kill {}", program.id());
     assert!(other["fault"]["commands"].as_array().unwrap().contains(&stop.into()), "{other}");
 }
+
+/// Whoever reads the status believes the file, and clients that were set to the new port hear nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_a_reload_does_not_move_is_warned_of_and_told_ahead_in_the_status_until_it_is_put_back() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let status = |lang: &str| run(&["status", "--lang", lang], &staged.file).1;
+    let (before, behind) = ("127.0.0.1:0", own_place().to_string());
+    let listener = |at: &str| format!("protocol = \"smtp\"\nlisten = [\"{at}\"]");
+    staged.edit(&listener(before), &listener(&behind));
+    program.reload().await;
+    let what = format!("listeners +smtp {behind} -smtp {before}");
+    let warned = program.logs("until a restart").await;
+    assert!(warned.contains("WARN") && warned.contains(&what) && warned.contains("restart it: "), "{warned}");
+    for (lang, head) in [("en", "needs-restart"), ("ja", "再起動するまで有効にならない変更")] {
+        let told = status(lang);
+        assert!(told.contains(&format!("\n{head}: {what}\n")), "{told}");
+        assert!(told.contains(&program.address(Protocol::Smtp).to_string()), "where it listens now: {told}");
+    }
+    staged.edit(&listener(&behind), &listener(before));
+    program.reload().await;
+    assert!(!status("en").contains("needs-restart"), "{}", status("en"));
+}

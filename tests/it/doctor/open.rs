@@ -72,6 +72,11 @@ async fn a_sender_that_a_client_was_refused_stands_open_until_a_message_proves_i
     let told = staged.doctor(&[ANN, "--send", BOB]).await;
     assert!(told.code == 0 && told.out.contains(&format!("{SHARED} -> {BOB}: sent")), "{}", told.out);
     assert!(told.out.ends_with("\nAll is well.\n"), "it was sent by this look: {}", told.out);
+    let before = told.out.lines().find(|line| line.contains("send-as-denied")).unwrap();
+    assert!(
+        before.contains("; the test message, above, went"),
+        "nothing stands open beside that all is well: {before}"
+    );
 
     // The daemon was told of it, and calls it past without a message of the client, whose own last one was refused.
     let met = check(&staged.is_well().await, "clients", "last-fault");
@@ -320,10 +325,13 @@ async fn a_sign_on_that_works_again_is_past_for_the_status() {
     assert!(table().contains(&step), "the protocol that was met: {}", table());
     staged.mended();
     program.reload().await;
-    for (lang, end) in [("en", "no success of it followed yet.\n"), ("ja", "確認されていません。\n")] {
+    let proof = format!("`{}`", staged.gatepost(&format!("doctor {ANN} --send {ANN}")));
+    for (lang, end) in [("en", "no success of it followed yet."), ("ja", "確認されていません。")] {
         let told = super::clients::fails_no_more(&staged, &[ANN, "--lang", lang]).await;
-        let refused = format!("{ANN} imap");
-        assert!(told.out.ends_with(end) && told.out.lines().last().unwrap().contains(&refused), "{}", told.out);
+        let last = told.out.lines().last().unwrap();
+        for part in [end, &format!("{ANN} imap"), &proof] {
+            assert!(last.contains(part), "{part}: {}", told.out);
+        }
     }
     super::clients::is_let_in(&program).await;
     assert!(!table().contains("Set-CASMailbox") && table().contains("worked again at"), "{}", table());

@@ -91,7 +91,10 @@ fn a_browser_whose_sign_in_could_not_be_stored_is_not_told_that_it_is_signed_in(
 fn the_first_sign_in_by_another_name_is_kept_and_the_page_says_whose_it_is() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let config = ann_of(&provider, folder.path());
-    for (lang, title) in [("en", "Signed in, by another name"), ("ja", "別の名前でサインインしました")] {
+    for (lang, title) in [
+        ("en", "<h1>Signed in, but not as ann@b.c</h1>"),
+        ("ja", "<h1>ann@b.c ではないユーザーでサインインしました</h1>"),
+    ] {
         let (page, code, last) = login_by_browser(&config, "bobs-code", lang);
         assert_eq!((code, last["somebody-else"].as_bool()), (Some(0), Some(true)));
         for part in [title, "bob@b.c", "ann@b.c", "sign-in-as = &quot;bob@b.c&quot;", "login ann@b.c</pre>"] {
@@ -131,4 +134,23 @@ fn whoever_is_meant_by_sign_in_as_is_nobody_else_and_the_owner_of_the_mailbox_is
     assert!(ended == Some(1) && error.contains("the sign-in of ann.smith@b.c stays"), "{last}");
     let (_, status, _) = run(&["status", "--lang", "en"], &config);
     assert!(status.contains("ready") && !status.contains("bob@b.c"), "{status}");
+}
+
+/// The name of who signs in is no account's: what `login` takes `explain` takes, and a `logout` says whom it ends that for.
+#[test]
+fn the_name_of_a_delegate_is_taken_by_explain_and_a_logout_by_it_says_whose_sign_in_that_is() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let ann = account("ann@b.c", &format!("sign-in-as = \"bob@b.c\"\npassword = \"{}\"", super::HASH));
+    let config = provider.config(folder.path(), "authorization-code", &ann);
+    assert_eq!(login_by_paste(&config, "bobs-code").0, Some(0));
+    let (code, text, errors) = run(&["explain", "sign-in-expired", "--account", "Bob@b.c"], &config);
+    assert!(code == 0 && text.contains("login ann@b.c"), "{text}{errors}");
+    for (lang, said) in [
+        ("en", "bob@b.c is no account, and signs in for ann@b.c."),
+        ("ja", "bob@b.c はアカウントではなく、ann@b.c のためにサインインするユーザーです。"),
+    ] {
+        let (code, text, _) = run(&["logout", "bob@b.c", "--yes", "--lang", lang], &config);
+        assert!(code == 0 && text.starts_with(said), "{text}");
+        assert!(!run(&["logout", "ann@b.c", "--yes", "--lang", lang], &config).1.contains("bob@b.c"));
+    }
 }

@@ -90,6 +90,8 @@ async fn a_renewed_secret_takes_the_place_of_the_old_one_once_the_provider_took_
     let again = house.run_with(RENEWED).await;
     assert!(again.code == 0 && !again.err.contains("The new secret"), "{}\n{}", again.out, again.err);
     assert!(copied(&renewed) && !copied(&again), "{}{}", renewed.err, again.err);
+    let same = format!("The secret in {given} is no new one: it is the same as in {}", kept.display());
+    assert!(again.err.contains(&same) && !renewed.err.contains("is no new one"), "{}", again.err);
 }
 
 #[tokio::test]

@@ -10,9 +10,10 @@ use super::{
         account_of,
         args::{SetupGrant, SetupOutbound},
         discover::Discovery,
+        note,
         place::{readable, secret_in},
         renewal::{Renewal, first_secret},
-        words::{Line, Trouble},
+        words::{Line, Trouble, beside},
     },
     Choice, Interview, Registered, is_entra,
 };
@@ -80,7 +81,7 @@ impl Interview<'_, '_> {
                 return Err(Trouble::Lent { block: block.clone(), by });
             }
             match app.secret_at.clone().filter(|_| text(there, "client-secret-file").is_some()) {
-                _ if is_it => {}
+                _ if is_it => note(&beside::same_secret(app, &file.display().to_string(), self.lang)),
                 Some(at) => {
                     let given = readable(file).ok().map(Into::into);
                     renewal = Some(Renewal { app: app.name.clone(), file: at.into(), secret: asked, given });

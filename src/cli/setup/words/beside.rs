@@ -147,6 +147,22 @@ fn made_ja(app: &App, address: &str, file: &str) -> String {
     )
 }
 
+/// What was given is what the configuration has already.
+pub fn same_secret(app: &App, given: &str, lang: Lang) -> String {
+    match (lang, &app.secret_at) {
+        (Lang::En, at) => {
+            let there = at.as_deref().unwrap_or("the configuration");
+            format!("The secret in {given} is no new one: it is the same as in {there}, which stays as it is.")
+        }
+        (Lang::Ja, at) => {
+            let there = at.as_ref().map_or_else(|| "設定".to_owned(), |at| format!(" {at} "));
+            format!(
+                "{given} のシークレットは新しいものではありません。{there}にあるものと同じなので、何も変更しません。"
+            )
+        }
+    }
+}
+
 fn is_entra(app: &App) -> bool {
     app.provider.starts_with("microsoft365") || app.provider == "outlook"
 }
