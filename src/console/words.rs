@@ -189,6 +189,7 @@ words! {
     next_step: "Next step", "次の手順";
     avoid: "What not to do", "してはならないこと";
     details: "What was said", "受け取った応答";
+    found: "What was found", "詳細";
     last_day: "The last 24 hours", "過去24時間";
     messages: "Messages", "メッセージ";
     logins: "Logins", "ログイン";

@@ -4,7 +4,7 @@
 use crate::{
     base::Lang,
     catalog::{Known, Line, Step, doctor::SOMEBODY_ELSE_SIGNED_IN, said_not_to, with_label},
-    oauth::{sign_in::Kept, verdict::Verdict},
+    oauth::{found, is_quotation, sign_in::Kept, verdict::Verdict},
 };
 
 /// What it says.
@@ -102,12 +102,14 @@ fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
 fn refused(known: &Known, verdict: &Verdict, lang: Lang) -> String {
     let mut words = verdict.entry.told(lang, &verdict.known_at_sign_in(known.clone()));
     words.end_with(&known.fill("`gatepost login {address}`"), lang);
-    let text = match lang {
-        Lang::En => format!("{} ({})", words.cause, verdict.detail),
-        Lang::Ja => format!("{}（{}）", words.cause, verdict.detail),
+    let (cause, detail) = (&words.cause, found(lang, &verdict.detail));
+    let why = match lang {
+        Lang::En => said(&format!("{cause} ({detail})")),
+        Lang::Ja if is_quotation(&verdict.detail) => said(cause) + &said(&format!("受け取った応答：{detail}")),
+        Lang::Ja => said(&format!("{cause}（{detail}）")),
     };
     let avoid = words.avoid.as_ref().map(|avoid| said(&said_not_to(avoid, lang))).unwrap_or_default();
-    format!("{}{}{avoid}", said(&text), step(&Step::of(&words.whole_step())))
+    format!("{why}{}{avoid}", step(&Step::of(&words.whole_step())))
 }
 
 /// A paragraph.

@@ -106,7 +106,8 @@ fn a_page_has_the_same_sections_in_both_languages() {
 #[test]
 fn a_table_that_is_measured_has_the_same_figures_in_both_languages() {
     let figures = |line: &str| -> Vec<String> {
-        let parts = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').map(|part| part.trim_matches(['.', ',']));
+        let parts =
+            line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').map(|part| part.trim_matches(['.', ',']));
         parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
     };
     for (page, begin, end) in [
