@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use crate::{
     base::{Lang, OF_THE_SYSTEM, Phrases, latin_sentence, rows},
+    catalog::oauth_word,
     net::ProxyTrouble,
     store,
 };
@@ -171,7 +172,9 @@ pub fn found(lang: Lang, text: &str) -> String {
 
 /// What a provider said, in its own words: those stay in every language, so they are called a quotation.
 pub fn is_quotation(text: &str) -> bool {
-    text.starts_with("HTTP ") || latin_sentence(&in_japanese(text)).is_some()
+    let begins = text.split(": ").next().unwrap_or_default();
+    let is_answer = begins.starts_with("HTTP ") || oauth_word(begins).is_some();
+    is_answer || latin_sentence(&in_japanese(text)).is_some()
 }
 
 fn in_japanese(text: &str) -> String {
@@ -276,6 +279,7 @@ mod tests {
     fn what_a_provider_said_is_called_a_quotation_and_what_we_say_is_not() {
         for said in [
             "access_denied: AADSTS65004: User declined to consent to access the app.",
+            "access_denied: AADSTS65004: no",
             "HTTP 400 invalid_grant AADSTS50173 (revoked)",
         ] {
             assert!(is_quotation(said), "{said}");
