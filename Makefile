@@ -34,6 +34,7 @@ real: tools ## real Dovecot, Postfix, OAuth server, mail programs and browser
 soak: ## silent and slow clients, guessing, churn, token storms, kill -9, bursts, garbage, held against bars; SOAK="--quick" takes two minutes
 	$(CARGO) build --release --quiet
 	python3 tests/soak/run.py $(SOAK)
+	python3 docs/tables.py
 
 deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, configuration. DEB="--profile dev --deb-version 1-1"
 	@command -v cargo-deb >/dev/null || { echo "hint: cargo install cargo-deb"; exit 1; }
@@ -48,6 +49,7 @@ fuzz: ## a minute over all fuzzers; FUZZ="--seconds 3600" for an hour
 bench: ## Gatepost beside other relays, with the targets; installs what is missing (Debian, root). BENCH="--only login"
 	bash benches/install.sh
 	$(CARGO) bench --quiet --bench relay -- $(BENCH)
+	python3 docs/tables.py
 
 mutants: ## do the tests notice a change in the parsers, the passwords, the tokens? MUTANTS="wire --every 1"
 	python3 tests/mutants/run.py $(MUTANTS)

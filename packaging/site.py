@@ -66,7 +66,7 @@ def main():
     for book, place in ((english, SITE / "docs"), (japanese, SITE / "docs" / "ja")):
         (book / "SUMMARY.md").write_text(contents(book))
         subprocess.run([mdbook, "build", "--dest-dir", place, book], check=True)
-    for left in ("book.toml", "ja/book.toml", "pictures/draw.py"):
+    for left in ("book.toml", "ja/book.toml", "pictures/draw.py", "tables.py"):
         (SITE / "docs" / left).unlink(missing_ok=True)
     shutil.copytree(ROOT / "config", SITE / "config")
     (SITE / "index.html").write_text(ENTRY)

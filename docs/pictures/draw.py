@@ -8,7 +8,7 @@ to type stands out; the rest is grey.
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, FIELD, LINE = 620, 24, 250, 38
+WIDTH, LEFT, FIELD, LINE = 620, 24, 300, 38
 STYLE = """text{font:14px system-ui,"Segoe UI","Yu Gothic UI","Hiragino Sans","Noto Sans CJK JP",sans-serif;fill:#333}
 .h{font-weight:600;fill:#111}.v{font-weight:600;fill:#0b4f9e}.t{fill:#fff;font-weight:600}.g{fill:#777}"""
 
@@ -32,7 +32,11 @@ def dialog(title, rows):
             out.append(f'<rect x="{LEFT}.5" y="{y}" width="16" height="16" rx="3" fill="{"#0b4f9e" if on else "#fff"}" stroke="#667"/>')
             if on:
                 out.append(f'<path d="M{LEFT + 4} {y + 8}l3.5 4 6-8" fill="none" stroke="#fff" stroke-width="2"/>')
-            out.append(f'<text x="{LEFT + 26}" y="{y + 13}">{escape(label)}</text>')
+            first, *more = label.split("\n")
+            out.append(f'<text x="{LEFT + 26}" y="{y + 13}">{escape(first)}</text>')
+            for text in more:
+                y += 20
+                out.append(f'<text x="{LEFT + 26}" y="{y + 13}">{escape(text)}</text>')
         y += LINE
     height = y + 4
     return (
@@ -49,58 +53,76 @@ SECRET = "●●●●●●●●●●"
 
 
 def thunderbird(w):
-    yield "account", w["Manual account configuration"], [
-        ("part", w["Incoming server"]),
-        ("pick", w["Protocol"], "IMAP"),
-        ("type", w["Hostname"], HERE),
-        ("type", w["Port"], "1993"),
-        ("pick", w["Connection security"], w["None"]),
-        ("pick", w["Authentication method"], w["Normal password"]),
-        ("type", w["Username"], ANN),
-        ("part", w["Outgoing server (SMTP)"]),
-        ("type", w["Hostname"], HERE),
-        ("type", w["Port"], "1587"),
-        ("pick", w["Connection security"], w["None"]),
-        ("pick", w["Authentication method"], w["Normal password"]),
-        ("type", w["Username"], ANN),
-    ]
-    yield "server", w["Server Settings"], [
-        ("grey", w["Server Type"], w["IMAP Mail Server"]),
-        ("type", w["Server Name"], HERE),
-        ("type", w["Port"], "1993"),
-        ("type", w["User Name"], ANN),
-        ("part", w["Security Settings"]),
-        ("pick", w["Connection security"], w["None"]),
-        ("pick", w["Authentication method"], w["Password, transmitted insecurely"]),
-    ]
+    for name, protocol, port in (("account", "IMAP", "1993"), ("account-pop3", "POP3", "1995")):
+        yield name, w["Manual configuration"], [
+            ("part", w["Incoming server"]),
+            ("pick", w["Protocol"], protocol),
+            ("type", w["Hostname"], HERE),
+            ("type", w["Port"], port),
+            ("pick", w["Connection security"], w["None"]),
+            ("pick", w["Authentication method"], w["Normal password"]),
+            ("type", w["Username"], ANN),
+            ("part", w["Outgoing server"]),
+            ("type", w["Hostname"], HERE),
+            ("type", w["Port"], "1587"),
+            ("pick", w["Connection security"], w["None"]),
+            ("pick", w["Authentication method"], w["Normal password"]),
+            ("type", w["Username"], ANN),
+        ]
+    for name, kind, port in (("server", "IMAP Mail Server", "1993"), ("server-pop3", "POP Mail Server", "1995")):
+        rows = [
+            ("grey", w["Server Type"], w[kind]),
+            ("type", w["Server Name"], HERE),
+            ("type", w["Port (of a server)"], port),
+            ("type", w["User Name"], ANN),
+            ("part", w["Security Settings"]),
+            ("pick", w["Connection security"], w["None"]),
+            ("pick", w["Authentication method"], w["Password, transmitted insecurely"]),
+        ]
+        if kind.startswith("POP"):
+            rows += [("part", w["Server Settings"]), ("check", w["Leave messages on server"], True)]
+        yield name, w["Server Settings"], rows
 
 
 def outlook(w):
-    yield "account", w["POP and IMAP Account Settings"], [
-        ("part", w["User Information"]),
-        ("type", w["Your Name"], "Ann"),
-        ("type", w["Email Address"], ANN),
-        ("part", w["Server Information"]),
-        ("pick", w["Account Type"], "IMAP"),
-        ("type", w["Incoming mail server"], THERE),
-        ("type", w["Outgoing mail server (SMTP)"], THERE),
-        ("part", w["Logon Information"]),
-        ("type", w["User Name"], ANN),
-        ("type", w["Password"], f"{SECRET}  {w['(for Gatepost)']}"),
-        ("check", w["Remember password"], True),
-        ("check", w["Require logon using SPA"], False),
-    ]
-    yield "advanced", w["Internet E-mail Settings"], [
-        ("part", w["Outgoing Server"]),
-        ("check", w["My outgoing server requires authentication"], True),
-        ("check", w["      Use same settings as my incoming mail server"], True),
-        ("part", w["Advanced"]),
-        ("type", w["Incoming server (IMAP)"], "1993"),
-        ("pick", w["Encrypted connection"], "SSL/TLS"),
-        ("type", w["Outgoing server (SMTP)"], "1587"),
-        ("pick", w["Encrypted connection"], "STARTTLS"),
-        ("grey", w["Server Timeouts"], w["2 minutes"]),
-    ]
+    for name, protocol in (("account", "IMAP"), ("account-pop3", "POP3")):
+        yield name, w["POP and IMAP Account Settings"], [
+            ("part", w["User Information"]),
+            ("type", w["Your Name"], "Ann"),
+            ("type", w["Email Address"], ANN),
+            ("part", w["Server Information"]),
+            ("pick", w["Account Type"], protocol),
+            ("type", w["Incoming mail server"], THERE),
+            ("type", w["Outgoing mail server (SMTP)"], THERE),
+            ("part", w["Logon Information"]),
+            ("type", w["User Name (of a logon)"], ANN),
+            ("type", w["Password"], f"{SECRET}  {w['(for Gatepost)']}"),
+            ("check", w["Remember password"], True),
+            ("check", w["Require logon using SPA"], False),
+        ]
+    for name, incoming in (
+        (
+            "advanced",
+            [("type", w["Incoming server (IMAP)"], "1993"), ("pick", w["Encrypted connection"], "SSL/TLS")],
+        ),
+        (
+            "advanced-pop3",
+            [("type", w["Incoming server (POP3)"], "1995"), ("check", w["This server requires an encrypted connection"], True)],
+        ),
+    ):
+        rows = [
+            ("part", w["Outgoing Server"]),
+            ("check", w["My outgoing server requires authentication"], True),
+            ("check", w["Use same settings as my incoming mail server"], True),
+            ("part", w["Advanced"]),
+            *incoming,
+            ("type", w["Outgoing server (SMTP)"], "1587"),
+            ("pick", w["Encrypted connection"], "STARTTLS"),
+            ("grey", w["Server Timeouts"], w["2 minutes"]),
+        ]
+        if name.endswith("pop3"):
+            rows.append(("check", w["Leave a copy of messages on the server"], True))
+        yield name, w["Internet E-mail Settings"], rows
 
 
 class English(dict):
@@ -111,27 +133,33 @@ class English(dict):
 
 
 ENGLISH = English({
+    "Port (of a server)": "Port", "User Name (of a logon)": "User Name",
     "Require logon using SPA": "Require logon using Secure Password Authentication (SPA)",
     "My outgoing server requires authentication": "My outgoing server (SMTP) requires authentication",
     "Encrypted connection": "Use the following type of encryption",
+    "This server requires an encrypted connection": "This server requires an encrypted connection (SSL/TLS)",
 })
+# As Thunderbird and Outlook have them in Japanese, blanks and widths of brackets included.
 JAPANESE = {
-    "Manual account configuration": "アカウントの手動設定", "Incoming server": "受信サーバー", "Protocol": "プロトコル", "Hostname": "ホスト名",
+    "Manual configuration": "手動設定", "Incoming server": "受信サーバー", "Protocol": "プロトコル", "Hostname": "ホスト名",
     "Port": "ポート番号", "Connection security": "接続の保護", "None": "なし", "Authentication method": "認証方式",
-    "Normal password": "通常のパスワード認証", "Password, transmitted insecurely": "平文のパスワード認証 (安全でない)", "Username": "ユーザー名", "Outgoing server (SMTP)": "送信サーバー (SMTP)",
-    "Server Settings": "サーバー設定", "Server Type": "サーバーの種類", "IMAP Mail Server": "IMAP メールサーバー", "Server Name": "サーバー名",
-    "User Name": "ユーザー名", "Security Settings": "セキュリティ設定",
+    "Normal password": "通常のパスワード認証", "Password, transmitted insecurely": "平文のパスワード認証 (安全でない)", "Username": "ユーザー名", "Outgoing server": "送信サーバー",
+    "Server Settings": "サーバー設定", "Server Type": "サーバーの種類", "IMAP Mail Server": "IMAP メールサーバー", "POP Mail Server": "POP メールサーバー",
+    "Server Name": "サーバー名", "Port (of a server)": "ポート", "User Name": "ユーザー名", "Security Settings": "セキュリティ設定",
+    "Leave messages on server": "ダウンロード後もサーバーにメッセージを残す",
     "POP and IMAP Account Settings": "POP と IMAP のアカウント設定", "User Information": "ユーザー情報", "Your Name": "名前",
     "Email Address": "電子メール アドレス", "Server Information": "サーバー情報", "Account Type": "アカウントの種類",
     "Incoming mail server": "受信メール サーバー", "Outgoing mail server (SMTP)": "送信メール サーバー (SMTP)",
-    "Logon Information": "メール サーバーへのログオン情報", "Password": "パスワード", "(for Gatepost)": "（Gatepost 用）",
+    "Logon Information": "メール サーバーへのログオン情報", "User Name (of a logon)": "アカウント名", "Password": "パスワード", "(for Gatepost)": "（Gatepost 用）",
     "Remember password": "パスワードを保存する",
-    "Require logon using SPA": "セキュリティで保護されたパスワード認証 (SPA) に対応している",
+    "Require logon using SPA": "メール サーバーがセキュリティで保護されたパスワード認証 (SPA) に対応\nしている場合には、チェック ボックスをオンにしてください",
     "Internet E-mail Settings": "インターネット電子メール設定", "Outgoing Server": "［送信サーバー］タブ",
     "My outgoing server requires authentication": "送信サーバー (SMTP) は認証が必要",
-    "      Use same settings as my incoming mail server": "      受信メール サーバーと同じ設定を使用する", "Advanced": "［詳細設定］タブ",
-    "Incoming server (IMAP)": "受信サーバー (IMAP)", "Encrypted connection": "使用する暗号化接続の種類",
-    "Server Timeouts": "サーバーのタイムアウト", "2 minutes": "2 分",
+    "Use same settings as my incoming mail server": "受信メール サーバーと同じ設定を使用する", "Advanced": "［詳細設定］タブ",
+    "Incoming server (IMAP)": "受信サーバー (IMAP)", "Incoming server (POP3)": "受信サーバー (POP3)",
+    "Encrypted connection": "使用する暗号化接続の種類", "This server requires an encrypted connection": "このサーバーでは暗号化された接続 (SSL/TLS) が必要",
+    "Outgoing server (SMTP)": "送信サーバー (SMTP)", "Server Timeouts": "サーバーのタイムアウト", "2 minutes": "2 分",
+    "Leave a copy of messages on the server": "サーバーにメッセージのコピーを置く",
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ use super::{
     commands::{commands_in, shell},
     known::stand_in,
     moment::moment,
-    step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, WHICHEVER, end_of_sentence, has_ways},
+    step::{APP_ONLY, AT_ONES_OWN, ELSEWHERE, Step, VALUES, WHICHEVER, end_of_sentence, has_ways},
 };
 use crate::base::{
     Fault, Kind, Lang, Owner, Protocol,
@@ -120,7 +120,11 @@ fn beside([en, ja]: [&str; 2], lang: Lang) -> String {
 
 /// Behind a step that has ways, what holds for all of them has a label of its own: else it would be a part of the last.
 pub fn put_behind(next: &mut String, said: &str, lang: Lang) {
-    let label = beside(WHICHEVER, lang);
+    put_behind_as(WHICHEVER, next, said, lang);
+}
+
+fn put_behind_as(label: [&str; 2], next: &mut String, said: &str, lang: Lang) {
+    let label = beside(label, lang);
     match (has_ways(next) && !next.contains(&label), lang) {
         (true, _) => next.push_str(&label),
         (false, Lang::En) if !next.is_empty() => next.push(' '),
@@ -351,7 +355,7 @@ impl Entry {
         let has_token = self.layer != "token" || self.doctor_tells;
         let found = stand_ins(&next, known, has_token, lang);
         if !found.is_empty() {
-            put_behind(&mut next, &found, lang);
+            put_behind_as(VALUES, &mut next, &found, lang);
         }
         if let Some(asked) = asked_by_curl(&next, lang) {
             put_behind(&mut next, asked, lang);

@@ -13,6 +13,8 @@ pub(super) const APP_ONLY: [&str; 2] = ["With an app-only grant: ", "アプリ�
 pub(super) const ELSEWHERE: [&str; 2] = ["At other providers: ", "他のプロバイダーの場合："];
 /// What holds whichever way is gone.
 pub(super) const WHICHEVER: [&str; 2] = ["In each case: ", "いずれの場合も："];
+/// What the stand-ins of all ways stand for.
+pub(super) const VALUES: [&str; 2] = ["What to put in: ", "入れる値："];
 /// Ways of which one is enough.
 const EITHER: [&str; 5] = ["Either: ", "Or: ", "方法1：", "方法2：", "方法3："];
 /// What is gone through one by one, and what comes behind all of it.
@@ -101,7 +103,7 @@ impl Step {
 
     /// The same where the remark itself stands elsewhere.
     pub fn behind_remark(text: &str, remark: Option<&str>) -> Self {
-        let cases: Vec<&'static str> = [AT_ONES_OWN, APP_ONLY, ELSEWHERE, WHICHEVER].concat();
+        let cases: Vec<&'static str> = [AT_ONES_OWN, APP_ONLY, ELSEWHERE, WHICHEVER, VALUES].concat();
         let mut step = Self::by(text, &[&cases, &EITHER, &ONE_BY_ONE, &WHERE]);
         for begins in remark.into_iter().flat_map(connecting) {
             step.begin_shell(begins, false);

@@ -31,7 +31,7 @@ use crate::{
         token::CLIENT_SECRET_EXPIRED,
     },
     net::{own_uid, peer_uid},
-    oauth::{Phase, SignInState},
+    oauth::{self, Phase, SignInState},
 };
 
 /// What the overview and the page itself say of an account.
@@ -63,6 +63,7 @@ struct ToldFault {
     avoid: Option<String>,
     whose_turn: &'static str,
     detail: String,
+    is_quotation: bool,
 }
 
 impl ToldFault {
@@ -70,7 +71,15 @@ impl ToldFault {
         let words = entry.told(lang, known);
         let whose_turn = catalog::owner(entry.owner, lang);
         let next = words.whole_step();
-        Self { id: entry.id, cause: words.cause, next, avoid: words.avoid, whose_turn, detail: detail.to_owned() }
+        Self {
+            id: entry.id,
+            cause: words.cause,
+            next,
+            avoid: words.avoid,
+            whose_turn,
+            detail: oauth::found(lang, detail),
+            is_quotation: oauth::is_quotation(detail),
+        }
     }
 }
 

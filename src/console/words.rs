@@ -159,8 +159,8 @@ words! {
     step_open: "Open the provider's page", "プロバイダーのページを開く";
     new_tab: "It opens in a new tab.", "新しいタブで開きます。";
     sign_in_there: "Sign in there as", "次のユーザーでサインインしてください：";
-    step_return: "Come back here", "ここに戻る";
-    step_return_note: "This page notices by itself when you are done.", "完了すると、このページは自動的に更新されます。";
+    step_return: "Come back here. This page notices by itself when you are done.",
+        "このページに戻ってください。完了すると、自動的に更新されます。";
     paste_lead: "Did the browser end at an address that it cannot open? Copy that address (it begins with http://localhost) and paste it here:",
         "ブラウザーが開けないアドレスで終わりましたか？ http://localhost で始まるそのアドレスをコピーして、ここに貼り付けてください：";
     paste_button: "Use this address", "このアドレスを使う";
@@ -189,6 +189,7 @@ words! {
     next_step: "Next step", "次の手順";
     avoid: "What not to do", "してはならないこと";
     details: "What was said", "受け取った応答";
+    found: "What was found", "詳細";
     last_day: "The last 24 hours", "過去24時間";
     messages: "Messages", "メッセージ";
     logins: "Logins", "ログイン";

@@ -12,6 +12,7 @@ mod frequency;
 pub mod grants;
 mod keeper;
 mod keepers;
+mod ours;
 mod patience;
 mod proof_file;
 pub mod sign_in;
@@ -26,6 +27,7 @@ pub use app::{
 };
 pub use domain::DomainSignIns;
 pub use keepers::Keepers;
+pub use ours::{found, is_quotation};
 pub use state::{FaultSeen, Phase, SignInState};
 
 pub use crate::net::clock;

@@ -30,7 +30,7 @@ async fn a_fault_has_its_cause_next_step_owner_and_stage_in_the_language_of_the_
     let japanese = [
         "段階：メールサーバーで認証中",
         "テナント全体で SMTP AUTH（認証付き SMTP）が無効になっています。",
-        "このメールボックスだけを有効にすれば足ります",
+        "このメールボックスだけを有効にすれば十分です",
         ">テナントの管理者</td>",
     ];
     let asked = browser.with_cookies(browser.client.get(browser.base.clone())).header(header::ACCEPT_LANGUAGE, "ja");

@@ -187,7 +187,7 @@ fn every_sentence_of_the_commands_and_of_the_configuration_has_its_japanese() {
 
 #[test]
 fn nothing_in_japanese_has_an_english_sentence_in_it() {
-    for file in FILES.iter().chain(&["src/sandbox/japanese.txt"]) {
+    for file in FILES.iter().chain(&["src/oauth/japanese.txt", "src/sandbox/japanese.txt"]) {
         let text = text(file);
         for line in text.lines().filter(|line| line.starts_with("  ")) {
             // Quoted are words of servers.
@@ -206,20 +206,24 @@ fn without_commands(text: &str) -> String {
 /// What is refused, what it is called, and whether that is so before what stands behind it.
 type Other<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool);
 
-/// All that is read in Japanese, line by line with its place; not the words of others: commands, keys and the labels of
-/// other programs in their quotation marks, and what a client hears.
-fn japanese_lines() -> Vec<(String, String)> {
+/// All that is read in Japanese, line by line with its place, but for what a client hears.
+fn lines_in_japanese() -> Vec<(String, String)> {
     let readme = ("README.ja.md".to_owned(), text("README.ja.md"));
     let mut lines = Vec::new();
     for (file, text) in files(&["src", "docs/ja", "config"]).into_iter().chain([readme]) {
         let is_meant = !file.ends_with(".svg") && !file.contains("/tests");
         for (n, line) in text.lines().enumerate().filter(|(_, line)| is_meant && !latin_alone(line)) {
             if !line.contains("[gatepost ") && !line.trim_start().starts_with("//") {
-                lines.push((format!("{file}:{}", n + 1), without_labels(line)));
+                lines.push((format!("{file}:{}", n + 1), line.to_owned()));
             }
         }
     }
     lines
+}
+
+/// Without the words of others: commands, keys and the labels of other programs in their quotation marks.
+fn japanese_lines() -> Vec<(String, String)> {
+    lines_in_japanese().into_iter().map(|(place, line)| (place, without_labels(&line))).collect()
 }
 
 /// Without what stands in backticks or 「」, and where links lead.
@@ -302,6 +306,57 @@ fn japanese_is_set_in_one_way() {
         if is_spaced || letters.windows(2).any(bad) {
             wrong.push(format!("{place}: {line}"));
         }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Of a step of the catalogue with all that is said in some cases alone, and with none of it.
+fn with_and_without_cases(line: &str) -> [String; 2] {
+    let mut without = line.to_owned();
+    while let Some((before, rest)) = without.rsplit_once('⟨').map(|(before, rest)| (before.to_owned(), rest.to_owned()))
+    {
+        without = before + rest.split_once('⟩').map_or("", |(_, behind)| behind);
+    }
+    let with = line.split('⟨').enumerate().map(|(n, part)| match part.split_once("? ") {
+        Some((case, said)) if n > 0 && case.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') => said,
+        _ => part,
+    });
+    [with.collect::<String>().replace('⟩', ""), without]
+}
+
+#[test]
+fn between_what_is_typed_and_a_japanese_word_is_a_blank_in_whatever_case_a_step_is_told() {
+    let is_word = |c: char| matches!(c, '\u{3041}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}');
+    let mut wrong = Vec::new();
+    for (place, line) in lines_in_japanese() {
+        for told in with_and_without_cases(&line) {
+            let parts: Vec<&str> = told.split('`').collect();
+            let begins = |part: &&str| part.starts_with(is_word);
+            let is_behind = parts.iter().skip(2).step_by(2).any(begins);
+            let is_ahead = parts.iter().step_by(2).take(parts.len() / 2).any(|part| part.ends_with(is_word));
+            wrong.extend((is_behind || is_ahead).then(|| format!("{place}: {told}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Nor does a page put one behind words that are Japanese in one of two languages.
+#[test]
+fn no_japanese_sentence_has_a_latin_stop() {
+    let is_japanese = |c: char| !latin_alone(&c.to_string());
+    let mut wrong = Vec::new();
+    for (place, line) in japanese_lines() {
+        let letters: Vec<char> = line.chars().chain([' ']).collect();
+        let is_stop = |three: &[char]| matches!(*three, [one, '.' | ',' | ';' | '!' | '?', behind] if is_japanese(one) && !".`".contains(behind) && !behind.is_ascii_alphanumeric());
+        wrong.extend(letters.windows(3).any(is_stop).then(|| format!("{place}: {line}")));
+    }
+    for (file, text) in files(&["src/console/pages"]) {
+        let stops = ["}}. ", "}}, ", "}}; "];
+        wrong.extend(
+            text.lines()
+                .filter(|line| stops.iter().any(|stop| line.contains(stop)))
+                .map(|line| format!("{file}: {line}")),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -113,7 +113,7 @@ impl Stage {
              doctor     gatepost doctor --config {files}/{FILE}\n  \
              sign in    gatepost login {USER} --config {files}/{FILE}    (the page asks who: ann, bob; password {PASSWORD})\n  log        {files}/{LOG}\n  files      {files}\n\n\
              For example (message.txt begins with a From: line, as Exchange wants it):\n  curl --url smtp://{} --user '{USER}:{PASSWORD}' --mail-from {USER} --mail-rcpt {USER} -T message.txt\n  \
-             curl --url 'imap://{}/INBOX;MAILINDEX=1' --user '{USER}:{PASSWORD}'\n\nCtrl-C ends the demo.\n",
+             curl --url 'imap://{}/INBOX;MAILINDEX=1' --user '{USER}:{PASSWORD}'\n\nCtrl-C ends the demo and deletes its files: what a step changes in its configuration is gone as well.\n",
             self.address(Protocol::Smtp),
             self.address(Protocol::Imap),
             self.address(Protocol::Pop3),

@@ -1,6 +1,6 @@
 //! Japanese.
 
-use super::{Frame, Name, Over, Said, en::tls_word, gigabytes, ours::in_japanese};
+use super::{Frame, Name, Over, Said, en::tls_word, found, gigabytes};
 use crate::{
     base::{
         Lang, Owner,
@@ -116,7 +116,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotWritable => "このユーザーでは書き込めません".to_owned(),
         Said::Readable => "読み取れます".to_owned(),
         Said::ForeignStore { owner } => format!("ユーザー {owner} のものです。そのユーザーで実行してください"),
-        Said::OpensWith { key } => format!("開けます（{}）", in_japanese(key)),
+        Said::OpensWith { key } => format!("開けます（{}）", found(Lang::Ja, key)),
         Said::Free { octets } => format!("空き {}", gigabytes(*octets)),
         Said::QueueRoom { messages, used, most } => {
             format!(
@@ -234,7 +234,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
         Said::StateElsewhere => "未確認: サービスの状態は別の場所にあります".to_owned(),
-        Said::CannotBeAsked { why } => format!("未確認: {}", in_japanese(why)),
+        Said::CannotBeAsked { why } => format!("未確認: {}", found(Lang::Ja, why)),
         Said::HandedOver => "systemd から渡されました".to_owned(),
         Said::IsFree => "空いています（デーモンが使えます）".to_owned(),
         Said::NotOpen => "開いていません".to_owned(),

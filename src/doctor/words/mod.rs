@@ -4,7 +4,6 @@
 mod en;
 mod frame;
 mod ja;
-mod ours;
 
 pub(super) use self::frame::{Frame, frame};
 use super::report::Layer;
@@ -20,6 +19,8 @@ use crate::{
     },
     net::ListenerTls,
 };
+
+pub use crate::oauth::found;
 
 /// What is looked at. The spelling is stable: scripts read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -384,14 +385,6 @@ pub(super) fn title(lang: Lang, name: Name) -> &'static str {
     match lang {
         Lang::En => en::title(name),
         Lang::Ja => ja::title(name),
-    }
-}
-
-/// The detail of a fault, as whoever found it tells it.
-pub fn found(lang: Lang, text: &str) -> String {
-    match lang {
-        Lang::En => text.to_owned(),
-        Lang::Ja => ours::in_japanese(text),
     }
 }
 

@@ -7,6 +7,7 @@
 use super::super::{
     App, Resource,
     endpoints::{Endpoints, TokenSet},
+    found,
     verdict::Verdict,
 };
 use crate::{
@@ -57,7 +58,10 @@ impl WithoutGraph {
                 format!("Microsoft Graph could not be asked: {}", printable(&verdict.detail, 500))
             }
             (Self::Unasked(verdict), Lang::Ja) => {
-                format!("Microsoft Graph に問い合わせできませんでした：{}", printable(&verdict.detail, 500))
+                format!(
+                    "Microsoft Graph に問い合わせできませんでした：{}",
+                    printable(&found(lang, &verdict.detail), 500)
+                )
             }
             (Self::SomebodyElse { first, second }, Lang::En) => {
                 let nobody = || "somebody whom the provider does not name".to_owned();

@@ -4,7 +4,7 @@
 use crate::{
     base::Lang,
     catalog::{Known, Line, Step, doctor::SOMEBODY_ELSE_SIGNED_IN, said_not_to, with_label},
-    oauth::{sign_in::Kept, verdict::Verdict},
+    oauth::{found, is_quotation, sign_in::Kept, verdict::Verdict},
 };
 
 /// What it says.
@@ -110,13 +110,14 @@ fn by_another_name(known: &Known, kept: &Kept, lang: Lang) -> String {
 fn refused(known: &Known, verdict: &Verdict, lang: Lang) -> String {
     let mut words = verdict.entry.told(lang, &verdict.known_at_sign_in(known.clone()));
     words.end_with(&known.fill("`gatepost login {address}`"), lang);
-    let (cause, detail) = (marked(&words.cause), escaped(&verdict.detail));
-    let text = match lang {
+    let (cause, detail) = (marked(&words.cause), escaped(&found(lang, &verdict.detail)));
+    let why = match lang {
         Lang::En => format!("<p>{cause} ({detail})</p>"),
+        Lang::Ja if is_quotation(&verdict.detail) => format!("<p>{cause}</p><p>受け取った応答：{detail}</p>"),
         Lang::Ja => format!("<p>{cause}（{detail}）</p>"),
     };
     let avoid = words.avoid.as_ref().map(|avoid| said(&said_not_to(avoid, lang))).unwrap_or_default();
-    format!("{text}{}{avoid}", step(&Step::of(&words.whole_step())))
+    format!("{why}{}{avoid}", step(&Step::of(&words.whole_step())))
 }
 
 /// A paragraph of ours.

@@ -177,7 +177,7 @@ async fn the_page_behind_a_sign_in_is_in_the_language_of_the_browser() {
     };
     let (said, end) = tokio::join!(browser, refused(listener, &request));
     assert_eq!(end.entry.id, "consent-declined");
-    assert!(said.contains("同意の画面でキャンセルされました。（access_denied: AADSTS65004: no）"), "{said}");
+    assert!(said.contains("<p>受け取った応答：access_denied: AADSTS65004: no</p>"), "{said}");
 }
 
 #[tokio::test]

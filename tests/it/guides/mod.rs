@@ -102,6 +102,35 @@ fn a_page_has_the_same_sections_in_both_languages() {
     }
 }
 
+/// The tables of the Japanese pages are made of the English ones, which programs measure into: `python3 docs/tables.py`.
+#[test]
+fn a_table_that_is_measured_has_the_same_figures_in_both_languages() {
+    let figures = |line: &str| -> Vec<String> {
+        let parts =
+            line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').map(|part| part.trim_matches(['.', ',']));
+        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    for (page, begin, end) in [
+        ("clients.md", "<!-- table: begin -->", "<!-- table: end -->"),
+        ("hardening.md", "<!-- soak: begin -->", "<!-- soak: end -->"),
+        ("performance.md", "<!-- made by make bench -->", "<!-- end of what make bench made -->"),
+    ] {
+        let [english, japanese] = ["docs", "docs/ja"].map(|folder| {
+            let page = text(&format!("{folder}/{page}"));
+            let inner = page.split_once(begin).and_then(|(_, rest)| Some(rest.split_once(end)?.0)).unwrap_or_default();
+            inner.lines().map(str::to_owned).collect::<Vec<_>>()
+        });
+        assert!(english.len() > 30 && english.len() == japanese.len(), "{page}: run docs/tables.py");
+        for (one, other) in english.iter().zip(&japanese) {
+            let mut there = figures(other);
+            for figure in figures(one) {
+                let at = there.iter().position(|known| *known == figure);
+                there.remove(at.unwrap_or_else(|| panic!("{page}: no {figure}; run docs/tables.py\n{one}\n{other}")));
+            }
+        }
+    }
+}
+
 #[test]
 fn every_link_and_every_anchor_of_the_documents_leads_somewhere() {
     let mut seen = 0;

@@ -1,6 +1,6 @@
 """docs/clients.md: which mail programs are driven through Gatepost, with the versions that are installed here.
 
-It exists so that the page is printed, not written: `run.py --matrix >docs/clients.md`. It refuses to say what no test does.
+It exists so that the page is printed, not written: `run.py --matrix >docs/clients.md`, and `docs/tables.py` behind it. It refuses to say what no test does.
 """
 
 import re
@@ -29,9 +29,11 @@ changes nothing.
 - TLS: each kind is tried, and also with a certificate of an authority that the program does not know: it must hold its
   password back. "Unread" are those that take any certificate.
 
+<!-- table: begin -->
 {matrix}
 
 {count} programs and libraries. Spoken line by line besides: {dialogues}.
+<!-- table: end -->
 
 ## What to know about some of them
 

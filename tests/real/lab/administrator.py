@@ -23,7 +23,7 @@ WAYS = {
     "At one's own mailbox": "own", "自分のメールボックスの場合": "own", "At other providers": "elsewhere", "他のプロバイダーの場合": "elsewhere",
 }
 AUDIENCES = ("app", "own", "elsewhere")
-OF_ALL = ("In each case", "いずれの場合も", "Then", "その後")
+OF_ALL = ("In each case", "いずれの場合も", "What to put in", "入れる値", "Then", "その後")
 # What is gone through one by one ends the cases of the one before.
 POINT = re.compile(r"[(（]\d[)）]")
 LABEL = re.compile(rf"(?:- )?(?:\*\*)?({'|'.join((*WAYS, *OF_ALL))})[:：]")

@@ -1,10 +1,12 @@
 //! What was found is told in English by whoever found it, with the words of servers and of the system in it. Here ours
-//! and the system's become Japanese; those of servers stay, as does what stands in quotation marks.
+//! and the system's become Japanese; those of servers stay, as does what stands in quotation marks. It lies here, below all
+//! that shows it to people: pages of a sign-in, the console, `gatepost doctor`.
 
 use std::sync::OnceLock;
 
 use crate::{
-    base::{OF_THE_SYSTEM, Phrases, rows},
+    base::{Lang, OF_THE_SYSTEM, Phrases, latin_sentence, rows},
+    catalog::oauth_word,
     net::ProxyTrouble,
     store,
 };
@@ -160,9 +162,25 @@ const OURS: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) fn in_japanese(text: &str) -> String {
-    static OF_THE_STORE: OnceLock<Phrases> = OnceLock::new();
-    let text = OF_THE_STORE.get_or_init(|| Phrases::read(&[store::PHRASES, OF_THE_SYSTEM])).told(text);
+/// The detail of a fault, as a person reads it.
+pub fn found(lang: Lang, text: &str) -> String {
+    match lang {
+        Lang::En => text.to_owned(),
+        Lang::Ja => in_japanese(text),
+    }
+}
+
+/// What a provider said, in its own words: those stay in every language, so they are called a quotation.
+pub fn is_quotation(text: &str) -> bool {
+    let begins = text.split(": ").next().unwrap_or_default();
+    let is_answer = begins.starts_with("HTTP ") || oauth_word(begins).is_some();
+    is_answer || latin_sentence(&in_japanese(text)).is_some()
+}
+
+fn in_japanese(text: &str) -> String {
+    static SENTENCES: OnceLock<Phrases> = OnceLock::new();
+    let read = || Phrases::read(&[include_str!("japanese.txt"), store::PHRASES, OF_THE_SYSTEM]);
+    let text = SENTENCES.get_or_init(read).told(text);
     static SYSTEM: OnceLock<Vec<(&str, &str)>> = OnceLock::new();
     let system = SYSTEM.get_or_init(|| rows(OF_THE_SYSTEM).collect());
     let mut out = String::with_capacity(text.len());
@@ -242,12 +260,33 @@ mod tests {
                 "/k.pem: does not belong to /c.pem: keys may not be consistent: KeyMismatch",
                 "/k.pem: 次の証明書の秘密鍵ではありません: /c.pem: KeyMismatch",
             ),
+            ("nobody finished the sign-in in time", "サインインが時間内に完了しませんでした"),
+            (
+                "bob@contoso.com signed in; the sign-in of ann@contoso.com stays: ann@contoso.com is who was meant",
+                "bob@contoso.com がサインインしましたが、ann@contoso.com のサインインを残します。このアカウントに指定されているのは ann@contoso.com です",
+            ),
+            ("app.x has no graph-url", "`app.x` に `graph-url` がありません"),
             (
                 "the proxy forbids it: not allowed by its rules",
                 "プロキシーが許可していません: プロキシーの規則で許可されていません",
             ),
         ] {
             assert_eq!(in_japanese(en), ja);
+        }
+    }
+
+    #[test]
+    fn what_a_provider_said_is_called_a_quotation_and_what_we_say_is_not() {
+        for said in [
+            "access_denied: AADSTS65004: User declined to consent to access the app.",
+            "access_denied: AADSTS65004: no",
+            "HTTP 400 invalid_grant AADSTS50173 (revoked)",
+        ] {
+            assert!(is_quotation(said), "{said}");
+        }
+        for ours in ["nobody finished the sign-in in time", "h:443: timed out", "the refresh token holds control bytes"]
+        {
+            assert!(!is_quotation(ours), "{ours}");
         }
     }
 }
