@@ -265,11 +265,20 @@ fn soon(days: i64) -> jiff::Timestamp {
     jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)
 }
 
-/// A certificate that ends in so many days, as PEM, and its key.
+/// A day that begins in so many days and some hours, and how many that are for whoever asks now: a midnight may pass meanwhile.
+pub fn day_in(days: i64) -> (jiff::civil::Date, impl Fn() -> i64) {
+    const DAY: i64 = 86_400;
+    let then = soon(days + 1);
+    let begins = then.as_second() / DAY * DAY;
+    let day = then.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    (day, move || (begins - jiff::Timestamp::now().as_second()) / DAY)
+}
+
+/// A certificate that ends in so many days and some hours, as PEM, and its key.
 fn certificate(days: i64) -> (String, String) {
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let end = soon(days).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-    params.not_after = rcgen::date_time_ymd(end.year().into(), end.month().unsigned_abs(), end.day().unsigned_abs());
+    let end = (soon(days) + jiff::SignedDuration::from_hours(12)).as_second().unsigned_abs();
+    params.not_after = (std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(end)).into();
     let key = rcgen::KeyPair::generate().unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
@@ -277,8 +286,9 @@ fn certificate(days: i64) -> (String, String) {
 #[tokio::test]
 async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     let hook = Hook::start(&[]).await;
-    let (pem, key) = certificate(5);
-    let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let (pem, key) = certificate(4);
+    let (day, left) = day_in(11);
+    let most = left();
     let plan = Plan {
         tls: "starttls",
         listener: "certificate = \"{dir}/cert.pem\"\nkey = \"{dir}/cert.key\"".into(),
@@ -296,10 +306,13 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     events.sort_by_key(|event| event["days-left"].as_i64());
     let told: Vec<_> =
         events.iter().map(|event| (event["event"].as_str().unwrap(), event["days-left"].as_i64())).collect();
-    assert_eq!(told, [("certificate-expiring", Some(4)), ("secret-expiring", Some(11))]);
+    let days = told[1].1.unwrap();
+    assert_eq!(told, [("certificate-expiring", Some(4)), ("secret-expiring", Some(days))]);
+    assert!((left()..=most).contains(&days), "{days}");
     let file = world.dir.path().join("cert.pem").display().to_string();
     assert_eq!(events[0]["certificate"], file.as_str());
-    assert!(events[1]["text"].as_str().unwrap().contains("the client secret of the app fabrikam ends in 11 days"));
+    let words = format!("the client secret of the app fabrikam ends in {days} days");
+    assert!(events[1]["text"].as_str().unwrap().contains(&words));
 
     let logged = journal().lines(&["WARN", "event=\"certificate-expiring\"", &file, "ends in 4 days"]);
     assert_eq!(logged.len(), 1, "{logged:?}");
@@ -314,15 +327,16 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
         assert!(end.parse::<i64>().unwrap() > jiff::Timestamp::now().as_second(), "{end}");
     }
     let status: Value = serde_json::from_str(&status(&world).await).unwrap();
-    let endings: Vec<_> =
-        status["endings"].as_array().unwrap().iter().map(|one| (&one["what"], &one["days-left"])).collect();
-    assert_eq!(endings, [(&"listener-certificate".into(), &4.into()), (&"client-secret".into(), &11.into())]);
+    let endings = status["endings"].as_array().unwrap();
+    assert_eq!((&endings[0]["what"], &endings[0]["days-left"]), (&"listener-certificate".into(), &4.into()));
+    assert_eq!((endings.len(), &endings[1]["what"]), (2, &"client-secret".into()));
+    assert!((left()..=days).contains(&endings[1]["days-left"].as_i64().unwrap()), "{endings:?}");
 }
 
 #[tokio::test]
 async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_english() {
     let hook = Hook::start(&[]).await;
-    let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let day = day_in(11).0;
     let app = format!(
         "[app.tailspin]\nprovider = \"google\"\nclient-id = \"x\"\nclient-secret = \"y\"\nsecret-expires = {day}\n"
     );
@@ -330,11 +344,11 @@ async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_en
     let _world = World::with(plan).await;
     hook.until(1).await;
     let event = hook.got().remove(0);
-    let text = event["text"].as_str().unwrap();
-    assert!(text.contains("アプリ tailspin のクライアントシークレットの期限は 11日後"), "{text}");
+    let (text, days) = (event["text"].as_str().unwrap(), &event["days-left"]);
+    assert!(text.contains(&format!("アプリ tailspin のクライアントシークレットの期限は {days}日後")), "{text}");
     let avoid = event["avoid"].as_str().unwrap();
     assert!(avoid.starts_with("シークレットの ID を貼り付けないでください。") && text.ends_with(avoid), "{text}");
-    let logged = journal().lines(&["WARN", "event=\"secret-expiring\"", "tailspin ends in 11 days"]);
+    let logged = journal().lines(&["WARN", "event=\"secret-expiring\"", &format!("tailspin ends in {days} days")]);
     assert_eq!(logged.len(), 1, "{logged:?}");
 }
 
