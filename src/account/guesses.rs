@@ -61,7 +61,10 @@ impl Lane {
     async fn next(&self, comes_back: bool) -> MutexGuard<'_, Instant> {
         let _behind = if comes_back { None } else { Some(self.behind.lock().await) };
         let next = self.turn.lock().await;
-        sleep_until(*next).await;
+        // A timer that is due comes with the next tick only.
+        if *next > Instant::now() {
+            sleep_until(*next).await;
+        }
         next
     }
 }

@@ -44,7 +44,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     if let Some(at) = daemon.console_at() {
         info!("console, status and metrics on http://{at}");
     }
-    supervisor::ready(&summary(&daemon, &config));
+    supervisor::ready(&summary(&daemon, &config)).await;
     // Also through the drain: it ends with the runtime.
     let health = daemon.health();
     tokio::spawn(supervisor::feed_watchdog(move || {
@@ -56,14 +56,14 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
         match signals.next().await {
             Asked::Stop => break,
             Asked::Reload => {
-                supervisor::reloading();
+                supervisor::reloading().await;
                 running = reload(&daemon, running, file);
-                supervisor::ready(&summary(&daemon, &running));
+                supervisor::ready(&summary(&daemon, &running)).await;
             }
         }
     }
     info!("stopping");
-    supervisor::stopping();
+    supervisor::stopping().await;
     trimming.abort();
     tokio::select! {
         () = daemon.drain() => {}

@@ -68,25 +68,41 @@ impl Signals {
 
 #[cfg(unix)]
 mod systemd {
-    use std::time::Duration;
+    use std::{ffi::OsStr, io, time::Duration};
 
     use sd_notify::NotifyState;
+    use tokio::{net::UnixDatagram, time::timeout};
+
+    /// A supervisor that does not listen holds up nobody for longer. What `sd_notify` sends by itself waits for ever, and a
+    /// thread of the daemon with it.
+    const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
     /// Readiness, with a line for `systemctl status`.
-    pub fn ready(status: &str) {
-        let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+    pub async fn ready(status: &str) {
+        tell(&[NotifyState::Ready, NotifyState::Status(status)]).await;
     }
 
-    pub fn reloading() {
-        let now = NotifyState::monotonic_usec_now();
-        let _ = match now {
-            Ok(now) => sd_notify::notify(&[NotifyState::Reloading, now]),
-            Err(_) => sd_notify::notify(&[NotifyState::Reloading]),
-        };
+    pub async fn reloading() {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[NotifyState::Reloading, now]).await,
+            Err(_) => tell(&[NotifyState::Reloading]).await,
+        }
     }
 
-    pub fn stopping() {
-        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    pub async fn stopping() {
+        tell(&[NotifyState::Stopping]).await;
+    }
+
+    async fn tell(states: &[NotifyState<'_>]) {
+        let Some(at) = std::env::var_os("NOTIFY_SOCKET") else { return };
+        let said: String = states.iter().map(|state| format!("{state}\n")).collect();
+        let _ = timeout(HEARD_WITHIN, heard(&at, &said)).await;
+    }
+
+    async fn heard(at: &OsStr, said: &str) -> io::Result<usize> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect(at)?;
+        socket.send(said.as_bytes()).await
     }
 
     /// What `WatchdogSec=` of the unit says, where it says something.
@@ -94,20 +110,20 @@ mod systemd {
         sd_notify::watchdog_enabled().filter(|limit| *limit > Duration::from_millis(1))
     }
 
-    pub fn alive() {
-        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+    pub async fn alive() {
+        tell(&[NotifyState::Watchdog]).await;
     }
 }
 
 #[cfg(not(unix))]
 mod systemd {
-    pub fn ready(_: &str) {}
-    pub fn reloading() {}
-    pub fn stopping() {}
+    pub async fn ready(_: &str) {}
+    pub async fn reloading() {}
+    pub async fn stopping() {}
     pub fn watchdog() -> Option<std::time::Duration> {
         None
     }
-    pub fn alive() {}
+    pub async fn alive() {}
 }
 
 pub use systemd::{ready, reloading, stopping};
@@ -120,13 +136,17 @@ pub async fn feed_watchdog<F: Future<Output = bool>>(is_fine: impl Fn() -> F) {
     }
 }
 
-async fn feed<F: Future<Output = bool>>(limit: Duration, is_fine: impl Fn() -> F, alive: impl Fn()) {
+async fn feed<F, A>(limit: Duration, is_fine: impl Fn() -> F, alive: impl Fn() -> A)
+where
+    F: Future<Output = bool>,
+    A: Future<Output = ()>,
+{
     let mut beat = interval(limit / 2);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
         match timeout(limit / 2, is_fine()).await {
-            Ok(true) => alive(),
+            Ok(true) => alive().await,
             Ok(false) => warn!("a listener does not accept any more; the watchdog is not told that all is well"),
             Err(_) => warn!("the store does not answer; the watchdog is not told that all is well"),
         }
@@ -173,6 +193,7 @@ mod tests {
         };
         let feeding = feed(Duration::from_secs(30), is_fine, || {
             told.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(())
         });
         let after = async |seconds| {
             tokio::time::sleep(Duration::from_secs(seconds)).await;

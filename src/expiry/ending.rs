@@ -48,7 +48,7 @@ pub struct Ending {
     pub what: What,
     pub name: String,
     pub ends_at: Option<Timestamp>,
-    /// Whole days, rounded down; below zero once it is over.
+    /// Days of the calendar; below zero once it is over.
     pub days_left: Option<i64>,
     /// Why nobody knows when it ends.
     pub trouble: Option<String>,

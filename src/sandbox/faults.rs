@@ -270,6 +270,8 @@ pub enum AfterDot {
     DropUndelivered,
     /// Breaks without an answer, but the message is delivered.
     DropDelivered,
+    /// Never answers, but the message is delivered.
+    SilentDelivered,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,10 @@ use std::{
     fs::{File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::{KeySource, Settings, StoreError, origin, private_file, sqlite};
 use crate::base::invocation::Daemon;
@@ -20,9 +23,17 @@ const MOST_BYTES: u64 = 8192;
 const LOCK: &str = ".lock";
 const STOPPING: &str = "stopping";
 const DEMO: &str = "demo";
+/// A look is a system call, and two more.
+const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 /// The locks of a whole machine.
 #[cfg(target_os = "linux")]
 const MOST_LOCKS: u64 = 4 * 1024 * 1024;
+/// A list that is shorter than this, less one line, came in one piece (seq_file in the kernel's Documentation).
+#[cfg(target_os = "linux")]
+const PAGE_OF_LOCKS: usize = 4096 - 256;
+#[cfg(target_os = "linux")]
+const LOOKS: usize = 8;
 
 /// Dropping it lets the next daemon in.
 #[derive(Debug)]
@@ -37,7 +48,7 @@ impl Lock {
         let path = beside(&database, LOCK);
         let failed = |cause| StoreError::File { path: path.clone(), cause };
         let mut file = private_file::open_shared(&path).map_err(failed)?;
-        match file.try_lock() {
+        match locked(&file).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let (holder, is_stopping) = Holder::in_lock(file);
@@ -64,6 +75,20 @@ impl Lock {
     pub fn note_stopping(&mut self) -> io::Result<()> {
         // Behind an empty line, which stands for the configuration where none was noted.
         writeln!(self.file, "\n{STOPPING}")
+    }
+}
+
+/// Who only looks has the lock together with whoever asks, and for a moment: that is waited for.
+async fn locked(file: &File) -> Result<(), TryLockError> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() && start.elapsed() < LOOK_PATIENCE => {
+                file.unlock().map_err(TryLockError::Error)?;
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 
@@ -136,7 +161,7 @@ fn is_of_the_unit(process: u32) -> bool {
 pub fn holder(settings: &Settings) -> Option<Holder> {
     let database = settings.url.strip_prefix("sqlite://")?;
     let file = File::open(beside(Path::new(database), LOCK)).ok()?;
-    // A shared lock, given back at once: nobody but a daemon that starts in this moment would meet it.
+    // A shared lock, given back at once: a daemon that starts in this moment waits for that.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(Holder::in_lock(file).0),
         _ => None,
@@ -199,10 +224,26 @@ fn inode_of(_: &File) -> Option<u64> {
 /// By the kernel's own list, which translates the numbers and leaves out those of other namespaces (a container's).
 #[cfg(target_os = "linux")]
 fn holds(process: u32, inode: u64) -> bool {
-    let Ok(locks) = File::open("/proc/locks") else { return false };
-    let mut text = String::new();
-    let is_read = locks.take(MOST_LOCKS).read_to_string(&mut text).is_ok();
-    is_read && text.lines().any(|line| is_lock_of(line, process, inode))
+    is_listed(process, inode, || {
+        let mut text = String::new();
+        File::open("/proc/locks")?.take(MOST_LOCKS).read_to_string(&mut text).map(|_| text)
+    })
+}
+
+/// The kernel gives its list page by page and counts the lines: where one goes meanwhile, another one is missing at the cut.
+/// So what is not there is looked for again, unless the list was one page.
+#[cfg(target_os = "linux")]
+fn is_listed(process: u32, inode: u64, list: impl Fn() -> io::Result<String>) -> bool {
+    for _ in 0..LOOKS {
+        let Ok(locks) = list() else { return false };
+        if locks.lines().any(|line| is_lock_of(line, process, inode)) {
+            return true;
+        }
+        if locks.len() < PAGE_OF_LOCKS {
+            return false;
+        }
+    }
+    false
 }
 
 /// Elsewhere there are no such namespaces.
@@ -267,6 +308,43 @@ mod tests {
         ] {
             assert!(!is_lock_of(other, process, inode), "{other}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_daemon_whose_line_the_list_of_a_busy_machine_lacked_once_is_found() {
+        use std::cell::Cell;
+        let ours = "61: FLOCK  ADVISORY  WRITE 708 08:01:131 0 EOF\n";
+        let others = "1: POSIX  ADVISORY  WRITE 9 08:01:7 0 EOF\n".repeat(100);
+        let looks = Cell::new(0);
+        let is_found = |lists: [&str; 2]| {
+            looks.set(0);
+            is_listed(708, 131, || {
+                looks.set(looks.get() + 1);
+                Ok(lists[usize::min(looks.get(), 2) - 1].to_owned())
+            })
+        };
+        assert!(is_found([&others, &format!("{others}{ours}")]));
+        assert!(!is_found([&others, &others]));
+        assert!(looks.get() > 1 && looks.get() <= LOOKS);
+        assert!(!is_found(["", ours]));
+        assert_eq!(looks.get(), 1, "what came in one piece is whole");
+    }
+
+    /// As `gatepost status` does, which a monitor runs again and again.
+    #[tokio::test]
+    async fn a_daemon_that_starts_while_somebody_looks_for_one_takes_its_store() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Lock::take(&settings(dir.path())).await.unwrap());
+        let look = File::open(dir.path().join("state/gatepost.db.lock")).unwrap();
+        look.try_lock_shared().unwrap();
+        let settings = settings(dir.path());
+        let mut taken = std::pin::pin!(Lock::take(&settings));
+        // Too short a wait shows a fault less, and none that is not there.
+        let wait = std::time::Duration::from_millis(200);
+        assert!(tokio::time::timeout(wait, &mut taken).await.is_err(), "it waits for who looks");
+        drop(look);
+        taken.await.unwrap();
     }
 
     fn settings(dir: &Path) -> Settings {

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -11,28 +11,34 @@ use tokio::time::Instant;
 
 use crate::{
     mail_queue::{ahead, subject},
-    world::{ANN, BOB, PASSWORD, Plan, Talk, World, account, together},
+    world::{ANN, BOB, PASSWORD, Plan, World, account, together},
 };
 
-/// Twenty seconds for room, and what a sign-on takes.
-const BOUND: Duration = Duration::from_secs(25);
-const STEP: Duration = Duration::from_secs(5);
+/// For room.
+const BOUND: Duration = Duration::from_secs(20);
+const STEP: Duration = Duration::from_secs(3);
 
-/// The answer to this line, and that it came in its time.
-async fn hears(smtp: &mut Talk, line: &str) -> String {
-    let asked = Instant::now();
-    smtp.say(line).await;
-    let said = smtp.line().await;
-    assert!(asked.elapsed() <= BOUND + STEP, "{line}: {said} behind {:?}", asked.elapsed());
-    said
+/// Since when each of those waits that are owed an answer.
+#[derive(Default)]
+struct Waiting(RefCell<BTreeMap<String, Instant>>);
+
+impl Waiting {
+    async fn heard<T>(&self, who: &str, answer: impl Future<Output = T>) -> T {
+        self.0.borrow_mut().insert(who.to_owned(), Instant::now());
+        let said = answer.await;
+        self.0.borrow_mut().remove(who);
+        said
+    }
+
+    fn is_in_time(&self) -> bool {
+        self.0.borrow().values().all(|asked| asked.elapsed() < BOUND)
+    }
 }
 
 /// One message on a connection of its own; the last word.
-async fn alert(world: &World, user: &str, subject: &str) -> String {
+async fn alert(world: &World, user: &str, subject: &str, waiting: &Waiting) -> String {
     let mut smtp = world.greeted(Protocol::Smtp).await;
-    let asked = Instant::now();
-    let mut said = smtp.login(Protocol::Smtp, user, PASSWORD).await;
-    assert!(asked.elapsed() <= BOUND + STEP, "{said} behind {:?}", asked.elapsed());
+    let mut said = waiting.heard(subject, smtp.login(Protocol::Smtp, user, PASSWORD)).await;
     if !said.starts_with("235 ") {
         return said;
     }
@@ -40,7 +46,8 @@ async fn alert(world: &World, user: &str, subject: &str) -> String {
     for (line, good) in
         [(format!("MAIL FROM:<{ANN}>"), '2'), (format!("RCPT TO:<{BOB}>"), '2'), ("DATA".into(), '3'), (text, '2')]
     {
-        said = hears(&mut smtp, &line).await;
+        smtp.say(&line).await;
+        said = waiting.heard(subject, smtp.line()).await;
         if !said.starts_with(good) {
             break;
         }
@@ -54,13 +61,13 @@ async fn alert(world: &World, user: &str, subject: &str) -> String {
 async fn of_two_hundred_alerts_at_once_each_hears_in_its_time_and_those_with_a_250_arrive_and_no_other() {
     let world = &World::new().await;
     let (taken, refused) = (RefCell::new(BTreeSet::new()), RefCell::new(Vec::new()));
-    let done = Cell::new(false);
+    let (done, waiting) = (Cell::new(false), Waiting::default());
     let all = async {
         together((0..200).map(|n| {
-            let (taken, refused) = (&taken, &refused);
+            let (taken, refused, waiting) = (&taken, &refused, &waiting);
             async move {
                 let subject = format!("alert {n}");
-                let said = alert(world, ANN, &subject).await;
+                let said = alert(world, ANN, &subject, waiting).await;
                 match said.starts_with("250 ") {
                     true => drop(taken.borrow_mut().insert(subject)),
                     false => refused.borrow_mut().push(said),
@@ -73,6 +80,8 @@ async fn of_two_hundred_alerts_at_once_each_hears_in_its_time_and_those_with_a_2
     let time = async {
         world.until("the minute is used up", |world| world.sandbox.submissions().len() == 30).await;
         while !done.get() {
+            // It goes on once whoever's time is over has heard: that takes some of the machine's time, and none of this clock.
+            world.until("each hears in its time", |_| waiting.is_in_time()).await;
             ahead(STEP).await;
         }
     };
@@ -96,8 +105,9 @@ async fn accounts_that_send_through_one_mailbox_share_what_that_is_allowed() {
     const ALIAS: &str = "scanner@contoso.example";
     let keys = format!("sign-in-as = \"{ANN}\"\nsend-as = [\"{ANN}\"]");
     let world = &World::with(Plan { more: account(ALIAS, &keys), ..Plan::default() }).await;
+    let waiting = &Waiting::default();
     together((0..12).map(|n| async move {
-        let said = alert(world, if n % 2 == 0 { ANN } else { ALIAS }, &format!("alert {n}")).await;
+        let said = alert(world, if n % 2 == 0 { ANN } else { ALIAS }, &format!("alert {n}"), waiting).await;
         assert!(said.starts_with("250 "), "{said}");
     }))
     .await;

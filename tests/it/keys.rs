@@ -86,13 +86,18 @@ async fn a_rotation_that_is_killed_at_any_moment_costs_nothing() {
     let refresh = stored_refresh(dir.path()).await;
     let begun = Instant::now();
     rotate(&file);
-    let whole = begun.elapsed();
+    let mut whole = begun.elapsed();
     let mut killed = 0;
     for n in 0..24 {
+        let begun = Instant::now();
         let mut child = command(&["key", "rotate"], &file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Nothing tells from outside where it is; so the moments are spread over all of its time.
         tokio::time::sleep(whole * n / 22).await;
-        killed += u32::from(child.try_wait().unwrap().is_none());
+        match child.try_wait().unwrap() {
+            None => killed += 1,
+            // The machine had more to do as the first one was measured.
+            Some(_) => whole = whole.min(begun.elapsed()),
+        }
         let _ = child.kill();
         child.wait().unwrap();
         assert!(stored_refresh(dir.path()).await.matches(&refresh), "killed after {n}/22");

@@ -269,15 +269,21 @@ async fn a_program_that_fails_is_named_in_the_log_with_what_it_said_and_mail_pas
     world.smtp_as_ann().await;
 }
 
-fn soon(days: i64) -> jiff::Timestamp {
-    jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)
+const DAY: i64 = 86_400;
+
+/// The day (UTC) in so many days, and how many that are for whoever asks now: a midnight may pass meanwhile.
+pub fn day_in(days: i64) -> (jiff::civil::Date, impl Fn() -> i64) {
+    let today = || jiff::Timestamp::now().as_second().div_euclid(DAY);
+    let then = today() + days;
+    let date = jiff::Timestamp::from_second(then * DAY).unwrap().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    (date, move || then - today())
 }
 
-/// A certificate that ends in so many days, as PEM, and its key.
-fn certificate(days: i64) -> (String, String) {
+/// A certificate that ends at this day's noon, as PEM, and its key.
+fn certificate(day: jiff::civil::Date) -> (String, String) {
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let end = soon(days).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-    params.not_after = rcgen::date_time_ymd(end.year().into(), end.month().unsigned_abs(), end.day().unsigned_abs());
+    let noon = day.at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    params.not_after = std::time::SystemTime::from(noon).into();
     let key = rcgen::KeyPair::generate().unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
@@ -285,8 +291,8 @@ fn certificate(days: i64) -> (String, String) {
 #[tokio::test]
 async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     let hook = Hook::start(&[]).await;
-    let (pem, key) = certificate(5);
-    let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let (day, left) = day_in(12);
+    let (pem, key) = certificate(day - jiff::ToSpan::days(7));
     let plan = Plan {
         tls: "starttls",
         listener: "certificate = \"{dir}/cert.pem\"\nkey = \"{dir}/cert.key\"".into(),
@@ -304,12 +310,16 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     events.sort_by_key(|event| event["days-left"].as_i64());
     let told: Vec<_> =
         events.iter().map(|event| (event["event"].as_str().unwrap(), event["days-left"].as_i64())).collect();
-    assert_eq!(told, [("certificate-expiring", Some(5)), ("secret-expiring", Some(12))]);
+    let days = told[1].1.unwrap();
+    assert_eq!(told, [("certificate-expiring", Some(days - 7)), ("secret-expiring", Some(days))]);
+    assert!((left()..=12).contains(&days), "{days}");
     let file = world.dir.path().join("cert.pem").display().to_string();
     assert_eq!(events[0]["certificate"], file.as_str());
-    assert!(events[1]["text"].as_str().unwrap().contains("the client secret of the app fabrikam ends in 12 days"));
+    let words = format!("the client secret of the app fabrikam ends in {days} days");
+    assert!(events[1]["text"].as_str().unwrap().contains(&words));
 
-    let logged = journal().lines(&["WARN", "event=\"certificate-expiring\"", &file, "ends in 5 days"]);
+    let words = format!("ends in {} days", days - 7);
+    let logged = journal().lines(&["WARN", "event=\"certificate-expiring\"", &file, &words]);
     assert_eq!(logged.len(), 1, "{logged:?}");
 
     let metrics = world.metrics().await;
@@ -322,15 +332,17 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
         assert!(end.parse::<i64>().unwrap() > jiff::Timestamp::now().as_second(), "{end}");
     }
     let status: Value = serde_json::from_str(&status(&world).await).unwrap();
-    let endings: Vec<_> =
-        status["endings"].as_array().unwrap().iter().map(|one| (&one["what"], &one["days-left"])).collect();
-    assert_eq!(endings, [(&"listener-certificate".into(), &5.into()), (&"client-secret".into(), &12.into())]);
+    let endings = status["endings"].as_array().unwrap();
+    let one = |n: usize| (endings[n]["what"].as_str().unwrap(), endings[n]["days-left"].as_i64().unwrap());
+    let days = one(1).1;
+    assert!((left()..=12).contains(&days) && endings.len() == 2, "{endings:?}");
+    assert_eq!([one(0), one(1)], [("listener-certificate", days - 7), ("client-secret", days)]);
 }
 
 #[tokio::test]
 async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_english() {
     let hook = Hook::start(&[]).await;
-    let day = soon(12).to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let day = day_in(12).0;
     let app = format!(
         "[app.tailspin]\nprovider = \"google\"\nclient-id = \"x\"\nclient-secret = \"y\"\nsecret-expires = {day}\n"
     );
@@ -338,11 +350,11 @@ async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_en
     let _world = World::with(plan).await;
     hook.until(1).await;
     let event = hook.got().remove(0);
-    let text = event["text"].as_str().unwrap();
-    assert!(text.contains("アプリ tailspin のクライアントシークレットの期限は 12日後"), "{text}");
+    let (text, days) = (event["text"].as_str().unwrap(), &event["days-left"]);
+    assert!(text.contains(&format!("アプリ tailspin のクライアントシークレットの期限は {days}日後")), "{text}");
     let avoid = event["avoid"].as_str().unwrap();
     assert!(avoid.starts_with("シークレットの ID を貼り付けないでください。") && text.ends_with(avoid), "{text}");
-    let logged = journal().lines(&["WARN", "event=\"secret-expiring\"", "tailspin ends in 12 days"]);
+    let logged = journal().lines(&["WARN", "event=\"secret-expiring\"", &format!("tailspin ends in {days} days")]);
     assert_eq!(logged.len(), 1, "{logged:?}");
 }
 
@@ -350,7 +362,7 @@ async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_en
 async fn a_reload_takes_over_who_is_told_and_what_ends() {
     let (hook, world) = (Hook::start(&[]).await, World::new().await);
     let file = world.dir.path().join("gatepost.toml");
-    let day = soon(10).strftime("%Y-%m-%d");
+    let day = day_in(10).0;
     let text = std::fs::read_to_string(&file).unwrap();
     let text =
         text.replace("sasl = ", &format!("secret-expires = {day}\nsasl = ")) + &hook.section() + "lang = \"ja\"\n";

@@ -283,6 +283,22 @@ async fn a_second_stop_does_not_wait_for_what_is_open_and_nothing_half_is_delive
     }
 }
 
+/// It was in the middle of a message to that, with a thread of its own, for ever.
+#[tokio::test]
+async fn a_supervisor_that_does_not_listen_holds_up_nobody() {
+    let (_sandbox, dir, file, sockets) = staged(&Plan::default()).await;
+    let service = Service::start(&file, &sockets, &[]);
+    service.tells("READY=1").await;
+    let crowd = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    crowd.set_nonblocking(true).unwrap();
+    while crowd.send_to(b"X=1", dir.path().join("notify")).is_ok() {}
+    let said = greeted(Protocol::Imap, sockets.address(1)).await.login(Protocol::Imap, ANN, PASSWORD).await;
+    assert!(said.starts_with("a OK"), "{said}");
+    service.signal(Signal::TERM);
+    let (code, log) = service.ends().await;
+    assert_eq!(code, Some(0), "{log}");
+}
+
 /// Another program holds the store: one that rests is opened in vain, and of one whose log holds something it is not even
 /// seen whose it is.
 #[tokio::test]

@@ -21,7 +21,7 @@ use super::{
         UpstreamTls, dial,
     },
     authority::Authority,
-    soon,
+    refusing, soon,
 };
 
 const NAME: &str = "mail.contoso.example";
@@ -154,7 +154,7 @@ async fn what_the_server_says_right_behind_the_proxys_answer_is_neither_lost_nor
 /// By a clock that goes on where nobody says anything: on a slow machine a tenth of a second is over before a connection is up.
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_is_gone_silent_cut_or_endless_is_the_layer_that_is_named() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_nobody, gone) = refusing();
     let (cut, _) = answering("HTTP/1.1 200 OK\r\nX-").await;
     let (silent, _) = answering("").await;
     let (flood, _) = answering([&b"HTTP/1.1 200 OK\r\nX: "[..], &[b'y'; 10_000_000]].concat()).await;

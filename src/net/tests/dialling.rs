@@ -11,17 +11,11 @@ use super::{
         dial::{LOOKUPS, race},
     },
     authority::Authority,
-    soon,
+    refusing, soon,
 };
 
 fn upstream(host: &str, port: u16, tls: UpstreamTls) -> Upstream {
     Upstream { host: host.to_owned(), port, tls }
-}
-
-/// An address that refuses connections.
-fn refusing() -> SocketAddr {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap()
 }
 
 /// An address that never answers: its accept queue is full, so that the kernel drops every SYN.
@@ -51,7 +45,8 @@ async fn a_dead_address_costs_a_quarter_of_a_second_at_most() {
     let good = listener.local_addr().unwrap();
     let dead = silent();
     let _still = Still::begin(Duration::from_secs(20));
-    let addresses = [dead.address, refusing(), good];
+    let (_nobody, refuses) = refusing();
+    let addresses = [dead.address, refuses, good];
     let a_quarter = tokio::time::advance(Duration::from_millis(251));
     let (begun, (won, ())) = (Instant::now(), tokio::join!(race(&addresses, soon()), a_quarter));
     assert_eq!(won.ok().unwrap().peer(), good);
@@ -61,7 +56,7 @@ async fn a_dead_address_costs_a_quarter_of_a_second_at_most() {
 #[tokio::test]
 async fn an_error_names_its_layer_and_every_address() {
     let authority = Authority::new();
-    let dead = refusing();
+    let (_nobody, dead) = refusing();
     let smtp = upstream("127.0.0.1", dead.port(), UpstreamTls::StartTls);
     let error = dial(&smtp, None, &authority.client(), soon()).await.unwrap_err();
     assert_eq!(error.layer, DialLayer::Connect);
@@ -87,10 +82,11 @@ async fn look_ups_of_names_wait_for_each_other_and_literal_addresses_for_nobody(
     let authority = Authority::new();
     let all = LOOKUPS.acquire_many(32).await.unwrap();
     let briefly = Instant::now() + std::time::Duration::from_millis(50);
-    let named = upstream("localhost", refusing().port(), UpstreamTls::StartTls);
+    let (_nobody, refuses) = refusing();
+    let named = upstream("localhost", refuses.port(), UpstreamTls::StartTls);
     let error = dial(&named, None, &authority.client(), briefly).await.unwrap_err();
     assert!(error.to_string().contains("while resolving"), "{error}");
-    let literal = upstream("127.0.0.1", refusing().port(), UpstreamTls::StartTls);
+    let literal = upstream("127.0.0.1", refuses.port(), UpstreamTls::StartTls);
     assert_eq!(dial(&literal, None, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);
     drop(all);
     assert_eq!(dial(&named, None, &authority.client(), soon()).await.unwrap_err().layer, DialLayer::Connect);

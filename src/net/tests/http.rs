@@ -10,7 +10,7 @@ use url::Url;
 use super::{
     super::{HttpClient, HttpFault, Network, Proxy, Stream},
     authority::Authority,
-    soon,
+    refusing, soon,
 };
 use crate::base::Secret;
 
@@ -116,7 +116,7 @@ async fn what_was_taken_counts_as_taken_whatever_its_body_does() {
 
 #[tokio::test]
 async fn nobody_there_and_a_strange_certificate_are_told_apart() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_nobody, gone) = refusing();
     let fault = post(&format!("http://{gone}/").parse().unwrap()).await.unwrap_err();
     assert!(matches!(fault, HttpFault::Connect(_)), "{fault:?}");
 

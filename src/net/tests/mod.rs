@@ -9,8 +9,9 @@ mod splicing;
 mod tls;
 mod upstream_tls;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
+use socket2::{Domain, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::Instant,
@@ -20,6 +21,14 @@ use super::Stream;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
+}
+
+/// An address that refuses connections for as long as the socket is held: nobody listens there, and nobody else gets the port.
+fn refusing() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// Two ends of one connection.

@@ -9,7 +9,7 @@ use tokio::{
 };
 use url::Url;
 
-use super::endpoint::{Endpoint, House, Play, app, http};
+use super::endpoint::{Endpoint, House, PATIENCE, Play, app, http};
 use crate::{
     catalog::Known,
     oauth::{
@@ -113,7 +113,7 @@ async fn a_browser_sign_in_goes_through_the_loopback_listener() {
         let done = visit(&redirect, "127.0.0.1", &format!("/?code=the-code&state={state}")).await;
         (other, forged, done, redirect)
     });
-    let (code, waits) = tokio::time::timeout(Duration::from_secs(10), listener.code(&request)).await.unwrap();
+    let (code, waits) = tokio::time::timeout(PATIENCE, listener.code(&request)).await.unwrap();
     let kept = sign_in::Kept { consented_as: None, is_somebody_else: false, date: None };
     waits.ended(&Known::default(), Ok(&kept)).await;
     let (other, forged, done, redirect) = browser.await.unwrap();
@@ -292,7 +292,7 @@ async fn a_mail_server_that_takes_the_token_of_another_name_ends_the_doubt_and_g
     house.keepers.catch_up().await;
     assert!(in_doubt(), "by that another mailbox was opened");
     house.keepers.let_in(&house.sign_in, bearer.generation);
-    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+    let ended = tokio::time::timeout(PATIENCE, async {
         while !house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap().is_let_in {}
     });
     ended.await.expect("an end of the doubt");

@@ -21,6 +21,9 @@ use crate::{
     store::{Settings, Store},
 };
 
+/// For what comes on the slowest machine too. It is over only where something never comes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// One answer of the script.
 pub enum Play {
     Json(u16, String),
@@ -89,9 +92,16 @@ impl Endpoint {
         self.go.notify_one();
     }
 
-    /// Until another request is there.
+    /// Until another request is there. Of several that came since it was asked last it tells once: see [`Self::arrivals`].
     pub async fn arrival(&self) {
-        tokio::time::timeout(Duration::from_secs(10), self.arrived.notified()).await.expect("a request");
+        tokio::time::timeout(PATIENCE, self.arrived.notified()).await.expect("a request");
+    }
+
+    /// Until there were so many requests in all.
+    pub async fn arrivals(&self, requests: usize) {
+        while self.count() < requests {
+            self.arrival().await;
+        }
     }
 
     pub fn then(&self, play: Play) {
@@ -238,9 +248,9 @@ impl House {
         Self { endpoint, dir, store, sign_in, clock, keepers }
     }
 
-    /// The token or the fault id that a session gets, within ten seconds.
+    /// The token or the fault id that a session gets.
     pub async fn ask(&self) -> Result<String, &'static str> {
-        let bearer = tokio::time::timeout(Duration::from_secs(10), self.keepers.bearer(&self.sign_in)).await;
+        let bearer = tokio::time::timeout(PATIENCE, self.keepers.bearer(&self.sign_in)).await;
         bearer.expect("an answer").map(|bearer| bearer.token.expose().to_owned()).map_err(|fault| fault.id)
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::endpoint::{House, app, http, open, refusal, set};
+use super::endpoint::{House, PATIENCE, app, http, open, refusal, set};
 use crate::{
     oauth::{
         App, DomainSignIns, Grant, Keepers, Phase, Resource, SignIn,
@@ -31,7 +31,7 @@ async fn house() -> (House, DomainSignIns) {
 }
 
 async fn ask(keepers: &Keepers, sign_in: &SignIn) -> Result<String, &'static str> {
-    let bearer = tokio::time::timeout(Duration::from_secs(10), keepers.bearer(sign_in)).await.expect("an answer");
+    let bearer = tokio::time::timeout(PATIENCE, keepers.bearer(sign_in)).await.expect("an answer");
     bearer.map(|bearer| bearer.token.expose().to_owned()).map_err(|fault| fault.id)
 }
 
@@ -130,8 +130,7 @@ async fn a_mailbox_that_sleeps_for_a_week_is_woken_so_that_its_refresh_token_doe
         assert_eq!(house.keepers.running().len(), awake, "one at a time");
     }
     // Ann's own keeper looks at its clock rarely; those two do at once.
-    house.endpoint.arrival().await;
-    house.endpoint.arrival().await;
+    house.endpoint.arrivals(2).await;
     let asked = house.endpoint.asked();
     assert!(asked.iter().all(|form| form["refresh_token"] == "br0"), "{asked:?}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::endpoint::{House, Play, app, http, open, refusal, set, token};
+use super::endpoint::{House, PATIENCE, Play, app, http, open, refusal, set, token};
 use crate::oauth::{
     App, Grant, GraphAccess, Keepers, Phase, Resource, clock::Clock, endpoints::Endpoints, grants::code::CodeRequest,
     sign_in,
@@ -28,7 +28,7 @@ async fn house(script: Vec<Play>) -> House {
 
 async fn ask(house: &House, resource: Resource) -> Result<String, &'static str> {
     let bearer = house.keepers.bearer_for(&house.sign_in, resource);
-    let bearer = tokio::time::timeout(Duration::from_secs(10), bearer).await.expect("an answer");
+    let bearer = tokio::time::timeout(PATIENCE, bearer).await.expect("an answer");
     bearer.map(|bearer| bearer.token.expose().to_owned()).map_err(|fault| fault.id)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::endpoint::{House, Play, http, open, set, token};
+use super::endpoint::{House, PATIENCE, Play, http, open, set, token};
 use crate::oauth::{AppCredential, Keepers, Phase, SignIn, sign_in};
 
 /// What each of `number` sessions hears that ask at the same time.
@@ -51,7 +51,7 @@ async fn whoever_asks_for_a_token_and_then_does_something_else_does_not_keep_the
     let mut asks = Box::pin(house.ask());
     assert!(futures_util::poll!(asks.as_mut()).is_pending());
     let other = house.store.change_counter();
-    tokio::time::timeout(Duration::from_secs(10), other).await.expect("the store answers").unwrap();
+    tokio::time::timeout(PATIENCE, other).await.expect("the store answers").unwrap();
     assert_eq!(asks.await.unwrap(), "a0");
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::endpoint::{House, Play, open, set, token};
+use super::endpoint::{House, PATIENCE, Play, open, set, token};
 use crate::{
     base::{Bearer, Fault},
     oauth::{Phase, sign_in},
@@ -45,7 +45,7 @@ async fn refused(house: &Arc<House>) -> tokio::task::JoinHandle<Result<Bearer, F
 }
 
 async fn answer(session: tokio::task::JoinHandle<Result<Bearer, Fault>>) -> Result<String, &'static str> {
-    let answer = tokio::time::timeout(Duration::from_secs(10), session).await.expect("an answer").unwrap();
+    let answer = tokio::time::timeout(PATIENCE, session).await.expect("an answer").unwrap();
     answer.map(|bearer| bearer.token.expose().to_owned()).map_err(|fault| fault.id)
 }
 
@@ -99,7 +99,7 @@ async fn the_watcher_has_everybody_look_where_the_store_does_not_say_whether_it_
             () = noticed => {}
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), watched).await.expect("noticed");
+    tokio::time::timeout(PATIENCE, watched).await.expect("noticed");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::endpoint::{House, Play, http, open, refusal, set, token};
+use super::endpoint::{House, PATIENCE, Play, http, open, refusal, set, token};
 use crate::{
     oauth::{App, Grant, Keepers, Phase, SignIn, sign_in},
     store::MAIL,
@@ -17,7 +17,7 @@ const DAY: u64 = 24 * 3600;
 async fn looked(house: &House) {
     house.keepers.notice_store_change();
     let held = house.keepers.refused(&house.sign_in, 0);
-    tokio::time::timeout(Duration::from_secs(10), held).await.expect("an answer").unwrap();
+    tokio::time::timeout(PATIENCE, held).await.expect("an answer").unwrap();
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_refused_token_that_ended_meanwhile_is_replaced_also_where_nobody_else
     let generation = house.keepers.bearer(&house.sign_in).await.unwrap().generation;
     house.clock.ahead.store(4000, Ordering::SeqCst);
     let newer = house.keepers.refused(&house.sign_in, generation);
-    let newer = tokio::time::timeout(Duration::from_secs(10), newer).await.expect("an answer").unwrap();
+    let newer = tokio::time::timeout(PATIENCE, newer).await.expect("an answer").unwrap();
     assert_eq!(newer.token.expose(), "t2");
 }
 

@@ -173,10 +173,7 @@ async fn converse(world: Arc<World>, protocol: Protocol, socket: TcpStream) -> i
     let faults = world.faults.line(protocol);
     let mut wire = Wire::new(world.clone(), protocol, world.next_connection(), Box::new(socket));
     if faults.silent {
-        loop {
-            wire.fill().await?;
-            wire.unread().clear();
-        }
+        return Err(wire.fall_silent().await);
     }
     if protocol != Protocol::Smtp {
         wire.secure().await?;

@@ -101,6 +101,16 @@ impl Wire {
         }
     }
 
+    /// Says nothing any more, until the client has enough of that.
+    pub async fn fall_silent(&mut self) -> io::Error {
+        loop {
+            self.input.clear();
+            if let Err(error) = self.fill().await {
+                return error;
+            }
+        }
+    }
+
     /// Input that no command has taken yet.
     pub fn unread(&mut self) -> &mut BytesMut {
         &mut self.input

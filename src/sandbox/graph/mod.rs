@@ -177,6 +177,9 @@ impl Graph {
         }
         match after {
             AfterDot::Answer => StatusCode::ACCEPTED.into_response(),
+            AfterDot::SilentDelivered => {
+                Body::from_stream(futures_util::stream::pending::<std::io::Result<&str>>()).into_response()
+            }
             // An answer that breaks off: the server gives the connection up.
             AfterDot::DropDelivered | AfterDot::DropUndelivered => {
                 let pieces = [Ok("{"), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];

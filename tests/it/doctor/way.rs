@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::stage::{First, Staged, Told, check, outcome};
 use crate::{
     process::command,
-    world::{ANN, Plan},
+    world::{ANN, Plan, own_place},
 };
 
 #[tokio::test]
@@ -53,15 +53,13 @@ async fn tls_of_somebody_else_is_told_with_its_issuer_and_no_token_went_there() 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_by_its_layer_and_the_others_are_looked_at() {
     let staged = Staged::new(Plan::default()).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = nobody.local_addr().unwrap().port();
-    drop(nobody);
-    staged.edit(&format!("imap = \"{}\"", staged.sandbox.imap()), &format!("imap = \"127.0.0.1:{port}\""));
+    let nobody = own_place();
+    staged.edit(&format!("imap = \"{}\"", staged.sandbox.imap()), &format!("imap = \"{nobody}\""));
     let wanted = First {
         layer: "tcp",
         name: "imap-server",
         id: "upstream-unreachable",
-        command: &format!("curl -v --max-time 10 telnet://127.0.0.1:{port}"),
+        command: &format!("curl -v --max-time 10 telnet://{nobody}"),
     };
     staged.fails_first(wanted).await;
     let report = staged.doctor(&[ANN, "--json"]).await.json();
@@ -182,9 +180,7 @@ async fn a_proxy_that_forbids_is_told_with_all_servers_that_it_has_to_allow() {
 
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_the_layer_that_is_named() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = nobody.local_addr().unwrap();
-    drop(nobody);
+    let at = own_place();
     let network = format!("mail-proxy = \"http://{at}\"");
     let staged = Staged::new(Plan { upstream: Some("mail.invalid"), network, ..Plan::default() }).await;
     let wanted = First { layer: "proxy", name: "smtp-server", id: "proxy-unreachable", command: "" };

@@ -9,12 +9,12 @@ use gatepost::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpSocket},
+    net::TcpSocket,
     sync::mpsc,
 };
 
 use super::stage::{SEND, Stage};
-use crate::world::{ANN, BOB};
+use crate::world::{ANN, BOB, own_place};
 
 /// What this server does with each request.
 #[derive(Clone, Copy)]
@@ -106,7 +106,7 @@ async fn a_connection_that_breaks_inside_the_message_sent_nothing_and_says_so() 
 
 #[tokio::test]
 async fn nobody_at_graphs_address_is_a_fault_and_no_doubt() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone = own_place();
     let stage = Stage::with(&[SEND], "outbound = \"graph\"\n", Some(&format!("http://{gone}/v1.0"))).await;
     assert_eq!(stage.send(&message(), &[BOB]).await.unwrap_err().id, "graph-unreachable");
 }

@@ -1,13 +1,13 @@
 //! Commissioning: with `capture` nothing leaves until somebody has looked at it, with the command, and let it go.
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
 use gatepost::base::Protocol;
 
 use super::{arrived, bodies, queued, rows, send, until_empty};
 use crate::{
     process::{Program, run},
-    world::{ANN, BOB, Plan, cheap_hash, own_address, stage, until_so},
+    world::{ANN, BOB, Plan, cheap_hash, own_place, stage, until_so},
 };
 
 fn captured() -> Plan {
@@ -23,7 +23,7 @@ fn captured() -> Plan {
 async fn a_captured_message_is_listed_shown_and_released_or_dropped_with_the_command() {
     let (sandbox, dir, file) = stage(&captured()).await;
     // The command has to find the daemon's console.
-    let console = TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap();
+    let console = own_place();
     let text = std::fs::read_to_string(&file).unwrap();
     let text = text.replacen("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"{console}\""), 1);
     std::fs::write(&file, text).unwrap();

@@ -1,13 +1,13 @@
 //! A consent that was missing is given: mail that waited for it goes at once, by either of the commands that are printed.
 
-use std::{net::TcpListener, path::PathBuf};
+use std::path::PathBuf;
 
 use gatepost::sandbox::Sandbox;
 
 use super::{arrived, as_ann, outages::waits_for, queue, queued, until_empty};
 use crate::{
     process::{Program, run},
-    world::{Plan, consent_for_all, consent_page, own_address, sign_in_for, stage},
+    world::{Plan, consent_for_all, consent_page, own_place, sign_in_for, stage},
 };
 
 const MAIL: [&str; 2] = ["https://outlook.office.com/SMTP.Send", "offline_access"];
@@ -27,7 +27,7 @@ impl Waiting {
         let plan = Plan { app, signed_in: Vec::new(), ..queued(&format!("outbound = \"{outbound}\"")) };
         let (sandbox, dir, file) = stage(&plan).await;
         // The command has to find the daemon's console.
-        let console = TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap();
+        let console = own_place();
         let text = std::fs::read_to_string(&file).unwrap();
         let text =
             text.replacen("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"{console}\""), 1);

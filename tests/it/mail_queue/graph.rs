@@ -16,7 +16,7 @@ use super::{
     ahead, ahead_until, arrived, go_by_the_minute, outages::waits_for, queue, queued, rows, sign_in_for_graph,
     until_empty,
 };
-use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, cheap_hash, journal, own_address, plain, stage, until};
+use crate::world::{ANN, BOB, PASSWORD, Plan, Talk, World, cheap_hash, journal, own_place, plain, stage, until};
 
 async fn world(account: &str) -> World {
     let plan = Plan { app: "graph-url = \"{graph}\"".into(), signed_in: Vec::new(), ..queued(account) };
@@ -153,9 +153,7 @@ async fn was_not_tried_and_goes_in_order(world: &World, fault: &str, comes_back:
 /// Nobody listens where Graph should be; then somebody passes on what comes.
 #[tokio::test]
 async fn mail_taken_in_while_graph_cannot_be_reached_was_not_tried_and_arrives_in_order() {
-    let reserved = TcpListener::bind((own_address(), 0)).await.unwrap();
-    let door = reserved.local_addr().unwrap();
-    drop(reserved);
+    let door = own_place();
     let account = "outbound = \"graph\"\nlimits = { connections = 1, messages-per-minute = 1000 }";
     let app = format!("graph-url = \"http://{door}/v1.0\"");
     let world = World::with(Plan { app, signed_in: Vec::new(), ..queued(account) }).await;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use gatepost::sandbox::AfterDot;
 use tokio::sync::watch;
 
 use super::{arrived, as_ann, copies, plan, queue, rows, until_empty};
@@ -131,7 +132,7 @@ async fn what_a_daemon_leaves_that_ended_in_order_is_one_whole_file() {
 #[tokio::test]
 async fn a_kill_between_the_upstreams_yes_and_our_disk_sends_a_second_copy_and_the_row_says_that_it_may() {
     let mut plan = plan();
-    plan.sandbox.faults.smtp.line.delay_ms = 100;
+    plan.sandbox.faults.smtp.after_dot = AfterDot::SilentDelivered;
     let (sandbox, dir, file) = stage(&plan).await;
     let program = Program::start(&file).await;
     let id = queue(&mut as_ann(&program).await, "twice").await;
@@ -140,12 +141,14 @@ async fn a_kill_between_the_upstreams_yes_and_our_disk_sends_a_second_copy_and_t
     let [row] = &rows(dir.path()).await[..] else { panic!("one message") };
     assert!(row.id == id && row.is_under_way && !row.recipients[0].is_doubtful(), "{row:?}");
 
-    // The second delivery takes its time, so that the row can be looked at.
-    sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 3000);
-    let _program = Program::start(&file).await;
+    // The second delivery gets no further than its connection, so that the row can be looked at.
+    sandbox.faults().set(|faults| (faults.smtp.after_dot, faults.smtp.line.silent) = (AfterDot::Answer, true));
+    let program = Program::start(&file).await;
     let [row] = &rows(dir.path()).await[..] else { panic!("it waits") };
     assert!(row.recipients[0].is_doubtful(), "{row:?}");
-    sandbox.faults().set(|faults| faults.smtp.line.delay_ms = 0);
+    program.killed().await;
+    sandbox.faults().set(|faults| faults.smtp.line.silent = false);
+    let _program = Program::start(&file).await;
     until_empty(dir.path(), 30).await;
     assert_eq!(arrived(&sandbox), ["twice", "twice"]);
 }

@@ -2,11 +2,11 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
 };
 
 use super::Stage;
-use crate::world::ANN;
+use crate::world::{ANN, nobody_at};
 
 /// The flags with the sandbox's address as the place to ask replaced.
 fn asking(stage: &Stage, at: &str, flags: &[&str]) -> Vec<String> {
@@ -27,7 +27,8 @@ async fn an_unknown_domain_names_the_flag_and_writes_nothing() {
 #[tokio::test]
 async fn without_a_network_it_says_who_could_not_be_asked_and_what_to_type_instead() {
     let stage = Stage::new().await;
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // `--discovery` takes this address alone.
+    let (_held, nobody) = nobody_at(Ipv4Addr::LOCALHOST.into());
     let flags = ["--address", ANN, "--client-id", "10000000-0000-4000-8000-000000000001", "--yes", "--no-sign-in"];
     let ended = stage.run(&asking(&stage, &format!("http://{nobody}"), &flags), "").await;
     assert_eq!(ended.code, 1, "{}\n{}", ended.out, ended.err);

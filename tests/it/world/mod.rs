@@ -122,7 +122,26 @@ pub fn own_address() -> IpAddr {
 
 /// A place to listen at for a program that has to be told one. The port stays free: nobody else has this address.
 pub fn own_place() -> SocketAddr {
-    std::net::TcpListener::bind((own_address(), 0)).unwrap().local_addr().unwrap()
+    nobody_at(own_address()).1
+}
+
+/// A place where nobody listens, and for as long as this is held nobody else gets the port. A child that another test begins in
+/// this moment holds it too until it is under way: so it takes no connection, and is in nobody's way who listens there as the
+/// daemon does.
+pub fn nobody_at(ip: IpAddr) -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddr::new(ip, 0).into()).unwrap();
+    let place = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, place)
+}
+
+#[test]
+fn an_own_place_is_free_while_a_child_that_is_begun_still_has_its_socket() {
+    let (_child, place) = nobody_at(own_address());
+    let refused = std::net::TcpStream::connect(place).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "nobody listens there");
+    std::net::TcpListener::bind(place).unwrap();
 }
 
 impl World {

@@ -53,10 +53,11 @@ impl Session {
         }
         let id = message_id(&bytes).unwrap_or_else(|| format!("<{:016X}@{}>", world.next_message(), self.host));
         deliver(&world, login, envelope, bytes);
-        if faults.after_dot == AfterDot::DropDelivered {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        match faults.after_dot {
+            AfterDot::DropDelivered => Err(io::ErrorKind::ConnectionAborted.into()),
+            AfterDot::SilentDelivered => Err(self.wire.fall_silent().await),
+            _ => Ok(format!("250 2.0.0 OK {id} [Hostname={}]", self.host)),
         }
-        Ok(format!("250 2.0.0 OK {id} [Hostname={}]", self.host))
     }
 }
 
