@@ -99,7 +99,7 @@ impl Phrases {
     fn with_id(&self, text: &str) -> Option<String> {
         let (sentence, id) = text.strip_suffix(']')?.rsplit_once(" [")?;
         let has_it = |phrase: &Phrase| phrase.around.last().is_some_and(|end| end.len() > 1 && end.ends_with(']'));
-        if self.0.iter().any(|phrase| has_it(phrase) && phrase.found_in(text).is_some()) {
+        if self.all.iter().any(|phrase| has_it(phrase) && phrase.found_in(text).is_some()) {
             return None;
         }
         let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
