@@ -31,6 +31,7 @@ const THEIR_OWN: &[&str] = &[
     "src/cli/status/other.rs",
     "src/cli/status/silent.rs",
     "src/cli/status/steps.rs",
+    "src/cli/status/remarks.rs",
     "src/cli/status/table.rs",
     "src/cli/status/told.rs",
     "src/config/device/",
