@@ -282,7 +282,7 @@ pub fn day_in(days: i64) -> (jiff::civil::Date, impl Fn() -> i64) {
 /// A certificate that ends at this day's noon, as PEM, and its key.
 fn certificate(day: jiff::civil::Date) -> (String, String) {
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let noon = day.at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let noon = jiff::tz::TimeZone::UTC.to_timestamp(day.at(12, 0, 0, 0)).unwrap();
     params.not_after = std::time::SystemTime::from(noon).into();
     let key = rcgen::KeyPair::generate().unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
