@@ -283,7 +283,8 @@ pub fn day_in(days: i64) -> (jiff::civil::Date, impl Fn() -> i64) {
 fn certificate(day: jiff::civil::Date) -> (String, String) {
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let noon = jiff::tz::TimeZone::UTC.to_timestamp(day.at(12, 0, 0, 0)).unwrap();
-    params.not_after = std::time::SystemTime::from(noon).into();
+    let noon = std::time::UNIX_EPOCH + Duration::from_secs(noon.as_second().unsigned_abs());
+    params.not_after = noon.into();
     let key = rcgen::KeyPair::generate().unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
