@@ -47,6 +47,8 @@ struct Phrase {
     holes: Vec<String>,
     /// The same in the other language, each hole with its name.
     told: String,
+    /// Letters around its holes; one that is not of ASCII says as much as two.
+    own: usize,
 }
 
 impl Phrases {
@@ -70,7 +72,7 @@ impl Phrases {
 
     /// Whether the text is a sentence of the files, or two of which one is.
     pub fn knows(&self, text: &str) -> bool {
-        let is_one = |text: &str, least| self.all.iter().any(|one| one.own() >= least && one.found_in(text).is_some());
+        let is_one = |text: &str, least| self.all.iter().any(|one| one.own >= least && one.found_in(text).is_some());
         let is_part = |joint: &&str| {
             let mut places = text.match_indices(*joint);
             places.any(|(at, _)| {
@@ -175,13 +177,9 @@ impl Phrase {
             rest = after;
         }
         around.push(rest);
-        Self { around, holes, told }
-    }
-
-    /// Letters around its holes; one that is not of ASCII says as much as two.
-    fn own(&self) -> usize {
-        let letters = self.around.iter().flat_map(|part| part.chars()).filter(|c| c.is_alphanumeric());
-        letters.map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
+        let letters = around.iter().flat_map(|part| part.chars()).filter(|c| c.is_alphanumeric());
+        let own = letters.map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+        Self { around, holes, told, own }
     }
 
     /// What stands in the holes, if this is the sentence.
