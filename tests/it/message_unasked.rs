@@ -94,7 +94,7 @@ async fn behind_a_login_it_is_the_same() {
         let all = world.daemon.meter().recent.list();
         let told: Vec<_> = all.iter().map(|one| (one.id, one.account.as_str())).collect();
         assert_eq!(told, [("message-behind-refusal", ANN)]);
-        assert_eq!(world.daemon.meter().text().matches("id=\"message-behind-refusal\"").count(), 1);
+        assert_eq!(world.daemon.meter().text().matches(",id=\"message-behind-refusal\"").count(), 1);
         let account = format!("account=\"{ANN}\"");
         let words = ["WARN", "client went on behind a refused DATA", "message-behind-refusal", "next=", &account];
         assert!(!journal.lines(&words).is_empty());
