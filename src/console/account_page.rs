@@ -30,6 +30,7 @@ use crate::{
         together::{Met, Together, together},
         token::CLIENT_SECRET_EXPIRED,
     },
+    expiry::days_left,
     net::{own_uid, peer_uid},
     oauth::{self, Phase, SignInState},
 };
@@ -265,8 +266,11 @@ fn dash() -> String {
 }
 
 fn relative(at: Timestamp, lang: Lang) -> String {
-    let seconds = at.as_second() - Timestamp::now().as_second();
+    let now = Timestamp::now();
+    let seconds = at.as_second() - now.as_second();
     match u64::try_from(seconds) {
+        // Days ahead are those of the calendar, as the status and the notices count them.
+        Ok(ahead @ 172_800..) => lang.within(u64::try_from(days_left(now, at)).map_or(ahead, |days| days * 86_400)),
         Ok(ahead) => lang.within(ahead),
         Err(_) => lang.ago(seconds.unsigned_abs()),
     }

@@ -176,14 +176,15 @@ async fn a_sign_in_that_is_refused_at_the_console_has_one_line_in_the_log() {
     let program = Program::start(&file).await;
     let browser = Browser::inside_of(program.console().await, dir.path()).await;
     // What is remembered the keeper tells; what passes by itself is not, and the page does.
-    for (said, teller) in
-        [("AADSTS50105:+not+assigned", "a sign-in was refused"), ("AADSTS90025:+busy", "sign-in failed")]
-    {
+    for (error, said, teller) in [
+        ("access_denied", "AADSTS50105:+not+assigned", "a sign-in was refused"),
+        ("temporarily_unavailable", "AADSTS90033:+busy", "sign-in failed"),
+    ] {
         browser.submit(ACCOUNT, &format!("{ACCOUNT}/sign-in"), &[("flow", "browser")]).await;
         let button = between(&browser.page(ACCOUNT).await, "class=\"button\" href=\"", "\"").to_owned();
         let provider = Url::parse(&unescaped(&button)).unwrap();
         let state = provider.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-        let answer = format!("http://localhost/?error=access_denied&error_description={said}&state={state}");
+        let answer = format!("http://localhost/?error={error}&error_description={said}&state={state}");
         browser.submit(ACCOUNT, &format!("{ACCOUNT}/paste"), &[("answer", &answer)]).await;
         browser.until(ACCOUNT, "✗ Not signed in").await;
         browser.submit(ACCOUNT, &format!("{ACCOUNT}/cancel"), &[]).await;

@@ -43,22 +43,23 @@ fn a_browser_in_which_somebody_else_was_signed_in_is_told_whose_sign_in_stays_an
     let config = ann_of(&provider, folder.path());
     let (page, code, _) = login_by_browser(&config, "anns-code", "en");
     assert!(code == Some(0) && page.contains("<h1>Signed in</h1>"), "{page}");
-    for (lang, title, window) in
-        [("en", "Not signed in", "private window"), ("ja", "サインインできませんでした", "プライベートウィンドウ")]
-    {
+    let stays = "bob@b.c signed in; the sign-in of ann@b.c stays: ann@b.c is who was meant";
+    for (lang, title, why, window) in [
+        ("en", "Not signed in", stays, "private window"),
+        (
+            "ja",
+            "サインインできませんでした",
+            "bob@b.c がサインインしましたが、ann@b.c のサインインを残します",
+            "プライベートウィンドウ",
+        ),
+    ] {
         let (page, code, last) = login_by_browser(&config, "bobs-code", lang);
         assert_eq!((code, last["event"].as_str()), (Some(1), Some("failed")));
-        let stays = "bob@b.c signed in; the sign-in of ann@b.c stays: ann@b.c is who was meant";
         let login = format!("<pre>gatepost --config {config} login ann@b.c</pre>");
         let logout = format!("<pre>gatepost --config {config} logout ann@b.c</pre>");
-        for part in [
-            &format!("<h1>{title}</h1>"),
-            stays,
-            window,
-            &login,
-            &logout,
-            "<pre>sign-in-as = &quot;bob@b.c&quot;</pre>",
-        ] {
+        for part in
+            [&format!("<h1>{title}</h1>"), why, window, &login, &logout, "<pre>sign-in-as = &quot;bob@b.c&quot;</pre>"]
+        {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("has what it needs") && !page.contains("必要な情報がそろいました"), "{page}");
