@@ -28,9 +28,12 @@ ELSEWHERE = {
     'curl -H Metadata:true "http://169.254.169.254/metadata/instance?api-version=2021-02-01"': "test_system",
     "gatepost setup": "test_setup",
     **{f"sudo systemctl {what}": "test_system" for what in (
-        "edit gatepost.socket", "enable --now gatepost.socket", "reload gatepost", "restart gatepost", "start gatepost", "stop gatepost",
+        "edit gatepost.socket", "enable --now gatepost.socket", "reload gatepost", "restart gatepost", "restart gatepost.socket", "start gatepost",
+        "stop gatepost",
     )},
+    "sudo lslocks --notruncate": "test_system",
     "sudo timedatectl set-ntp true": "test_system",
+    "systemctl cat gatepost.socket": "test_system",
     "timedatectl show -p NTPSynchronized": "test_system",
 }
 BY_BROWSER = "gatepost login <address> --flow browser"
@@ -76,7 +79,7 @@ class Faults(RealTest):
         "curl -v https://login.microsoftonline.com/": r"< HTTP/1.1 ",
         "curl -v https://graph.microsoft.com/": r"< HTTP/1.1 ",
     }
-    ENDS = ("ss -ltnp 'sport = :<port>'", "kill <process>", "kill <pid>")
+    ENDS = ("ss -ltnp 'sport = :<port>'", "ps -o args= -p <process>", "kill <process>", "kill <pid>")
     LOOKS = (
         "curl -v --max-time 10 telnet://<host>:<port>",
         "curl -v --max-time 10 --proxy <proxy> --proxytunnel telnet://<host>:<port>",
@@ -159,13 +162,14 @@ class Faults(RealTest):
                 self.assertRegex(self.types(line), shows)
 
     def test_whoever_has_a_port_is_found_by_it_and_ended(self):
-        looks, *ends = self.ENDS
+        looks, shows, *ends = self.ENDS
         for kill in ends:
             with self.subTest(kill):
                 daemon = self.runs()
                 port = re.search(r"127\.0\.0\.1:(\d+)", daemon.said())[1]
                 (process,) = set(re.findall(r"pid=(\d+)", self.types(looks.replace("<port>", port))))
                 self.assertEqual(int(process), daemon.process.pid)
+                self.assertIn(str(self.config), self.types(shows.replace("<process>", process)))
                 self.types(re.sub(r"<.*>", process, kill))
                 self.assertIsNotNone(daemon.process.wait(30))
 
