@@ -99,6 +99,7 @@ class System(Server):
         machine, (looks, edits, stops, sockets, restarts) = self.machine, of_fault("socket-not-handed-over")
         self.assertEqual(sockets, SOCKETS)
         machine.types("systemctl stop gatepost && systemctl start gatepost.socket gatepost")
+        self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
         self.listens_at(f"systemd:{PORT}")
         self.assertIn("socket-not-handed-over", machine.types("as-gatepost gatepost doctor", check=False).stdout)
         self.assertNotIn(f"ListenStream={PORT}\n", machine.types(looks).stdout)
