@@ -47,6 +47,10 @@ pub fn remove_old_token(store: &Settings) -> io::Result<()> {
     let token = token_file(store);
     let Some(folder) = token.parent() else { return Ok(()) };
     let old = folder.join(OLD_TOKEN);
+    // That of a store which is called so.
+    if old == token {
+        return Ok(());
+    }
     let own_lock = beside_store(store, ".lock");
     let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
     let is_shared = || {
@@ -197,6 +201,11 @@ mod tests {
         assert!(stays("mine") && stays(&"=".repeat(43)));
         std::fs::write(&other, "").unwrap();
         assert!(stays(&word), "an older daemon on that store may live by it");
+        std::fs::remove_file(&other).unwrap();
+        std::fs::remove_file(&own).unwrap();
+        let store = Settings { url: format!("sqlite://{}/console", dir.path().display()), ..store };
+        remove_old_token(&store).unwrap();
+        assert!(old.exists(), "it is the token of a store of that name");
     }
 
     #[tokio::test(start_paused = true)]

@@ -64,7 +64,7 @@ impl Connection {
     /// Leaves it to the next one, if it is of use to anybody.
     pub fn leave(self) {
         let Self { channel, keywords, seat, sign_in, signed_in_at, life, .. } = self;
-        if channel.is_usable() && !is_over(life.as_ref()) {
+        if channel.is_usable() {
             seat.park(Idle { channel, keywords, sign_in, signed_in_at, life, came_up: None });
         }
     }
@@ -82,6 +82,8 @@ impl Outbound {
         let is_over = idle.is_over();
         let Idle { mut channel, keywords, sign_in, signed_in_at, life, came_up } = idle;
         if is_over || !self.is_of_now(account, &sign_in, signed_in_at).await {
+            // The server counts it until it hears so.
+            channel.quit().await;
             return None;
         }
         // Of what was left over by somebody whom nobody saw signing in nobody knows whether that still holds.

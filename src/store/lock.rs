@@ -83,7 +83,7 @@ async fn locked(file: &File) -> Result<(), TryLockError> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() && start.elapsed() < LOOK_PATIENCE => {
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOOK_PATIENCE && file.try_lock_shared().is_ok() => {
                 file.unlock().map_err(TryLockError::Error)?;
                 tokio::time::sleep(BETWEEN_LOOKS).await;
             }

@@ -110,6 +110,16 @@ pub fn script(registration: &Registration, lang: Lang) -> String {
         false => delegated(&mut page, registration, &words),
     }
     let _ = write!(page, "\n# {}\nWrite-Output \"client id: $($app.AppId)\"\n", words.end);
+    // Last, since an address that the tenant does not have stops the script.
+    if is_app_only && !registration.send_as.is_empty() {
+        let _ = write!(
+            page,
+            "\n# {}\nforeach ($one in {}) {{\n  \
+               $null = Add-RecipientPermission -Identity $one -Trustee $enterprise.Id -AccessRights SendAs -Confirm:$false\n}}\n",
+            words.send_as,
+            list(&registration.send_as)
+        );
+    }
     page
 }
 
@@ -240,15 +250,6 @@ fn app_only(page: &mut String, registration: &Registration, words: &ScriptWords)
             page,
             "# {}\nforeach ($one in @($mailbox) + $others) {{ Set-CASMailbox -Identity $one -SmtpClientAuthenticationDisabled $false }}\n",
             words.smtp_auth
-        );
-    }
-    if !registration.send_as.is_empty() {
-        let _ = write!(
-            page,
-            "# {}\nforeach ($one in {}) {{\n  \
-               $null = Add-RecipientPermission -Identity $one -Trustee $enterprise.Id -AccessRights SendAs -Confirm:$false\n}}\n",
-            words.send_as,
-            list(&registration.send_as)
         );
     }
 }

@@ -441,8 +441,12 @@ impl Seat {
     }
 
     /// Leaves the connection to whoever comes next. Needs a tokio runtime.
+    /// One whose grant is no more is ended instead.
     pub(in crate::outbound) fn park(self, idle: Idle) {
         let ledger = self.ledger.clone();
+        if idle.is_over() {
+            return Parked { since: Instant::now(), seat: self, idle }.quit();
+        }
         let was_watched = {
             let mut books = ledger.books();
             books.parked.push(Parked { since: Instant::now(), seat: self, idle });

@@ -9,11 +9,14 @@ use crate::{base::Lang, cli::pasted::shell};
 pub fn shut_out(lang: Lang, closed: &[(PathBuf, &str)]) -> String {
     let (lead, behind) = match lang {
         Lang::En => (
-            "The user of the service cannot read its configuration: only root may. To let it:",
+            "The user of the service cannot read its configuration: only root may. Where a secret stands in the file itself \
+             (such as `client-secret`), give it a file of its own first (`client-secret-file`), for every user of this machine \
+             may read what is let in here:",
             "What else lies in that folder is kept from others by its own mode alone then.",
         ),
         Lang::Ja => (
-            "サービスのユーザーは、この設定を読み取れません（root だけが読み取れます）。次のコマンドで読み取れるようにしてください:",
+            "サービスのユーザーは、この設定を読み取れません（root だけが読み取れます）。設定ファイルそのものにシークレット（`client-secret` など）がある場合は、\
+             先に専用のファイルに移してください（`client-secret-file`）。その後、次のコマンドで読み取れるようにしてください（このマシンのすべてのユーザーが読み取れるようになります）:",
             "その後、フォルダー内のほかのファイルは、それぞれのアクセス権だけで保護されます。",
         ),
     };
