@@ -123,7 +123,16 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(kind: Kind, owner: Owner, id: &'static str, text: impl Into<String>) -> Self {
-        Self { kind, owner, id, text: text.into(), particulars: String::new(), detail: String::new(), stage: None, sender: None }
+        Self {
+            kind,
+            owner,
+            id,
+            text: text.into(),
+            particulars: String::new(),
+            detail: String::new(),
+            stage: None,
+            sender: None,
+        }
     }
 
     /// Adds what a client hears beside the text.

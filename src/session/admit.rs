@@ -136,7 +136,9 @@ fn knocking<'a>(
             let front = ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection);
             Box::pin(door.knock(client, front.telling_tls_first(parting::tls_first())))
         }
-        Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection).telling_tls_first(parting::tls_first()))),
+        Protocol::Pop3 => {
+            Box::pin(door.knock(client, Pop3Front::new(protection).telling_tls_first(parting::tls_first())))
+        }
     }
 }
 

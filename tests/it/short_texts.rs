@@ -159,7 +159,8 @@ async fn what_the_mail_program_showed_is_found_word_by_word_in_log_metrics_statu
 /// upstream's own words may stand ahead of it.
 fn is_said(reply: &str, id: &str, particulars: &str) {
     let entry = catalog::find(id).unwrap();
-    let said = if particulars.is_empty() { entry.short().to_owned() } else { format!("{}: {particulars}", entry.short()) };
+    let said =
+        if particulars.is_empty() { entry.short().to_owned() } else { format!("{}: {particulars}", entry.short()) };
     let mark = format!(" [gatepost {id}]");
     assert!(reply.ends_with(&mark) && reply.contains(&format!(" {said}")), "{said}: {reply}");
     assert_eq!(reply.matches(entry.short()).count(), 1, "{reply}");
@@ -187,7 +188,13 @@ async fn what_the_sender_may_not_and_what_cannot_be_read_begins_with_the_text_of
     let mut smtp = world.smtp_as_ann().await;
     let listed = format!("<{UNLISTED}> in MAIL FROM is not in send-as of {ANN}");
     refuses(&mut smtp, &format!("MAIL FROM:<{UNLISTED}>"), "sender-not-allowed", &listed).await;
-    refuses_message(&mut smtp, &format!("From: {UNLISTED}"), "sender-not-allowed", &listed.replace("MAIL FROM", "From")).await;
+    refuses_message(
+        &mut smtp,
+        &format!("From: {UNLISTED}"),
+        "sender-not-allowed",
+        &listed.replace("MAIL FROM", "From"),
+    )
+    .await;
     refuses_message(&mut smtp, "From: (scan)", "sender-unreadable", "From says (scan); write its name in quotes").await;
     let from = format!("From: {ANN}\r\n");
     refuses_message(&mut smtp, &format!("{from}a: \rb"), "bare-cr", "").await;

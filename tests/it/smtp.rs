@@ -386,7 +386,8 @@ async fn the_upstreams_own_words_reach_the_client() {
     smtp.open_message().await;
     smtp.send(b"From: ceo@fabrikam.example\r\n\r\nx\r\n.\r\n").await;
     smtp.expect("554-5.2.252 SendAsDenied").await;
-    smtp.expect("554 5.2.252 The mail server does not let this mailbox send as that sender: ann@contoso.example has").await;
+    smtp.expect("554 5.2.252 The mail server does not let this mailbox send as that sender: ann@contoso.example has")
+        .await;
     for (on, words) in [
         ("MAIL", "451 4.7.0 PRX4"),
         ("RCPT", "452 4.5.3 Too many recipients"),

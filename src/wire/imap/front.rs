@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     base::{Claim, Fault},
-    wire::{TLS_FIRST,
-        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+    wire::{
+        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, control_byte, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
@@ -181,8 +181,7 @@ impl ImapFront {
             self.mistake(&format!("{tag} BAD [TOOBIG] Literal too long before login"));
             return Ok(());
         }
-        Err(Violation::new("IMAP command too long")
-            .farewell(format!("{tag} BAD Command too long\r\n* BYE"), "Closing"))
+        Err(Violation::new("IMAP command too long").farewell(format!("{tag} BAD Command too long\r\n* BYE"), "Closing"))
     }
 
     /// Takes what there is of input; `None` when more is needed.

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use super::reply;
 use crate::{
     base::{Claim, Fault},
-    wire::{TLS_FIRST,
-        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+    wire::{
+        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     base::Fault,
-    wire::{TLS_FIRST,
-        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+    wire::{
+        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, other_tongue},
         sasl::{Exchange, Mechanism, Turn},
     },
