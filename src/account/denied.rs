@@ -62,8 +62,8 @@ impl<'a> Denied<'a> {
         self.address
     }
 
-    /// For the log, and as a line for the client. `object_id`: of an app that acts by itself, as far as it is known.
-    pub fn explained(self, account: &Account, object_id: Option<&str>) -> (Fault, String) {
+    /// For the log and for the client. `object_id`: of an app that acts by itself, as far as it is known.
+    pub fn explained(self, account: &Account, object_id: Option<&str>) -> Fault {
         let Self { address, claims } = self;
         // What acts is the app itself, under the id that New-ServicePrincipal gave it.
         let (who, whose) = match (account.smtp_user.as_str(), object_id) {
@@ -77,13 +77,12 @@ impl<'a> Denied<'a> {
         let send_as = format!("Add-RecipientPermission -Identity {address} -Trustee {who} -AccessRights SendAs");
         let (entry, right, command) = match claims {
             Claims::Own => {
-                let line = format!(
-                    "{address} may be an alias, or no longer the primary address: set the sender to that, which {} shows \
-                     [gatepost {}]",
+                let said = format!(
+                    "{address} may be an alias, or no longer the primary address; set the sender to that, which {} shows",
                     format_args!("Get-Mailbox -Identity {address} | Format-List PrimarySmtpAddress"),
-                    OWN_ADDRESS_DENIED.id
                 );
-                return (OWN_ADDRESS_DENIED.fault().detail(format!("{address} as itself")).of_sender(address), line);
+                let fault = OWN_ADDRESS_DENIED.fault().detail(format!("{address} as itself"));
+                return fault.saying(said).of_sender(address);
             }
             // Send on Behalf is for people: to an app Send As is given, which holds it.
             Claims::OnBehalf if account.sign_in.app.grant.is_app_only() => {
@@ -97,11 +96,8 @@ impl<'a> Denied<'a> {
         };
         let user = &account.smtp_user;
         let of_app = if account.sign_in.app.grant.is_app_only() { "the app of " } else { "" };
-        let line = format!(
-            "{of_app}{user} has no {right} right on {address}; an administrator runs: {command}{whose} [gatepost {}]",
-            entry.id
-        );
-        (entry.fault().detail(format!("{user} as {address}: {command}{whose}")).of_sender(address), line)
+        let said = format!("{of_app}{user} has no {right} right on {address}; an administrator runs: {command}{whose}");
+        entry.fault().detail(format!("{user} as {address}: {command}{whose}")).saying(said).of_sender(address)
     }
 }
 
@@ -129,8 +125,9 @@ mod tests {
         let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
         let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
         let account = &config.accounts[0];
-        let (_, line) = Denied::in_envelope("info@contoso.com", account).unwrap().explained(account, Some("o-1"));
-        assert!(line.starts_with("the app of ann@contoso.com has no Send As right on info@contoso.com; "), "{line}");
+        let fault = Denied::in_envelope("info@contoso.com", account).unwrap().explained(account, Some("o-1"));
+        let line = fault.reply_text();
+        assert!(line.contains(": the app of ann@contoso.com has no Send As right on info@contoso.com; "), "{line}");
         assert!(line.contains("-Identity info@contoso.com -Trustee o-1 "), "{line}");
     }
 

@@ -111,6 +111,8 @@ pub struct Fault {
     pub id: &'static str,
     /// Cause and next step in one short line for the wire.
     pub text: String,
+    /// What of it is particular to this case, for the wire: it stands behind the text, never in its place.
+    particulars: String,
     /// For the log alone: the peer's words, error codes. Never a secret.
     pub detail: String,
     /// Where it happened; filled in by the session.
@@ -121,7 +123,22 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(kind: Kind, owner: Owner, id: &'static str, text: impl Into<String>) -> Self {
-        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None, sender: None }
+        Self {
+            kind,
+            owner,
+            id,
+            text: text.into(),
+            particulars: String::new(),
+            detail: String::new(),
+            stage: None,
+            sender: None,
+        }
+    }
+
+    /// Adds what a client hears beside the text.
+    pub fn saying(mut self, particulars: impl fmt::Display) -> Self {
+        self.particulars = particulars.to_string();
+        self
     }
 
     /// Adds what the log should know; what looks like a token is hidden, control bytes are escaped, length is capped.
@@ -141,10 +158,12 @@ impl Fault {
         self
     }
 
-    /// The text of a protocol reply: one ASCII line that ends with the id in brackets.
+    /// The text of a protocol reply: one ASCII line that begins with the text and ends with the id in brackets, however
+    /// long what is particular may be.
     pub fn reply_text(&self) -> String {
-        let text = wire_text(&self.text);
-        format!("{} [gatepost {}]", text.trim_end(), self.id)
+        let Self { text, particulars, id, .. } = self;
+        let said = if particulars.is_empty() { wire_text(text) } else { wire_text(&format!("{text}: {particulars}")) };
+        format!("{} [gatepost {id}]", said.trim_end())
     }
 }
 

@@ -22,6 +22,6 @@ pub use mailbox::is_mailbox;
 pub use redact::redacted;
 pub use secret::Secret;
 pub use stage::{Line, Stage, StageCell};
-pub use text::{columns, latin_sentence, printable, printable_json, wire_text};
+pub use text::{columns, latin_sentence, printable, printable_json, wire_line, wire_text};
 pub use tongue::{OF_THE_SYSTEM, Phrases, rows};
 pub use wrap::wrapped;

@@ -37,11 +37,24 @@ pub fn printable(text: &str, cap: usize) -> String {
     out
 }
 
-/// One line of printable ASCII for a protocol reply: anything else becomes a space or `?`, at most 400 octets
-/// (RFC 5321 4.5.3.1.5 allows 512 for a whole reply line).
+/// Octets that what is said of a fault may have: its id and the codes of each protocol have room beside it.
+const SAID_CAP: usize = 440;
+/// RFC 5321 4.5.3.1.5: 512 octets for a whole reply line, code and CRLF among them.
+const LINE_CAP: usize = 512 - "250 \r\n".len();
+
+/// One line of printable ASCII, for what a reply says of a fault: anything else becomes a space or `?`.
 pub fn wire_text(text: &str) -> String {
+    ascii(text, SAID_CAP)
+}
+
+/// The same of a whole line, enhanced code and id among it.
+pub fn wire_line(line: &str) -> String {
+    ascii(line, LINE_CAP)
+}
+
+fn ascii(text: &str, cap: usize) -> String {
     text.chars()
-        .take(400)
+        .take(cap)
         .map(|c| match c {
             ' '..='~' => c,
             c if c.is_whitespace() || c.is_control() => ' ',
@@ -97,6 +110,7 @@ mod tests {
     #[test]
     fn a_reply_stays_one_line_of_ascii() {
         assert_eq!(wire_text("a\r\n250 ok ü"), "a  250 ok ?");
-        assert_eq!(wire_text(&"x".repeat(1000)).len(), 400);
+        assert_eq!(wire_text(&"x".repeat(1000)).len(), SAID_CAP);
+        assert_eq!(wire_line(&"x".repeat(1000)).len(), LINE_CAP);
     }
 }

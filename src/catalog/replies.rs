@@ -1,4 +1,4 @@
-//! Our own refusals of SMTP: a code, what is wrong in this case, and the id under which it is explained.
+//! Our own refusals of SMTP: a code, the text of the fault, what is wrong in this case, and the id under which it is explained.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use super::{
         BARE_CR, CLIENT_MESSAGE_TOO_LARGE, HEADER_TOO_LARGE, MESSAGE_BEHIND_REFUSAL, MESSAGE_OVER_ANNOUNCED_SIZE,
         NUL_BYTE, RECIPIENT_NOT_ALLOWED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE, SMTPUTF8_MISSING, TOO_MANY_RECIPIENTS,
     },
-    own::{QUEUE_FAILING, QUEUE_FULL},
+    own::{QUEUE_FAILING, QUEUE_FULL, UPSTREAM_LOST},
 };
 use crate::wire::smtp::Reply;
 
@@ -39,14 +39,24 @@ pub fn is_of_one_client(id: &str) -> bool {
 /// No room or no disk for what is kept here: a message that is not kept proves nothing of that.
 pub const OF_THE_QUEUE: [&str; 2] = [QUEUE_FULL.id, QUEUE_FAILING.id];
 
-/// `text`: in the place of the entry's own.
-pub fn refusal(entry: &Entry, (code, enhanced): (u16, &str), text: impl Display) -> Reply {
-    Reply::new(code, format!("{enhanced} {text} [gatepost {}]", entry.id)).about(entry.fault())
+/// `particulars`: behind the entry's own text.
+pub fn refusal(entry: &Entry, code: (u16, &str), particulars: impl Display) -> Reply {
+    Reply::of(code, &entry.fault().saying(particulars))
 }
 
-/// To what an upstream without SMTPUTF8 does not carry (RFC 6531 3.5): "addresses", "headers".
-pub fn not_ascii(what: &str) -> Reply {
-    refusal(SMTPUTF8_MISSING, (550, "5.6.7"), format_args!("The mail server does not take {what} outside ASCII"))
+/// To what an upstream without SMTPUTF8 does not carry (RFC 6531 3.5): "an address", "the header".
+pub fn not_ascii(place: &str) -> Reply {
+    refusal(SMTPUTF8_MISSING, (550, "5.6.7"), format_args!("it stands in {place}"))
+}
+
+/// To a message that goes no further; `fate`: what became of it.
+pub fn lost(fate: &str, how: impl Display) -> Reply {
+    refusal(UPSTREAM_LOST, (451, "4.4.2"), format_args!("{fate} ({how})"))
+}
+
+/// No answer to a whole message says nothing of it.
+pub fn lost_behind_the_dot(how: impl Display) -> Reply {
+    lost("no answer to the whole message, it may have been delivered", how)
 }
 
 /// To a message that is not taken over: 452 where there is no room, else a local error (RFC 5321 4.2.3); never for good.

@@ -75,7 +75,7 @@ pub fn message_refusal(reply: &str) -> Option<&'static Entry> {
 /// is what it was made of, the mail server's what its words say. `at_recipient`: as [`unknown_refusal`] has it.
 pub fn refusal_meaning(reply: &Reply, at_recipient: bool) -> &'static Entry {
     let text = reply.text();
-    let ours = reply.fault.as_ref().and_then(|fault| find(fault.id));
+    let ours = reply.fault().and_then(|fault| find(fault.id));
     ours.or_else(|| message_refusal(&text)).unwrap_or_else(|| unknown_refusal(&text, at_recipient))
 }
 

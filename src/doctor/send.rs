@@ -180,7 +180,7 @@ fn judge(look: Look, account: &Account, report: &Report, from: &str, who: &Who) 
     }
     let entry = of_sender(refusal_meaning(&verdict.reply, verdict.is_recipients), account, from);
     // The words of a refusal of ours are ours; what stands behind it is in its detail.
-    let detail = match &verdict.reply.fault {
+    let detail = match verdict.reply.fault() {
         Some(ours) => ours.detail.clone(),
         None => format!("upstream said {reply:?}"),
     };

@@ -224,9 +224,11 @@ impl Keepers {
     }
 
     /// Each account of a sign-in is told to sign in by its own address.
-    fn told_to(&self, sign_in: &SignIn, fault: Fault) -> Fault {
-        let text = self.state(sign_in).map(|state| state.said_of(&sign_in.account, &fault.text));
-        Fault { text: text.unwrap_or_else(|| fault.text.clone()), ..fault }
+    fn told_to(&self, sign_in: &SignIn, mut fault: Fault) -> Fault {
+        if let Some(state) = self.state(sign_in) {
+            fault.text = state.said_of(&sign_in.account, &fault.text);
+        }
+        fault
     }
 
     /// Asks all keepers to look if another process wrote since the last time: a logout counts from the moment it

@@ -234,8 +234,8 @@ impl Outbound {
 
 /// For a message that no day of the mailbox has room for (RFC 3463 X.5.3).
 fn more_than_a_day(most: u32) -> Reply {
-    let text = "It has more recipients than limits.recipients-per-day of this mailbox";
-    refusal(RECIPIENTS_USED_UP, (550, "5.5.3"), format!("{text}, {most}: split it up, or raise the limit"))
+    let what = format_args!("one message has more than limits.recipients-per-day, {most}; split it up, or raise that");
+    refusal(RECIPIENTS_USED_UP, (550, "5.5.3"), what)
 }
 
 /// For a recipient that the mailbox's day has no room for.

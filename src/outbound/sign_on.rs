@@ -70,9 +70,10 @@ impl Outbound {
     /// What the mail server says to a token of somebody else is about nothing but that.
     fn by_whom(&self, account: &Account, fault: Fault) -> Fault {
         let may_be = [FRESH_TOKEN_REFUSED.id, MAILBOX_NOT_CONNECTED.id].contains(&fault.id);
-        let Some(other) = self.keepers.somebody_else(&account.sign_in).filter(|_| may_be) else { return fault };
+        let Some(mut other) = self.keepers.somebody_else(&account.sign_in).filter(|_| may_be) else { return fault };
         let detail = format!("{}; {}", other.detail, fault.detail);
-        Fault { stage: fault.stage, ..other }.detail(detail)
+        other.stage = fault.stage;
+        other.detail(detail)
     }
 
     fn road(&self) -> Road<'_> {

@@ -18,7 +18,7 @@ use crate::{
     catalog::{
         message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
-        replies::{not_ascii, refusal},
+        replies::{lost_behind_the_dot, not_ascii},
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::{mailbox_refusal, message_refusal, sign_on_refusal},
     },
@@ -172,7 +172,7 @@ impl Submission<'_> {
             let reply = if !self.turn.has_room() {
                 day_used_up()
             } else if !rcpt.address.is_ascii() && !self.connection.carries().utf8 {
-                not_ascii("addresses")
+                not_ascii("an address")
             } else {
                 let reply = self.connection.rcpt(rcpt).await.map_err(|lost| unsent(&lost))?;
                 if let Some(fault) = throttled(&reply) {
@@ -218,8 +218,7 @@ impl Submission<'_> {
             Err(Unfinished::BeforeTheDot(lost)) => Err(unsent(&lost)),
             Err(Unfinished::BehindTheDot(lost)) => {
                 self.turn.sent();
-                let text = format!("No answer to the whole message, it may have been delivered: {lost}");
-                Ok((refusal(UPSTREAM_LOST, (451, "4.4.2"), text), true))
+                Ok((lost_behind_the_dot(lost), true))
             }
         }
     }
@@ -237,9 +236,9 @@ async fn beyond_ascii(mail: &Mail, carries: Carries, message: &Spooled) -> Resul
     let what = if carries.utf8 {
         return Ok(None);
     } else if !mail.address.is_ascii() {
-        "addresses"
+        "an address"
     } else if mail.utf8 && !has_ascii_head(message).await.map_err(|error| unreadable(&error))? {
-        "headers"
+        "the header"
     } else {
         return Ok(None);
     };

@@ -80,7 +80,7 @@ fn reason(verdict: &Verdict) -> &'static str {
     let reply = &verdict.reply;
     // As the line of a message that is relayed has it.
     let said = || message_refusal(&reply.text()).filter(|_| !reply.is_transient()).map(|entry| entry.id);
-    let known = || reply.fault.as_ref().map(|fault| fault.id).or_else(said);
+    let known = || reply.fault().map(|fault| fault.id).or_else(said);
     match verdict {
         _ if verdict.is_doubtful => "doubtful",
         _ if reply.is_positive() => "answered",
@@ -107,7 +107,7 @@ impl Outcome {
         let said = |one: &Verdict| {
             let (refusal, is_doubtful) = (Refusal::of(one), one.is_doubtful);
             let fault = refusal.map(|refusal| refusal.id());
-            let detail = one.reply.fault.as_ref().map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty());
+            let detail = one.reply.fault().map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty());
             Said { fate: one.fate, text: words(&one.reply), is_doubtful, reason: reason(one), refusal, fault, detail }
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();

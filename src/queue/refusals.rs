@@ -122,7 +122,7 @@ impl Queue {
         let of_envelope = Denied::in_envelope(&envelope, &account).filter(|denied| !denied.is_own());
         let denied = of_envelope.or_else(|| Denied::in_headers(&headers, &account));
         let object_id = orders.way_out.sign_in(&account).and_then(|state| state.object_id);
-        denied.map_or_else(|| entry.fault(), |denied| denied.explained(&account, object_id.as_deref()).0)
+        denied.map_or_else(|| entry.fault(), |denied| denied.explained(&account, object_id.as_deref()))
     }
 
     async fn headers(&self, message: &QueuedMessage) -> Headers {

@@ -127,16 +127,18 @@ fn knocking<'a>(
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
         Protocol::Smtp => {
-            let front = |shown| SmtpFront::new(shown, protection).marked(parting::starttls_mark());
+            let front = |shown| SmtpFront::new(shown, protection).telling_tls_first(parting::tls_first());
             let mut shown = gate.outbound.seen.ehlo(&gate.host, apps);
             shown.carried.retain(|word| word != "DSN" || !gate.register.sends_by_graph());
             Box::pin(door.knock(client, front(shown)))
         }
         Protocol::Imap => {
             let front = ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection);
-            Box::pin(door.knock(client, front.marked(parting::starttls_mark())))
+            Box::pin(door.knock(client, front.telling_tls_first(parting::tls_first())))
         }
-        Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection).marked(parting::starttls_mark()))),
+        Protocol::Pop3 => {
+            Box::pin(door.knock(client, Pop3Front::new(protection).telling_tls_first(parting::tls_first())))
+        }
     }
 }
 
@@ -418,8 +420,8 @@ impl<'a> Door<'a> {
             broken => self.trouble(trouble, "client dropped", &broken.to_string()),
         }
         match broken {
-            Broken::Violation(Violation { farewell: Some(words), .. }) => {
-                let _ = write(client, &parting::with_id(words, trouble)).await;
+            Broken::Violation(Violation { farewell: Some(farewell), .. }) => {
+                let _ = write(client, parting::last_words(farewell, trouble).as_bytes()).await;
                 linger(client).await;
             }
             Broken::TimedOut => self.farewell(client).await,

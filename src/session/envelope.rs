@@ -77,7 +77,7 @@ impl Relay<'_> {
             };
             let Some(channel) = &mut self.channel else { return Ok(self.no_way()) };
             if !mail.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(self.explained(not_ascii("addresses"), None));
+                return Ok(self.explained(not_ascii("an address"), None));
             }
             dropped(self.entry, mail.wants_notices(), channel);
             let is_fresh = !was_held && channel.is_fresh();
@@ -175,8 +175,8 @@ impl Relay<'_> {
         let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
         if self.destination != Destination::Upstream {
             if envelope.recipients() >= RECIPIENTS {
-                let text = format!("Too many recipients, {RECIPIENTS} are the most");
-                return Ok(self.explained(refusal(TOO_MANY_RECIPIENTS, (452, "4.5.3"), text), None));
+                let what = format_args!("{RECIPIENTS} are the most");
+                return Ok(self.explained(refusal(TOO_MANY_RECIPIENTS, (452, "4.5.3"), what), None));
             }
             envelope.take(rcpt.clone());
             return Ok(Reply::new(250, "2.1.5 Recipient OK"));
@@ -192,7 +192,7 @@ impl Relay<'_> {
                 return Ok(self.explained(day_used_up(), None));
             }
             if !rcpt.address.is_ascii() && !channel.carries().utf8 {
-                return Ok(self.explained(not_ascii("addresses"), None));
+                return Ok(self.explained(not_ascii("an address"), None));
             }
             dropped(self.entry, rcpt.wants_notices(), channel);
             let reply = match attended(&mut self.client, &mut self.input, channel.rcpt(rcpt)).await? {

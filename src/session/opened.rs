@@ -91,7 +91,7 @@ impl Envelope {
     /// may heed this answer alone.
     pub(super) fn without_recipients(&self) -> Reply {
         match &self.deferral {
-            Some(reply) => Reply { code: 451, ..reply.clone() },
+            Some(reply) => reply.clone().coded(451),
             None => Reply::new(554, "5.5.1 No valid recipients"),
         }
     }

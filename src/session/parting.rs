@@ -4,8 +4,6 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
-
 use crate::{
     base::Protocol,
     catalog::{
@@ -13,6 +11,7 @@ use crate::{
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_WITHOUT_STARTTLS},
         own::CONNECTIONS_USED_UP,
     },
+    wire::Farewell,
 };
 
 /// Gatepost ends the connection: the time is over, the mistakes are too many, or it shuts down itself.
@@ -41,23 +40,16 @@ pub fn tls_expected(protocol: Protocol) -> String {
         Protocol::Imap => "* BYE",
         Protocol::Pop3 => "-ERR",
     };
-    format!("{code} This port speaks TLS from the first byte{}\r\n", mark(CLIENT_PLAIN_ON_TLS_PORT))
+    format!("{code} {}\r\n", CLIENT_PLAIN_ON_TLS_PORT.fault().reply_text())
 }
 
-/// The words of a machine, which knows no catalogue, with the id of what they are about.
-pub(super) fn with_id(words: &Bytes, trouble: Option<&Entry>) -> Bytes {
-    match (trouble, words.strip_suffix(b"\r\n")) {
-        (Some(entry), Some(line)) => [line, mark(entry).as_bytes(), b"\r\n"].concat().into(),
-        _ => words.clone(),
-    }
+/// In the place of the words of a machine, which knows no catalogue, those of what they are about.
+pub(super) fn last_words(farewell: &Farewell, trouble: Option<&Entry>) -> String {
+    trouble.map_or_else(|| farewell.line(), |entry| farewell.saying(&entry.fault().reply_text()))
 }
 
-/// Stands behind the refusal of a login without STARTTLS.
-pub(super) fn starttls_mark() -> &'static str {
-    static MARK: LazyLock<String> = LazyLock::new(|| mark(CLIENT_WITHOUT_STARTTLS));
-    &MARK
-}
-
-fn mark(entry: &Entry) -> String {
-    format!(" [gatepost {}]", entry.id)
+/// To a login without STARTTLS.
+pub(super) fn tls_first() -> &'static str {
+    static WORDS: LazyLock<String> = LazyLock::new(|| CLIENT_WITHOUT_STARTTLS.fault().reply_text());
+    &WORDS
 }

@@ -19,8 +19,8 @@ pub(super) fn refusal(session: u64, admitted: &Admitted, rcpt: &Rcpt) -> Option<
     let (name, recipient) = (printable(&client.name, 100), printable(&rcpt.address, 100));
     info!(session, account = admitted.account.address, client = name, recipient, id, "recipient refused by the rule");
     // The name may hold what SMTP's ASCII does not.
-    let text = format!("This client may not write to <{recipient}>: it is not in its recipients");
-    Some(replies::refusal(RECIPIENT_NOT_ALLOWED, (550, "5.7.1"), text))
+    let what = format_args!("<{recipient}> is not in its recipients");
+    Some(replies::refusal(RECIPIENT_NOT_ALLOWED, (550, "5.7.1"), what))
 }
 
 /// `None`: the rule of the client, if it has one, allows a message of so many octets.
@@ -29,6 +29,5 @@ pub(super) fn too_large(session: u64, admitted: &Admitted, octets: u64) -> Optio
     let most = client.rules.max_bytes.filter(|most| octets > *most)?;
     let (name, id) = (printable(&client.name, 100), CLIENT_MESSAGE_TOO_LARGE.id);
     info!(session, account = admitted.account.address, client = name, octets, most, id, "message refused by the rule");
-    let text = format!("Message larger than the {most} octets that this client may send");
-    Some(replies::refusal(CLIENT_MESSAGE_TOO_LARGE, (552, "5.3.4"), text))
+    Some(replies::refusal(CLIENT_MESSAGE_TOO_LARGE, (552, "5.3.4"), format_args!("its max-bytes is {most}")))
 }

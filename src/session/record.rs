@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Of a reply.
-const REPLY_CAP: usize = 300;
+const REPLY_CAP: usize = 600;
 
 /// Whose figures are meant.
 pub(super) fn who(admitted: &Admitted) -> Who {
@@ -77,7 +77,7 @@ struct Advice {
 
 impl Advice {
     fn of(relay: &Relay<'_>, reply: &Reply, sender: Option<&str>) -> Self {
-        let Some(fault) = reply.fault.as_deref() else { return Self::default() };
+        let Some(fault) = reply.fault() else { return Self::default() };
         let next = relay.next_step(fault.id, fault.stage, fault.sender.as_deref().or(sender));
         let detail = Some(fault.detail.clone()).filter(|detail| !detail.is_empty());
         let (id, owner, stage) = (Some(fault.id), Some(fault.owner.as_str()), fault.stage.map(Stage::as_str));

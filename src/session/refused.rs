@@ -19,7 +19,7 @@ use crate::{
         upstream::{is_about_recipient, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
-    wire::smtp::{Enhanced, Reply, SIZE_LIMIT, reply::mail_refusal},
+    wire::smtp::{Reply, SIZE_LIMIT, reply::mail_refusal},
 };
 
 impl Relay<'_> {
@@ -34,10 +34,8 @@ impl Relay<'_> {
         let id = self.count_sender(SENDER_UNREADABLE, &shown).id;
         let account = printable(&self.admitted.account.address, 100);
         info!(session = self.entry.id(), account, sender = shown, place, id, "sender cannot be read");
-        let text = format!(
-            "{place} cannot be read for sure, it says: {shown}; write its name in quotes, or set sender = \"force\""
-        );
-        refusal(SENDER_UNREADABLE, (550, "5.1.7"), text)
+        let what = format!("{place} says {shown}; write its name in quotes, or set sender = \"force\"");
+        refusal(SENDER_UNREADABLE, (550, "5.1.7"), what)
     }
 
     /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
@@ -48,19 +46,18 @@ impl Relay<'_> {
         info!(session = self.entry.id(), account = address, sender, place, id, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.
         let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
-        let text =
-            format!("{address} may not send as <{sender}> ({place}): it is not in send-as of the account {table}");
-        refusal(SENDER_NOT_ALLOWED, (550, "5.7.1"), text)
+        let what = format!("<{sender}> in {place} is not in send-as of {table}");
+        refusal(SENDER_NOT_ALLOWED, (550, "5.7.1"), what)
     }
 
     /// Notes a refusal under its id, whoever says it; what [`Relay::refusal`] answers is noted there. One of the upstream's own
     /// goes on in its own words, with a line behind them that has the id, and, behind that of a sender, which right is missing,
     /// if one is, and who grants it how.
-    pub(super) fn explained(&self, mut reply: Reply, denied: Option<Denied<'_>>) -> Reply {
+    pub(super) fn explained(&self, reply: Reply, denied: Option<Denied<'_>>) -> Reply {
         if !is_refusal(&reply) {
             return reply;
         }
-        if let Some(fault) = reply.fault.as_deref() {
+        if let Some(fault) = reply.fault() {
             // It is counted already, under its sender.
             if ![SENDER_NOT_ALLOWED.id, SENDER_UNREADABLE.id].contains(&fault.id) {
                 let denied = denied.filter(|_| fault.id == SEND_AS_DENIED.id);
@@ -68,26 +65,18 @@ impl Relay<'_> {
             }
             return reply;
         }
-        let (fault, line) = self.meaning(&reply, denied);
-        let fault = self.count(fault);
-        // RFC 2034 4: each line has one.
-        let general = Enhanced(reply.code / 100, 0, 0);
-        reply.lines.push(format!("{} {line}", reply.enhanced().unwrap_or(general)));
+        let fault = self.count(self.meaning(&reply, denied));
         // The words that it is made of stand in the reply.
-        reply.about(Fault { detail: String::new(), ..fault })
+        reply.explained_by(&fault.detail(""))
     }
 
-    /// What a refusal of the upstream's means, and what the client is told of that.
-    fn meaning(&self, reply: &Reply, denied: Option<Denied<'_>>) -> (Fault, String) {
-        let in_general = |fault: Fault| {
-            let line = fault.reply_text();
-            (fault, line)
-        };
+    /// What a refusal of the upstream's means.
+    fn meaning(&self, reply: &Reply, denied: Option<Denied<'_>>) -> Fault {
         if let Some(fault) = not_signed_on(reply) {
-            return in_general(fault);
+            return fault;
         }
         let entry = refusal_meaning(reply, self.verb == "RCPT");
-        let Some(denied) = denied.filter(|_| entry.id == SEND_AS_DENIED.id) else { return in_general(entry.fault()) };
+        let Some(denied) = denied.filter(|_| entry.id == SEND_AS_DENIED.id) else { return entry.fault() };
         let state = self.gate.outbound.keepers.state(&self.admitted.account.sign_in);
         let object_id = state.as_ref().and_then(|state| state.object_id.as_deref());
         denied.explained(&self.admitted.account, object_id)
@@ -148,7 +137,6 @@ fn not_now(fault: &Fault) -> Reply {
 
 /// Whose limit it is: that of the upstream by its SIZE, else ours.
 pub(super) fn larger_than(octets: u64) -> Reply {
-    let whose = if octets < SIZE_LIMIT { "the mail server announces" } else { "Gatepost takes" };
-    let text = format!("Message larger than {octets} octets, the most that {whose}");
-    refusal(MESSAGE_OVER_ANNOUNCED_SIZE, (552, "5.3.4"), text)
+    let who = if octets < SIZE_LIMIT { "the mail server announces" } else { "Gatepost takes" };
+    refusal(MESSAGE_OVER_ANNOUNCED_SIZE, (552, "5.3.4"), format_args!("{who} {octets} octets at most"))
 }

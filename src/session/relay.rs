@@ -24,7 +24,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
-    catalog::{message::MESSAGE_BEHIND_REFUSAL, own::UPSTREAM_LOST, replies::refusal},
+    catalog::{message::MESSAGE_BEHIND_REFUSAL, replies},
     meter::{Answer, Entry},
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo, is_about_sign_on},
@@ -371,7 +371,7 @@ impl<'a> Relay<'a> {
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
         let entry = MESSAGE_BEHIND_REFUSAL;
-        let reply = self.explained(refusal(entry, (421, "4.7.0"), unasked::LAST_WORDS), None);
+        let reply = self.explained(Reply::of((421, "4.7.0"), &entry.fault()), None);
         let (session, account, client) = (self.entry.id(), &self.admitted.account.address, self.admitted.client_name());
         let (id, owner, next) = (entry.id, entry.owner.as_str(), self.next_step(entry.id, Some(Stage::Relaying), None));
         warn!(session, protocol = %Protocol::Smtp, account, client, id, owner, next, "{}", unasked::WHAT);
@@ -466,5 +466,5 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
 }
 
 pub(super) fn lost_reply(lost: &Lost) -> Reply {
-    refusal(UPSTREAM_LOST, (451, "4.4.2"), format!("Nothing was delivered, try again: {lost}"))
+    replies::lost("nothing was delivered", lost)
 }

@@ -28,8 +28,7 @@ use crate::{
     base::Fault,
     catalog::{
         message::{BARE_CR, HEADER_TOO_LARGE, NUL_BYTE},
-        own::UPSTREAM_LOST,
-        replies::{not_ascii, refusal},
+        replies::{lost_behind_the_dot, not_ascii, refusal},
     },
     message::{FIELDS_CAP, FROM_CAP, HEAD_CAP, Headers, Repairs, has_too_many_fields, header_end},
     net::read_up_to,
@@ -249,12 +248,11 @@ impl Passage {
 
     fn objection(&self, relay: &Relay<'_>) -> Option<Reply> {
         if let Some(flaw) = self.body.flaw() {
-            let (what, entry) = match flaw {
-                Flaw::BareCr => ("bare CR", BARE_CR),
-                Flaw::Nul => ("NUL byte", NUL_BYTE),
+            let entry = match flaw {
+                Flaw::BareCr => BARE_CR,
+                Flaw::Nul => NUL_BYTE,
             };
-            let text = format!("The message holds a {what}, which is not allowed");
-            return Some(refusal(entry, (554, "5.6.11"), text));
+            return Some(Reply::of((554, "5.6.11"), &entry.fault()));
         }
         if self.octets > self.limit {
             return Some(larger_than(self.limit));
@@ -265,7 +263,7 @@ impl Passage {
         let held = matches!(self.way, Way::Held);
         let is_head_too_large = || header_end(&self.out, 0).is_none_or(|end| end > HEAD_CAP);
         (held && self.out.len() > HEAD_CAP && is_head_too_large())
-            .then(|| head_too_large(format_args!("Header block larger than {} KiB", HEAD_CAP / 1024)))
+            .then(|| head_too_large(format_args!("it has more than {} KiB", HEAD_CAP / 1024)))
     }
 
     /// The first refusal counts, ours or the upstream's. In mid-body the connection is closed without the final dot; one
@@ -298,7 +296,7 @@ impl Passage {
             }
             let length = complete.unwrap_or(self.out.len());
             if has_too_many_fields(self.out.get(..length).unwrap_or_default()) {
-                self.refuse(head_too_large(format_args!("More than {FIELDS_CAP} header fields")));
+                self.refuse(head_too_large(format_args!("it has more than {FIELDS_CAP} fields")));
                 self.out.clear();
                 return Ok(());
             }
@@ -367,13 +365,13 @@ impl Passage {
     fn objects_to(&self, headers: &Headers, head: &[u8], relay: &Relay<'_>) -> Option<Reply> {
         if headers.is_from_too_large {
             let kib = FROM_CAP / 1024;
-            return Some(head_too_large(format_args!("From and Sender headers larger than {kib} KiB")));
+            return Some(head_too_large(format_args!("From and Sender have more than {kib} KiB")));
         }
         if let Some((sender, place)) = unlisted(headers, &relay.admitted) {
             return Some(relay.refused_author(sender, place));
         }
         let carried = self.sink.as_ref().is_some_and(Sink::carries_utf8);
-        (self.mail.utf8 && !carried && !head.is_ascii()).then(|| not_ascii("headers"))
+        (self.mail.utf8 && !carried && !head.is_ascii()).then(|| not_ascii("the header"))
     }
 
     /// Says DATA upstream. A message that is here to its end goes its way whether its sender waits or not. `undeclared`: see
@@ -431,8 +429,7 @@ impl Passage {
             Unfinished::BeforeTheDot(lost) => lost_reply(&lost),
             Unfinished::BehindTheDot(lost) => {
                 self.is_doubtful = true;
-                let text = format!("No answer to the whole message, it may have been delivered: {lost}");
-                refusal(UPSTREAM_LOST, (451, "4.4.2"), text)
+                lost_behind_the_dot(lost)
             }
         }))
     }

@@ -22,6 +22,9 @@ pub use budget::ERROR_BUDGET;
 
 use crate::base::{Claim, Fault};
 
+/// To a login that comes in plain, by a machine by itself, which knows no catalogue.
+const TLS_FIRST: &str = "Use STARTTLS first";
+
 /// What the driver has to do next.
 #[derive(Debug)]
 pub enum Step<E> {
@@ -41,9 +44,28 @@ pub enum Step<E> {
 pub struct Violation {
     /// What was wrong, in words for the log; never the peer's secret.
     pub what: Cow<'static, str>,
-    /// Last words in the peer's own dialect, where it is to get any.
-    pub farewell: Option<Bytes>,
+    /// Where the peer is to get any.
+    pub farewell: Option<Farewell>,
     pub breach: Breach,
+}
+
+/// Last words to a peer, in its own dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    /// What stands before the words, `554 5.5.1` or `* BYE`.
+    pub code: Cow<'static, str>,
+    /// A machine knows no catalogue: what that calls by name has its words in the place of these.
+    pub words: Cow<'static, str>,
+}
+
+impl Farewell {
+    pub fn line(&self) -> String {
+        self.saying(&self.words)
+    }
+
+    pub fn saying(&self, words: &str) -> String {
+        format!("{} {words}\r\n", self.code)
+    }
 }
 
 /// What a violation is of, where it is known what stands behind it.
@@ -76,8 +98,8 @@ impl Violation {
         Self { breach: Breach::LacksTls, ..Self::new(what) }
     }
 
-    pub fn farewell(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.farewell = Some(bytes.into());
+    pub fn farewell(mut self, code: impl Into<Cow<'static, str>>, words: impl Into<Cow<'static, str>>) -> Self {
+        self.farewell = Some(Farewell { code: code.into(), words: words.into() });
         self
     }
 }

@@ -424,7 +424,7 @@ fn a_web_browser_and_tls_on_a_plain_port_are_told_once_and_shown_out() {
             run.drain(&mut gatekeeper);
             if let Some(violation) = run.broken {
                 assert!(run.heard.is_empty() && (violation.breach == Breach::SpeaksTls) == request.starts_with(b"\x16"));
-                return String::from_utf8(violation.farewell.unwrap().to_vec()).unwrap();
+                return violation.farewell.unwrap().line();
             }
         }
         panic!("nothing was said");
@@ -467,7 +467,7 @@ fn starttls_required_takes_no_credentials_before_tls() {
     front_dialogue(|| Pop3Front::new(Protection::Required), &[
         POP3_HELLO, ('C', "CAPA"), ('S', "+OK Capability list follows"), ('S', "UIDL"), ('S', "TOP"), ('S', "RESP-CODES"),
         ('S', "AUTH-RESP-CODE"), ('S', "STLS"), ('S', "."),
-        ('C', "USER ann"), ('S', "-ERR Use STLS first: no credentials over a plain connection"), ('=', "unprotected"),
+        ('C', "USER ann"), ('S', "-ERR Use STARTTLS first"), ('=', "unprotected"),
         ('C', "STLS"), ('S', "+OK Begin TLS negotiation"), ('=', "secured"),
         ('C', "USER ann"), ('S', "+OK Send PASS"), ('C', "PASS pw"), ('S', "+OK Logged in"), ('=', "ann"),
     ]);
@@ -482,7 +482,7 @@ fn starttls_required_takes_no_credentials_before_tls() {
         ('S', "220 g ESMTP Gatepost ready"), ('C', "HELO x"), ('S', "250 g"),
         ('C', "EHLO x"), ('S', "250-g at your service"), ('S', "250-SIZE 157286400"), ('S', "250-PIPELINING"),
         ('S', "250-ENHANCEDSTATUSCODES"), ('S', "250 STARTTLS"),
-        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Must issue a STARTTLS command first"), ('=', "unprotected"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Use STARTTLS first"), ('=', "unprotected"),
         ('C', "STARTTLS"), ('S', "220 2.0.0 Ready to start TLS"), ('=', "secured"),
         ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Say EHLO or HELO first"),
         ('C', "HELO x"), ('S', "250 g"), ('C', "AUTH PLAIN AGFubgBwdw=="), SMTP_IN, ('=', "ann"),

@@ -130,7 +130,7 @@ async fn a_message_of_the_queue_that_is_larger_than_the_upstream_takes_is_refuse
     let mut smtp = world.smtp_as_ann().await;
     smtp.say("EHLO client").await;
     assert!(smtp.expect_last("250 ").await.iter().any(|line| line.ends_with("SIZE 5000")), "it is shown");
-    let theirs = "552 5.3.4 Message larger than 5000 octets, the most that the mail server announces \
+    let theirs = "552 5.3.4 The message is larger than what is taken here: the mail server announces 5000 octets at most \
                   [gatepost message-over-announced-size]";
     smtp.exchange(&format!("MAIL FROM:<{ANN}> SIZE=5001"), theirs).await;
     let line = format!("{}\r\n", "x".repeat(72));
@@ -142,7 +142,7 @@ async fn a_message_of_the_queue_that_is_larger_than_the_upstream_takes_is_refuse
 
     // Nor is ours taken for theirs.
     let world = World::with(Plan { account: "delivery = \"queue\"".into(), ..Plan::default() }).await;
-    let ours = "552 5.3.4 Message larger than 157286400 octets, the most that Gatepost takes \
+    let ours = "552 5.3.4 The message is larger than what is taken here: Gatepost takes 157286400 octets at most \
                 [gatepost message-over-announced-size]";
     world.smtp_as_ann().await.exchange(&format!("MAIL FROM:<{ANN}> SIZE=157286401"), ours).await;
 }

@@ -80,7 +80,8 @@ async fn a_refused_recipient_is_the_last_refusal_and_a_success_behind_it_is_well
     let refused = browser.page("/clients").await;
     let login = row(&refused, "login of the account");
     assert!(
-        login.contains("✗ refused last") && login.contains("may not send as &#60;eve@elsewhere.example&#62;"),
+        login.contains("✗ refused last")
+            && login.contains("may not send as that sender: &#60;eve@elsewhere.example&#62; in MAIL FROM"),
         "{login}"
     );
     assert!(login.contains("refused or lost 1"), "its message came to nothing: {login}");

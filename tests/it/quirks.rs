@@ -287,7 +287,7 @@ async fn quirk_15_tls_on_the_plain_port_and_tls_1_0_are_refused_at_once_and_no_s
         smtp.expect("220 ").await;
         smtp.send(&hello).await;
         let said = timeout(Duration::from_secs(30), smtp.rest()).await.expect("at once");
-        assert!(said.starts_with("554 5.5.1 This port speaks plain SMTP"), "{said}");
+        assert!(said.starts_with("554 5.5.1 This port begins in plain text"), "{said}");
     }
     let world = World::with(Plan { tls: "implicit", ..Plan::default() }).await;
     let mut device = world.smtp().await;

@@ -267,8 +267,8 @@ async fn a_client_with_tls_on_a_plain_port_is_told_in_reply_log_and_status_with_
         let mut talk = world.greeted(protocol).await;
         talk.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
         let said = talk.rest().await;
-        assert!(said.starts_with(&format!("{code} This port speaks plain ")), "{said}");
-        assert!(said.ends_with("not TLS [gatepost client-tls-on-plain-port]\r\n"), "{said}");
+        assert!(said.starts_with(&format!("{code} This port begins in plain text, ")), "{said}");
+        assert!(said.ends_with("not in TLS [gatepost client-tls-on-plain-port]\r\n"), "{said}");
         let last = world.daemon.meter().recent.list().pop().unwrap();
         assert_eq!((last.id, &last.peers[..]), ("client-tls-on-plain-port", &[world.source][..]));
         world.login(protocol, ANN, PASSWORD).await;

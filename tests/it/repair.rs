@@ -133,7 +133,10 @@ async fn a_from_that_cannot_be_read_is_refused_as_that_and_goes_with_sender_forc
     for from in unreadable {
         let message = SOUND.replace("From: ann@contoso.example", &format!("From: {from}"));
         let said = sent(&mut smtp, ANN, &format!("{message}\r\nx\r\n")).await;
-        assert!(said.starts_with("550 5.1.7 From cannot be read for sure, it says: "), "{said}");
+        assert!(
+            said.starts_with("550 5.1.7 The sender in the header of the message cannot be read for sure: From says "),
+            "{said}"
+        );
         assert!(said.contains(from) && said.ends_with("[gatepost sender-unreadable]"), "{said}");
     }
     let counted =

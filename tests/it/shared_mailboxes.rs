@@ -102,7 +102,7 @@ async fn send_as_is_checked_here_in_every_place_and_names_address_account_and_ke
     let mut smtp = signed_on(&world, info).await;
     let refusal = |sender: &str, place: &str| {
         format!(
-            "550 5.7.1 {info} may not send as <{sender}> ({place}): it is not in send-as of the account {info} [gatepost sender-not-allowed]"
+            "550 5.7.1 This account may not send as that sender: <{sender}> in {place} is not in send-as of {info} [gatepost sender-not-allowed]"
         )
     };
     smtp.exchange(&format!("MAIL FROM:<{sales}>"), &refusal(sales, "MAIL FROM")).await;
@@ -132,7 +132,7 @@ async fn send_on_behalf_needs_a_sender_in_ones_own_name_and_send_as_does_not() {
     assert_eq!(
         ours,
         format!(
-            "554 5.2.252 {ANN} has no Send As right on {DESK}; an administrator runs: \
+            "554 5.2.252 The mail server does not let this mailbox send as that sender: {ANN} has no Send As right on {DESK}; an administrator runs: \
              Add-RecipientPermission -Identity {DESK} -Trustee {ANN} -AccessRights SendAs [gatepost send-as-denied]"
         )
     );

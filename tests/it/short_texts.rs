@@ -4,7 +4,7 @@
 use gatepost::{
     base::{Fault, Lang, Protocol},
     catalog::{self, Entry, explain},
-    sandbox::PRESETS,
+    sandbox::{Answer, PRESETS},
     wire::{imap, pop3, smtp},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     browser::{Browser, unescaped},
     process::run,
     whole_domain::status,
-    world::{ANN, FOR_GOOD, Plan, World, journal, own_place, stage},
+    world::{ANN, BOB, FOR_GOOD, Plan, Talk, World, cheap_hash, journal, own_place, plain, stage},
 };
 
 /// As many as the overview shows.
@@ -152,5 +152,146 @@ async fn what_the_mail_program_showed_is_found_word_by_word_in_log_metrics_statu
             let said = format!("<p><small>{}</small></p>", labelled(entry, lang));
             assert_eq!(page.matches(&said).count(), 1, "{path}: {page}");
         }
+    }
+}
+
+/// The text of the fault, what is particular behind it, and the id; by the words alone `explain` knows it as well. An
+/// upstream's own words may stand ahead of it.
+fn is_said(reply: &str, id: &str, particulars: &str) {
+    let entry = catalog::find(id).unwrap();
+    let said =
+        if particulars.is_empty() { entry.short().to_owned() } else { format!("{}: {particulars}", entry.short()) };
+    let mark = format!(" [gatepost {id}]");
+    assert!(reply.ends_with(&mark) && reply.contains(&format!(" {said}")), "{said}: {reply}");
+    assert_eq!(reply.matches(entry.short()).count(), 1, "{reply}");
+    let without = reply.strip_suffix(&mark).unwrap();
+    assert_eq!(explain::read(without).iter().map(|found| found.entry.id).collect::<Vec<_>>(), [id], "{without}");
+}
+
+const UNLISTED: &str = "eve@elsewhere.example";
+const LISTED: &str = "ceo@fabrikam.example";
+
+async fn refuses(smtp: &mut Talk, line: &str, id: &str, particulars: &str) {
+    is_said(&smtp.exchange(line, "").await, id, particulars);
+}
+
+/// Ends the transaction, whatever became of it.
+async fn refuses_message(smtp: &mut Talk, head: &str, id: &str, particulars: &str) {
+    smtp.open_message().await;
+    smtp.send(format!("{head}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+    is_said(&smtp.reply().await, id, particulars);
+}
+
+#[tokio::test]
+async fn what_the_sender_may_not_and_what_cannot_be_read_begins_with_the_text_of_its_fault() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    let listed = format!("<{UNLISTED}> in MAIL FROM is not in send-as of {ANN}");
+    refuses(&mut smtp, &format!("MAIL FROM:<{UNLISTED}>"), "sender-not-allowed", &listed).await;
+    refuses_message(
+        &mut smtp,
+        &format!("From: {UNLISTED}"),
+        "sender-not-allowed",
+        &listed.replace("MAIL FROM", "From"),
+    )
+    .await;
+    refuses_message(&mut smtp, "From: (scan)", "sender-unreadable", "From says (scan); write its name in quotes").await;
+    let from = format!("From: {ANN}\r\n");
+    refuses_message(&mut smtp, &format!("{from}a: \rb"), "bare-cr", "").await;
+    refuses_message(&mut smtp, &format!("{from}a: \0b"), "nul-byte", "").await;
+    let fields = format!("{from}{}b: c", "a:\r\n".repeat(4000));
+    refuses_message(&mut smtp, &fields, "header-too-large", "it has more than 4000 fields").await;
+    let block = format!("{from}{}b: c", format!("a: {}\r\n", "x".repeat(900)).repeat(300));
+    refuses_message(&mut smtp, &block, "header-too-large", "it has more than 256 KiB").await;
+    smtp.say("DATA\r\nx").await;
+    let said = smtp.rest().await;
+    is_said(said.trim_end().lines().last().unwrap(), "message-behind-refusal", "");
+}
+
+#[tokio::test]
+async fn a_limit_of_ours_is_told_behind_the_text_of_its_fault() {
+    let account = "delivery = \"queue\"".to_owned();
+    let rules = "recipients = [\"*@contoso.example\"]\nmax-bytes = 2000";
+    let login = format!("login = \"scan\"\npassword = \"{}\"", cheap_hash("scan"));
+    let more = format!("[[client]]\nname = \"scan\"\naccount = \"{ANN}\"\n{rules}\n{login}\n\n");
+    let world = World::with(Plan { account, more, ..Plan::default() }).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let large = format!("MAIL FROM:<{ANN}> SIZE=157286401");
+    refuses(&mut smtp, &large, "message-over-announced-size", "Gatepost takes 157286400 octets at most").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    for _ in 0..1000 {
+        smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    }
+    refuses(&mut smtp, &format!("RCPT TO:<{BOB}>"), "too-many-recipients", "1000 are the most").await;
+
+    let mut scan = world.greeted(Protocol::Smtp).await;
+    scan.exchange(&format!("AUTH PLAIN {}", plain("scan", "scan")), "235 ").await;
+    let large = format!("MAIL FROM:<{ANN}> SIZE=2001");
+    refuses(&mut scan, &large, "client-message-too-large", "its max-bytes is 2000").await;
+    scan.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    let stranger = format!("<{UNLISTED}> is not in its recipients");
+    refuses(&mut scan, &format!("RCPT TO:<{UNLISTED}>"), "recipient-not-allowed", &stranger).await;
+
+    let world = World::with(Plan { account: "limits = { recipients-per-day = 1 }".into(), ..Plan::default() }).await;
+    let mut smtp = world.smtp_as_ann().await;
+    assert!(smtp.message("x").await.starts_with("250 "));
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    refuses(&mut smtp, &format!("RCPT TO:<{BOB}>"), "recipients-used-up", "").await;
+}
+
+#[tokio::test]
+async fn what_the_mail_server_refuses_is_explained_behind_its_words_by_the_text_of_the_fault() {
+    let mut plan = Plan::faulty(|faults| faults.smtp.hidden = vec!["SMTPUTF8".into()]);
+    plan.account = format!("send-as = [\"*@contoso.example\", \"{LISTED}\"]");
+    let world = World::with(plan).await;
+    let mut smtp = world.smtp_as_ann().await;
+    let mail = "MAIL FROM:<\u{e4}nn@contoso.example> SMTPUTF8";
+    refuses(&mut smtp, mail, "smtputf8-missing", "it stands in an address").await;
+    let right = format!("{ANN} has no Send As right on {LISTED}; an administrator runs: Add-RecipientPermission ");
+    refuses(&mut smtp, &format!("MAIL FROM:<{LISTED}>"), "send-as-denied", &right).await;
+    let right = format!("{ANN} has no Send on Behalf right on {LISTED}; an administrator runs: Set-Mailbox ");
+    refuses_message(&mut smtp, &format!("From: {LISTED}\r\nSender: {ANN}"), "send-on-behalf-denied", &right).await;
+    world.sandbox.faults().set(|faults| {
+        faults.apply("own-address-denied");
+    });
+    let alias = format!("{ANN} may be an alias, or no longer the primary address; set the sender to that, which ");
+    refuses_message(&mut smtp, &format!("From: {ANN}"), "own-address-denied", &alias).await;
+    let answers = vec![Answer::new("DATA", "").times(1).close()];
+    world.sandbox.faults().set(|faults| faults.smtp.answers = answers);
+    refuses_message(&mut smtp, &format!("From: {ANN}"), "upstream-lost", "nothing was delivered (").await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_without_tls_or_with_it_hears_the_text_of_that_fault() {
+    let [off, implicit, required] =
+        ["off", "implicit", "starttls-required"].map(|tls| World::with(Plan { tls, ..Plan::default() }));
+    let (off, implicit, required) = (off.await, implicit.await, required.await);
+    for (protocol, login) in [
+        (Protocol::Smtp, format!("MAIL FROM:<{ANN}>")),
+        (Protocol::Imap, format!("a LOGIN {ANN} x")),
+        (Protocol::Pop3, format!("USER {ANN}")),
+    ] {
+        let mut talk = off.greeted(protocol).await;
+        talk.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
+        is_said(talk.rest().await.trim_end(), "client-tls-on-plain-port", "");
+        let mut talk = implicit.talk(protocol).await;
+        talk.say(&login).await;
+        is_said(talk.rest().await.trim_end(), "client-plain-on-tls-port", "");
+        let mut talk = required.greeted(protocol).await;
+        refuses(&mut talk, &login, "client-without-starttls", "").await;
+    }
+}
+
+#[test]
+fn the_id_survives_whatever_is_particular_and_the_line_has_512_octets() {
+    for entry in catalog::all() {
+        for said in replies(&entry.fault().saying("x".repeat(2000))).into_iter().take(3) {
+            assert!(said.ends_with(&format!(" [gatepost {}]", entry.id)) || said.ends_with("]\r\n"), "{said}");
+        }
+        let reply = smtp::reply::Reply::new(550, "5.7.60 no").explained_by(&entry.fault().saying("x".repeat(2000)));
+        let wire = String::from_utf8(reply.to_wire().to_vec()).unwrap();
+        assert!(wire.ends_with(&format!(" [gatepost {}]\r\n", entry.id)), "{wire}");
+        assert!(wire.split_inclusive("\r\n").all(|line| line.len() <= 512), "{wire}");
+        assert!(pop3::reply::refusal(&entry.fault().saying("x".repeat(2000))).len() <= 512, "{}", entry.id);
     }
 }

@@ -221,6 +221,15 @@ fn every_refusal_of_ours_has_an_id_but_for_mistakes_in_the_protocol_and_goodbyes
     assert!(bare.is_empty(), "catalog::replies::refusal gives it one:\n{}", bare.join("\n"));
 }
 
+/// Words of another's in front of an id would not be those that status, pages and docs say a client hears.
+#[test]
+fn the_mark_of_a_reply_is_written_by_the_fault_alone_behind_its_own_text() {
+    let marks = |source: &&Source| !source.is_test() && source.code().contains("[gatepost {");
+    let sources = sources();
+    let marking: Vec<&str> = sources.iter().filter(marks).map(|source| source.path.as_str()).collect();
+    assert_eq!(marking, ["src/base/fault.rs"]);
+}
+
 #[test]
 fn no_file_imports_from_a_higher_row() {
     let mut upward = Vec::new();

@@ -251,7 +251,7 @@ fn what_befell_more_addresses_than_are_remembered_is_not_over_by_those_and_is_hi
 fn a_refused_sender_of_which_nobody_hears_for_a_day_is_history() {
     let recent = Recent::default();
     for sender in ["old@x", "new@x"] {
-        recent.push(Protocol::Smtp, "ann@x", None, &Fault { sender: Some(sender.into()), ..without_login() });
+        recent.push(Protocol::Smtp, "ann@x", None, &without_login().of_sender(sender));
     }
     if let Some(first) = locked(&recent.faults).front_mut() {
         first.at -= DAY + 60;

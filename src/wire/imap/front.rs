@@ -13,7 +13,7 @@ use super::{
 use crate::{
     base::{Claim, Fault},
     wire::{
-        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, control_byte, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
@@ -38,7 +38,7 @@ pub struct ImapFront {
     output: BytesMut,
     carried: Carried,
     protection: Protection,
-    mark: &'static str,
+    tls_first: &'static str,
     budget: Budget,
 }
 
@@ -52,15 +52,15 @@ impl ImapFront {
             output: BytesMut::new(),
             carried: Carried::of(carried),
             protection,
-            mark: "",
+            tls_first: TLS_FIRST,
             budget: Budget::default(),
         }
     }
 
-    /// `mark`: stands behind the refusal of a login without STARTTLS.
+    /// `words`: what a login without STARTTLS is told.
     #[must_use]
-    pub fn marked(self, mark: &'static str) -> Self {
-        Self { mark, ..self }
+    pub fn telling_tls_first(self, words: &'static str) -> Self {
+        Self { tls_first: words, ..self }
     }
 
     fn say(&mut self, line: &str) {
@@ -119,7 +119,7 @@ impl ImapFront {
             }
             b"STARTTLS" => self.mistake(&format!("{tag} BAD STARTTLS is not offered here")),
             b"LOGIN" | b"AUTHENTICATE" if !self.protection.takes_credentials() => {
-                self.mistake(&format!("{tag} NO [PRIVACYREQUIRED] Use STARTTLS first{}", self.mark));
+                self.mistake(&format!("{tag} NO [PRIVACYREQUIRED] {}", self.tls_first));
                 return Some(Knock::Unprotected);
             }
             b"LOGIN" => return self.login(tag, arguments),
@@ -181,8 +181,7 @@ impl ImapFront {
             self.mistake(&format!("{tag} BAD [TOOBIG] Literal too long before login"));
             return Ok(());
         }
-        Err(Violation::new("IMAP command too long")
-            .farewell(format!("{tag} BAD Command too long\r\n* BYE Closing\r\n")))
+        Err(Violation::new("IMAP command too long").farewell(format!("{tag} BAD Command too long\r\n* BYE"), "Closing"))
     }
 
     /// Takes what there is of input; `None` when more is needed.
@@ -190,7 +189,7 @@ impl ImapFront {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
             return Err(Violation::new(format!("{tongue} on a plain IMAP connection"))
                 .speaks(tongue)
-                .farewell(format!("* BYE This port speaks plain IMAP, not {tongue}\r\n")));
+                .farewell("* BYE", format!("This port speaks plain IMAP, not {tongue}")));
         }
         if let State::Sasl { .. } = self.state {
             return self.response();

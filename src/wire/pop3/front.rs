@@ -9,7 +9,7 @@ use super::reply;
 use crate::{
     base::{Claim, Fault},
     wire::{
-        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
@@ -35,7 +35,7 @@ pub struct Pop3Front {
     state: State,
     output: BytesMut,
     protection: Protection,
-    mark: &'static str,
+    tls_first: &'static str,
     user: Option<String>,
     budget: Budget,
 }
@@ -47,16 +47,16 @@ impl Pop3Front {
             state: State::Greet,
             output: BytesMut::new(),
             protection,
-            mark: "",
+            tls_first: TLS_FIRST,
             user: None,
             budget: Budget::default(),
         }
     }
 
-    /// `mark`: stands behind the refusal of a login without STLS.
+    /// `words`: what a login without STLS is told.
     #[must_use]
-    pub fn marked(self, mark: &'static str) -> Self {
-        Self { mark, ..self }
+    pub fn telling_tls_first(self, words: &'static str) -> Self {
+        Self { tls_first: words, ..self }
     }
 
     fn say(&mut self, line: &str) {
@@ -114,8 +114,7 @@ impl Pop3Front {
             }
             b"STLS" => self.mistake("-ERR STLS is not offered here"),
             b"USER" | b"PASS" | b"AUTH" if !self.protection.takes_credentials() => {
-                let text = format!("-ERR Use STLS first: no credentials over a plain connection{}", self.mark);
-                self.mistake(&text);
+                self.mistake(&format!("-ERR {}", self.tls_first));
                 return Some(Knock::Unprotected);
             }
             b"USER" => match user_name(rest) {
@@ -188,10 +187,10 @@ impl Pop3Front {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
             return Err(Violation::new(format!("{tongue} on a plain POP3 connection"))
                 .speaks(tongue)
-                .farewell(format!("-ERR This port speaks plain POP3, not {tongue}\r\n")));
+                .farewell("-ERR", format!("This port speaks plain POP3, not {tongue}")));
         }
         self.lines.cut().map_err(|long| {
-            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR Line too long\r\n")
+            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR", "Line too long")
         })
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     base::Fault,
     wire::{
-        Budget, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, other_tongue},
         sasl::{Exchange, Mechanism, Turn},
     },
@@ -49,7 +49,7 @@ impl Keywords {
         if starttls {
             lines.push("STARTTLS".into());
         }
-        Reply { code: 250, lines, fault: None }
+        Reply::of_lines(250, lines)
     }
 }
 
@@ -74,7 +74,7 @@ pub struct SmtpFront {
     output: BytesMut,
     keywords: Keywords,
     protection: Protection,
-    mark: &'static str,
+    tls_first: &'static str,
     greeted: bool,
     /// DATA was refused, and the client may not have waited for that.
     message_may_follow: bool,
@@ -91,7 +91,7 @@ impl SmtpFront {
             output: BytesMut::new(),
             keywords,
             protection,
-            mark: "",
+            tls_first: TLS_FIRST,
             greeted: false,
             message_may_follow: false,
             held: BytesMut::new(),
@@ -99,10 +99,10 @@ impl SmtpFront {
         }
     }
 
-    /// `mark`: stands behind the refusal of a login without STARTTLS.
+    /// `words`: what a login without STARTTLS is told.
     #[must_use]
-    pub fn marked(self, mark: &'static str) -> Self {
-        Self { mark, ..self }
+    pub fn telling_tls_first(self, words: &'static str) -> Self {
+        Self { tls_first: words, ..self }
     }
 
     fn say(&mut self, reply: &Reply) {
@@ -172,7 +172,7 @@ impl SmtpFront {
                 self.mistake(&Reply::new(503, "5.5.1 Say EHLO or HELO first"));
             }
             Command::Auth { .. } | Command::Mail(_) if !self.protection.takes_credentials() => {
-                let text = format!("5.7.0 Must issue a STARTTLS command first{}", self.mark);
+                let text = format!("5.7.0 {}", self.tls_first);
                 self.mistake(&Reply::new(530, text));
                 return Some(Knock::Unprotected);
             }
@@ -231,13 +231,13 @@ impl SmtpFront {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
             return Err(Violation::new(format!("{tongue} on a plain SMTP connection"))
                 .speaks(tongue)
-                .farewell(format!("554 5.5.1 This port speaks plain SMTP, not {tongue}\r\n")));
+                .farewell("554 5.5.1", format!("This port speaks plain SMTP, not {tongue}")));
         }
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
         self.lines.cut().map_err(|long| {
             Violation::new(format!("SMTP line longer than {} octets", long.cap))
-                .farewell("500 5.5.2 Line too long, closing\r\n")
+                .farewell("500 5.5.2", "Line too long, closing")
         })
     }
 }

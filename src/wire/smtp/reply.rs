@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    base::{Fault, Kind, wire_text},
+    base::{Fault, Kind, wire_line},
     wire::{Violation, lines::Lines, smtp::Enhanced},
 };
 
@@ -12,13 +12,22 @@ use crate::{
 pub struct Reply {
     pub code: u16,
     pub lines: Vec<String>,
-    /// What it tells of in words of ours. What an upstream says is never ours, whatever stands in it.
-    pub fault: Option<Box<Fault>>,
+    /// What it tells of in words of ours: none is given one but by what says its text and its id.
+    fault: Option<Box<Fault>>,
 }
 
 impl Reply {
     pub fn new(code: u16, text: impl Into<String>) -> Self {
-        Self { code, lines: vec![text.into()], fault: None }
+        Self::of_lines(code, vec![text.into()])
+    }
+
+    pub fn of_lines(code: u16, lines: Vec<String>) -> Self {
+        Self { code, lines, fault: None }
+    }
+
+    #[must_use]
+    pub fn coded(self, code: u16) -> Self {
+        Self { code, ..self }
     }
 
     /// Cause and next step in one line, which ends with the fault's id.
@@ -26,8 +35,21 @@ impl Reply {
         Self::new(code, format!("{enhanced} {}", fault.reply_text())).about(fault.clone())
     }
 
-    pub fn about(self, fault: Fault) -> Self {
+    /// The same in a line behind the words of an upstream. RFC 2034 4: each line has an enhanced code.
+    #[must_use]
+    pub fn explained_by(mut self, fault: &Fault) -> Self {
+        let general = Enhanced(self.code / 100, 0, 0);
+        self.lines.push(format!("{} {}", self.enhanced().unwrap_or(general), fault.reply_text()));
+        self.about(fault.clone())
+    }
+
+    fn about(self, fault: Fault) -> Self {
         Self { fault: Some(Box::new(fault)), ..self }
+    }
+
+    /// What it tells of in words of ours. What an upstream says is never ours, whatever stands in it.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_deref()
     }
 
     /// One that was kept as [`Reply::text`] has it.
@@ -64,7 +86,7 @@ impl Reply {
         let mut out = BytesMut::new();
         for (n, line) in self.lines.iter().enumerate() {
             let separator = if n + 1 == self.lines.len() { ' ' } else { '-' };
-            out.extend_from_slice(format!("{}{separator}{}\r\n", self.code, wire_text(line)).as_bytes());
+            out.extend_from_slice(format!("{}{separator}{}\r\n", self.code, wire_line(line)).as_bytes());
         }
         out.freeze()
     }

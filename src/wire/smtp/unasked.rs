@@ -2,7 +2,6 @@
 //!
 //! Its lines are never taken for commands. What a stranger wrote into it would be done in the name of who sends it.
 
-use super::Reply;
 use crate::wire::{Breach, Violation, lines::first_word};
 
 /// Whether a message may come behind this line, well-formed or not: DATA, and BDAT (RFC 3030 2).
@@ -37,14 +36,9 @@ fn is_harmless(line: &[u8]) -> bool {
 pub const WHAT: &str =
     "client went on behind a refused DATA without RSET: what it sent may be a message and is not taken for commands";
 
-/// The last words to it, as the catalogue has them.
-pub const LAST_WORDS: &str =
-    "DATA was refused and what came behind it may be a message: closing; RSET by itself goes on";
-
 /// Of one that is not signed on.
 pub(super) fn violation() -> Violation {
-    let farewell = Reply::new(421, format!("4.7.0 {LAST_WORDS}"));
-    Violation { breach: Breach::MessageUnasked, ..Violation::new(WHAT) }.farewell(farewell.to_wire())
+    Violation { breach: Breach::MessageUnasked, ..Violation::new(WHAT) }.farewell("421 4.7.0", "Message without DATA")
 }
 
 #[cfg(test)]

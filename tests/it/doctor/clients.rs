@@ -226,7 +226,7 @@ async fn tls_bytes_on_a_plain_port_are_told_from_the_recent_sessions() {
     tcp.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await.unwrap();
     let mut said = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut tcp, &mut said).await.unwrap();
-    assert!(String::from_utf8_lossy(&said).contains("plain SMTP, not TLS"));
+    assert!(String::from_utf8_lossy(&said).contains("plain text, not in TLS"));
     let found = is_noted(&staged, "tls-on-plain-port", "client-tls-on-plain-port").await;
     assert!(found["detail"].as_str().unwrap().contains("; from 127."), "{found}");
     assert_eq!(found["target"], "smtp");

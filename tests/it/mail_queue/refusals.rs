@@ -99,7 +99,13 @@ async fn more_recipients_than_a_message_may_have_are_452_one_by_one_and_the_othe
 #[tokio::test]
 async fn a_header_of_more_than_4000_fields_is_not_read() {
     let world = World::with(copier()).await;
-    for (fields, code) in [(4100, "552 5.3.4 More than 4000 header fields"), (3900, "250 2.0.0 Queued as ")] {
+    for (fields, code) in [
+        (
+            4100,
+            "552 5.3.4 The header of the message is larger than the mail server takes: it has more than 4000 fields",
+        ),
+        (3900, "250 2.0.0 Queued as "),
+    ] {
         let head = HEAD.replace("\r\n\r\n", &format!("{}\r\n\r\n", "\r\na:".repeat(fields)));
         let said = ends(&mut as_copier(&world).await, head.as_bytes()).await;
         assert!(said.starts_with(code), "{said}");
@@ -206,7 +212,10 @@ async fn a_header_outside_ascii_that_the_mail_server_does_not_carry_is_told_to_t
     let [text, notice] = &arrived[..] else { panic!("{arrived:?}") };
     assert_eq!((subject(text).as_str(), &notice.recipients[..]), ("plain", &[ANN.to_owned()][..]));
     let notice = String::from_utf8_lossy(&notice.bytes);
-    assert!(notice.contains("550 5.6.7 The mail server does not take headers outside ASCII"), "{notice}");
+    assert!(
+        notice.contains("550 5.6.7 The mail server does not take what is outside ASCII: it stands in the header"),
+        "{notice}"
+    );
 }
 
 /// One was refused at RCPT and has an answer; only who was taken may have it.

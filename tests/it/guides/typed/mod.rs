@@ -134,7 +134,7 @@ const SHOWN: &[(&str, &str, Shown)] = &[
     ("docs/programs/unix.md", "poll 127.0.0.1", Else("the same")),
     ("docs/programs/unix.md", "account work", Else("the same")),
     ("docs/repair.md", "INFO message accepted", Else("the line that docs/printer.md has")),
-    ("docs/shared-mailbox.md", "550 5.7.1 ann@contoso.com may not send as <board@contoso.com>", Said),
+    ("docs/shared-mailbox.md", "550 5.7.1 This account may not send as that sender: <board@contoso.com>", Said),
     (
         "docs/systemd.md",
         "# /etc/systemd/system/gatepost.service.d/secret.conf",
