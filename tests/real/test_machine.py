@@ -82,6 +82,14 @@ class Servers(Server):
         machine.types("mkdir -p /safe /var/backups && systemctl daemon-reload && systemctl start gatepost")
         self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
 
+        (copies,) = spoken("backup.md", ("sqlite3",))
+        counts = "SELECT (SELECT count(*) FROM sqlite_schema), * FROM pragma_integrity_check"
+        looks = "".join(f'sqlite3 {name} "{counts}"\n' for name in ("gatepost.db", "copy.db"))
+        machine.writes("/src/copies.sh", f"cd /var/lib/gatepost\n{copies}\n{looks}")
+        whole, copied = machine.types("as-gatepost sh -eu <copies.sh").stdout.split()
+        self.assertRegex(whole, r"^[1-9]\d*\|ok$")
+        self.assertEqual(copied, whole)
+
         def stops(line):
             machine.types("cp /var/lib/gatepost/key /safe/key")  # "to another place than the database"
             machine.types(line)

@@ -33,6 +33,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("sudo apt ", "test_package"),
     ("sudo certbot", "test_machine"),
     ("sudo lego", "test_machine"),
+    ("sudo sed -i -e '/^smarthost:", "test_system"),
     ("sudo shred", "test_machine"),
     ("sudo systemd-creds", "test_machine"),
 ];
