@@ -37,7 +37,7 @@ soak: ## silent and slow clients, guessing, churn, token storms, kill -9, bursts
 	python3 docs/tables.py
 
 deb: ## target/debian/gatepost_*.deb: program, units, man page, completions, configuration. DEB="--profile dev --deb-version 1-1"
-	@command -v cargo-deb >/dev/null || { echo "hint: cargo install cargo-deb"; exit 1; }
+	@command -v cargo-deb >/dev/null || { echo "hint: cargo install --locked cargo-deb@3.8.0"; exit 1; }
 	sh packaging/deb.sh $(DEB)
 
 site: ## the guides as a site, English and Japanese: target/site/index.html. SITE=FOLDER puts it elsewhere

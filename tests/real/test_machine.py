@@ -9,7 +9,7 @@ import re
 
 from lab import engine
 from lab.authority import Authority
-from lab.guide import DOCS, block, code, typed
+from lab.guide import DOCS, block, code, spoken, typed
 from lab.sandbox import APP_ID, APP_SECRET
 from server import ANN, CONFIGURATION, PASSWORD, READY, UNIT, Server
 
@@ -81,6 +81,14 @@ class Servers(Server):
         self.configures(machine.reads(CONFIGURATION))
         machine.types("mkdir -p /safe /var/backups && systemctl daemon-reload && systemctl start gatepost")
         self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
+
+        (copies,) = spoken("backup.md", ("sqlite3",))
+        counts = "SELECT (SELECT count(*) FROM sqlite_schema), * FROM pragma_integrity_check"
+        looks = "".join(f'sqlite3 {name} "{counts}"\n' for name in ("gatepost.db", "copy.db"))
+        machine.writes("/src/copies.sh", f"cd /var/lib/gatepost\n{copies}\n{looks}rm copy.db\n")
+        whole, copied = machine.types("as-gatepost sh -eu <copies.sh").stdout.split()
+        self.assertRegex(whole, r"^[1-9]\d*\|ok$")
+        self.assertEqual(copied, whole)
 
         def stops(line):
             machine.types("cp /var/lib/gatepost/key /safe/key")  # "to another place than the database"
@@ -195,6 +203,12 @@ class Servers(Server):
             machine.types(line)
         self.assertIn(":1993", self.status())
 
+    def acts_by_itself(self, secret):
+        """The configuration of the guide, with an app that has a secret. `secret`: the line that says where it is."""
+        self.configures(self.machine.reads(CONFIGURATION))
+        text = self.machine.reads(CONFIGURATION).replace('grant = "device-code"', f'grant = "client-credentials"\n{secret}')
+        self.machine.writes(CONFIGURATION, re.sub("client-id = .*", f'client-id = "{APP_ID}"', text))
+
     def test_a_secret_that_root_alone_may_read_is_lent_to_the_service_and_to_who_acts_for_it(self):
         self.demo()
         self.serves()
@@ -205,9 +219,7 @@ class Servers(Server):
         machine.writes(re.match("# (.*)", dropped)[1], dropped)
         page = (DOCS / "systemd.md").read_text()
         setting, lent = re.search(r"`(client-secret-file = [^`]*)`", page)[1], re.search(r"`-p (LoadCredential=[^`]*)` too", page)[1]
-        self.configures(machine.reads(CONFIGURATION))
-        text = machine.reads(CONFIGURATION).replace('grant = "device-code"', f'grant = "client-credentials"\n{setting}')
-        machine.writes(CONFIGURATION, re.sub("client-id = .*", f'client-id = "{APP_ID}"', text))
+        self.acts_by_itself(setting)
         machine.types("systemctl daemon-reload && systemctl start gatepost")
         machine.types(f"as-gatepost -p {lent} gatepost doctor")
         without = machine.types("as-gatepost gatepost doctor", check=False)
@@ -220,6 +232,48 @@ class Servers(Server):
             self.assertIn(lent, said.stdout)
         machine.types("! test -e '/etc/gatepost/$CREDENTIALS_DIRECTORY' && cat /src/new.secret >/etc/gatepost/client-secret")
         machine.types("sudo systemctl restart gatepost")
+
+    def seals(self, line, secret):
+        """Types what asks for a secret, and the secret, which is not shown."""
+        terminal = self.machine.terminal(line)
+        self.addCleanup(terminal.close)
+        terminal.until("Password")
+        terminal.types(secret)
+        self.assertEqual(terminal.process.wait(60), 0, terminal.said)
+        self.assertNotIn(secret, terminal.said)
+
+    def test_a_secret_is_sealed_by_the_line_of_the_guide_and_another_one_by_the_line_that_is_printed(self):
+        self.demo()
+        self.serves()
+        machine = self.machine
+        (line,) = spoken("systemd.md", ("systemd-ask-password",))
+        plain = block("systemd.md", "# /etc/systemd/system/gatepost.service.d/secret.conf")
+        setting = re.search(r"`(client-secret-file = [^`]*)`", (DOCS / "systemd.md").read_text())[1]
+        lent = f"LoadCredentialEncrypted=client-secret:{line.split()[-1]}"
+        machine.writes(re.match("# (.*)", plain)[1], f"[Service]\n{lent}\n")
+        self.acts_by_itself(setting)
+        self.seals(line, "of-yesterday")
+        machine.types("systemctl daemon-reload && systemctl start gatepost")
+        told = machine.types(f"as-gatepost -p {lent} gatepost doctor", check=False)
+        self.assertIn("client-secret-", told.stdout)
+        (printed,) = set(re.findall(r"systemd-ask-password .*\.cred", told.stdout))
+        self.assertEqual(printed, line)
+        self.seals(printed, APP_SECRET)
+        machine.types("sudo systemctl restart gatepost")
+        machine.types(f"as-gatepost -p {lent} gatepost doctor")
+
+    def test_a_daemon_of_a_user_is_looked_at_as_that_user(self):
+        self.demo()
+        machine = self.machine
+        (line,) = (line for line in spoken("doctor.md", ("sudo",)) if line.startswith("sudo -u "))
+        as_the_user = line.removesuffix("doctor")
+        machine.types("install -m 755 target/release/gatepost /usr/bin/gatepost && useradd --create-home gatepost")
+        self.configures(code("printer.md", "[[account]]"))
+        daemon = machine.begins("gatepost of a user", f"exec {as_the_user}run")
+        self.addCleanup(daemon.stop)
+        daemon.wait_ready(lambda: machine.types(f"{as_the_user}status --alive", check=False).returncode == 0, pause=0.2)
+        self.signs_in(f"{as_the_user}login {ANN} --flow device")
+        self.assertIn("/home/gatepost/", machine.types(line).stdout)
 
     def root_sets_up(self, *flags):
         """What it prints in the home of root, who has a narrow umask and names no file."""

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lab.guide import typed
+from lab.guide import spoken, typed
 
 HERE = Path(__file__).resolve().parent
 PROJECT, BUILT = HERE.parent.parent, HERE / "clients" / "built"
@@ -83,6 +83,14 @@ class Package(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="gatepost-package-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def test_the_tool_that_makes_it_is_the_one_that_the_guide_says_to_install(self):
+        """`install.sh` types that line."""
+        (line,) = spoken("systemd.md", ("cargo",))
+        shown = subprocess.run([BUILT / "cargo" / "bin" / "cargo-deb", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertEqual(line, f"cargo install --locked {shown.strip().replace(' ', '@')}")
+        self.assertIn(f"hint: {line}", (PROJECT / "Makefile").read_text())
+        self.assertRegex(line, re.search(r"grep -o '(.*?)'", (HERE / "install.sh").read_text())[1])
 
     def test_it_is_built_installed_upgraded_removed_and_purged(self):
         makes, installs = typed("systemd.md")[:2]

@@ -1,5 +1,5 @@
 """What the pages say to type at the system around the daemon: systemd, its clock service, ssh from another machine, Azure's own address,
-Postfix and Squid as Debian has them.
+Postfix, Exim and Squid as Debian has them.
 
 It exists because such a line is typed by whoever has a fault before them already. Nothing of a line is changed. It refuses to set the
 clock, which all who are on this computer share: systemd's clock service is switched on, and does not run on a machine of tests.
@@ -7,10 +7,11 @@ clock, which all who are on this computer share: systemd's clock service is swit
 
 import re
 
-from lab.guide import block, code, of_fault, of_faults, spoken, typed
+from lab.guide import DOCS, block, code, of_fault, of_faults, shell_lines, spoken, typed
 from lab.password import hashed
 from server import ANN, CONFIGURATION, PASSWORD, Server
 
+OF_EXIM = "/src/tests/real/clients/built/exim"
 PORT = 26  # one that gatepost.socket does not have
 # In the place of a person before the editor that `systemctl edit` opens.
 EDITOR = f"""#!/bin/sh
@@ -28,6 +29,10 @@ ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 && cp ~/.ssh/id_ed25519.pub 
 getent passwd sshd || useradd --system --home-dir /run/sshd --shell /usr/sbin/nologin sshd
 cp /usr/share/openssh/sshd_config /etc/ssh/ && ssh-keygen -A && systemctl start ssh
 """
+# What the guide of Exim says of Debian's own configuration: lines, their files, the command, what is chosen, what is typed.
+OF_DEBIAN = (
+    r"put `([^`]*)` into `([^`]*)`, and `([^`]*)` into `([^`]*)`, .*? `(dpkg-reconfigure [^`]*)`: \"([^\"]*)\", smarthost `([^`]*)`"
+)
 AT_DESK = "nsenter --net=/run/netns/desk "
 SOCKETS = "sudo systemctl restart gatepost.socket"
 OF_AZURE = "169.254.169.254"
@@ -182,6 +187,7 @@ class System(Server):
         machine.types("cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf && cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf")
         machine.types("postfix start")
         self.addCleanup(machine.types, "postfix stop", check=False)
+        (lists,) = spoken("devices/postfix.md", ("mailq",))
         for page, user in (("coming-from-elsewhere.md", "ann@contoso.com:PASSWORD"), ("devices/postfix.md", "postfix:what-was-shown")):
             with self.subTest(page):
                 (takes_over,) = spoken(page, ("postfix", "postmap"))
@@ -191,8 +197,42 @@ class System(Server):
                 machine.writes("/etc/postfix/sasl_passwd", passwords.replace(user, f"{ANN}:{PASSWORD}"))
                 machine.types(takes_over)
                 machine.types(f"printf 'Subject: {user}\\n\\nx\\n' | sendmail -f {ANN} bob@contoso.example")
-                machine.waits_for("an empty queue", "postqueue -p | grep 'queue is empty'")
+                machine.waits_for("an empty queue", f"{lists} | grep 'queue is empty'")
         self.assertEqual(self.journal().count("message accepted"), 2)
+
+    def test_the_questions_of_debians_exim_make_a_relay_of_it_as_its_guide_answers_them(self):
+        """Its package conflicts with Postfix's, which is on this machine, and asks the same all the same."""
+        self.starts()
+        machine = self.machine
+        of_guide = code("devices/exim.md", 'name = "exim"')
+        self.configures(f'[app.contoso]\nx = 1\n\n[[account]]\naddress = "{ANN}"\n\n{of_guide}')
+        machine.types("systemctl restart gatepost")
+        machine.types(f"DEBIAN_FRONTEND=noninteractive dpkg --force-conflicts --install {OF_EXIM}/config.deb </dev/null")
+        machine.types(f"ln -s {OF_EXIM}/usr/sbin/exim4 /usr/sbin/exim4 && install -d -o Debian-exim /var/spool/exim4 /var/log/exim4")
+
+        words = " ".join((DOCS / "devices/exim.md").read_text().split())
+        login, kept, macro, macros, asks, kind, smarthost = re.search(OF_DEBIAN, words).groups()
+        machine.types(f"echo '{login.replace('what-was-shown', PASSWORD)}' >>{kept} && echo '{macro}' >>{macros}")
+        pages = (DOCS / language / "devices/exim.md" for language in ("", "ja"))
+        (mends,) = {line for page in pages for line in shell_lines(page) if line.startswith("sudo sed")}
+        machine.types(mends)
+        terminal = machine.terminal(asks)
+        self.addCleanup(terminal.close)
+        for question, answer in (
+            ("General type of mail configuration: ", None), ("System mail name: ", "server.contoso.com"), ("incoming SMTP connections: ", ""),
+            ("mail is accepted: ", ""), ("domain name for local users: ", ""), ("outgoing smarthost: ", smarthost),
+            ("(Dial-on-Demand)? [yes/no] ", "no"), ("Split configuration into small files? [yes/no] ", "no"), ("Root and postmaster mail recipient: ", ""),
+        ):
+            shown = terminal.until(question)
+            terminal.types(re.search(rf"(\d)\. {kind}\n", shown)[1] if answer is None else answer)
+        self.assertEqual(terminal.process.wait(60), 0, terminal.said)
+
+        # It waits for the sign-in.
+        machine.types(f"printf 'Subject: by Debian\\n\\nx\\n' | exim4 -odf -f {ANN} bob@contoso.example && exim4 -bp | grep bob@")
+        self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
+        machine.types("exim4 -qff")
+        self.assertEqual(machine.types("exim4 -bp").stdout, "", machine.reads("/var/log/exim4/mainlog"))
+        self.assertEqual(self.journal().count("message accepted"), 1)
 
     def test_squid_takes_the_lines_of_the_guide_over(self):
         machine = self.machine

@@ -125,9 +125,30 @@ class Chromium:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
 
-    def screenshot(self, file):
+    def on_a_desk(self):
+        """As wide as a window that a person has."""
         self._ask("POST", "/window/rect", {"width": 1280, "height": 1400})
+
+    def screenshot(self, file):
+        self.on_a_desk()
         file.write_bytes(base64.b64decode(self._ask("GET", "/screenshot")))
+
+    def seen(self):
+        """What of the page is to be read."""
+        return self._ask("POST", "/execute/sync", {"script": "return document.body.innerText", "args": []})
+
+    def whole(self):
+        """A picture of the page from its top to its end, however long it is."""
+        def devtools(command, **parameters):
+            return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+        size = {"width": 1280, "deviceScaleFactor": 1, "mobile": False}
+        devtools("Emulation.setDeviceMetricsOverride", height=100, **size)
+        height = int(devtools("Page.getLayoutMetrics")["cssContentSize"]["height"])
+        devtools("Emulation.setDeviceMetricsOverride", height=height, **size)
+        image = base64.b64decode(self._ask("GET", "/screenshot"))
+        devtools("Emulation.clearDeviceMetricsOverride")
+        return image
 
     def troubles(self):
         """What the browser complained about since somebody last asked: scripts, the content policy, files that are missing."""

@@ -3,6 +3,7 @@
 It exists so that a configuration in a guide is the one that is tried. It refuses to be a copy of any of it.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -35,12 +36,18 @@ def typed(page):
 def spoken(page, programs):
     """The commands within its sentences that begin with one of these programs, which the Japanese page has, too."""
     def spans(path):
-        found = re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"(?ms)^```.*?^```", "", path.read_text()))
-        return {" ".join(span.split()) for span in found if span.partition(" ")[0] in programs and " " in span}
+        found = re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"(?ms)^```.*?^```|<!--.*?-->", "", path.read_text()))
+        return {" ".join(span.split()) for span in found if span.partition(" ")[0] in programs}
 
     english, japanese = (spans(DOCS / language / page) for language in ("", "ja"))
     assert english == japanese, f"ja/{page} has other commands in its sentences: {english ^ japanese}"
     return english
+
+
+def programs(elsewhere):
+    """The names of all programs of this machine, and of these."""
+    folders = (Path(folder) for folder in (*os.environ["PATH"].split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+    return {file.name for folder in folders if folder.is_dir() for file in folder.iterdir()} | {*elsewhere}
 
 
 def shell_lines(page):

@@ -20,6 +20,8 @@ use reader::Reader;
 const ELSEWHERE: &[(&str, &str)] = &[
     ("as-gatepost() {", "test_machine"),
     ("aws ", "test_import"),
+    // On that machine a script stands in for cargo: it takes this line alone, typed in the folder of the sources, and the program under
+    // test lies in target/release already. That the profile builds is shown by whoever makes a release.
     ("cargo build --release", "test_machine"),
     ("curl", "test_guides"),
     ("docker build", "test_machine"),
@@ -33,6 +35,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("sudo apt ", "test_package"),
     ("sudo certbot", "test_machine"),
     ("sudo lego", "test_machine"),
+    ("sudo sed -i -e '/^smarthost:", "test_system"),
     ("sudo shred", "test_machine"),
     ("sudo systemd-creds", "test_machine"),
 ];

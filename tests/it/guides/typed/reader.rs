@@ -179,6 +179,8 @@ impl Reader {
             let pem = configuration::text(&certificate);
             self.machine.sandbox.register(gatepost::sandbox::Registration::with_certificate(CLIENT_ID, pem));
         }
+        // In the place of a build for release, which takes longer than all tests, the program that was built for them: what cargo would
+        // start with the same words. It ends by itself where a person would press Ctrl-C.
         let mut line = self.here(&line).replace("cargo run --release -- ", "gatepost ");
         if line == "gatepost demo" {
             line.push_str(" --once");
