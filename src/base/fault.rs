@@ -111,33 +111,31 @@ pub struct Fault {
     pub id: &'static str,
     /// Cause and next step in one short line for the wire.
     pub text: String,
-    /// What of it is particular to this case, for the wire: it stands behind the text, never in its place.
-    particulars: String,
     /// For the log alone: the peer's words, error codes. Never a secret.
     pub detail: String,
     /// Where it happened; filled in by the session.
     pub stage: Option<Stage>,
+    /// Few have any: an error is passed on by value.
+    particular: Option<Box<Particular>>,
+}
+
+/// What of a fault is of this case alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Particular {
+    /// For the wire: they stand behind the text, never in its place.
+    words: String,
     /// Whom the message claims to be from, where that is what is refused.
-    pub sender: Option<String>,
+    sender: Option<String>,
 }
 
 impl Fault {
     pub fn new(kind: Kind, owner: Owner, id: &'static str, text: impl Into<String>) -> Self {
-        Self {
-            kind,
-            owner,
-            id,
-            text: text.into(),
-            particulars: String::new(),
-            detail: String::new(),
-            stage: None,
-            sender: None,
-        }
+        Self { kind, owner, id, text: text.into(), detail: String::new(), stage: None, particular: None }
     }
 
     /// Adds what a client hears beside the text.
     pub fn saying(mut self, particulars: impl fmt::Display) -> Self {
-        self.particulars = particulars.to_string();
+        self.particular.get_or_insert_default().words = particulars.to_string();
         self
     }
 
@@ -154,15 +152,23 @@ impl Fault {
 
     /// Names the sender that is refused.
     pub fn of_sender(mut self, sender: &str) -> Self {
-        self.sender = Some(printable(sender, 320));
+        self.particular.get_or_insert_default().sender = Some(printable(sender, 320));
         self
+    }
+
+    /// Whom the message claims to be from, where that is what is refused.
+    pub fn sender(&self) -> Option<&str> {
+        self.particular.as_ref()?.sender.as_deref()
     }
 
     /// The text of a protocol reply: one ASCII line that begins with the text and ends with the id in brackets, however
     /// long what is particular may be.
     pub fn reply_text(&self) -> String {
-        let Self { text, particulars, id, .. } = self;
-        let said = if particulars.is_empty() { wire_text(text) } else { wire_text(&format!("{text}: {particulars}")) };
+        let Self { text, id, .. } = self;
+        let said = match self.particular.as_deref() {
+            Some(Particular { words, .. }) if !words.is_empty() => wire_text(&format!("{text}: {words}")),
+            _ => wire_text(text),
+        };
         format!("{} [gatepost {id}]", said.trim_end())
     }
 }

@@ -214,8 +214,8 @@ impl FaultView {
     }
 
     fn has_sender_of(&self, fault: &Fault) -> bool {
-        let lower = |sender: &Option<String>| sender.as_deref().map(str::to_ascii_lowercase);
-        lower(&self.sender) == lower(&fault.sender)
+        let lower = |sender: Option<&str>| sender.map(str::to_ascii_lowercase);
+        lower(self.sender.as_deref()) == lower(fault.sender())
     }
 
     /// Where it is of a sender, that is one of these.
@@ -320,7 +320,7 @@ impl Recent {
             owner: fault.owner,
             stage: fault.stage,
             text: fault.text.clone(),
-            sender: fault.sender.clone(),
+            sender: fault.sender().map(str::to_owned),
             client: client.map(str::to_owned),
             peers: Vec::new(),
             past: Vec::new(),
@@ -344,7 +344,7 @@ impl Recent {
                     (view.clients, view.has_more_clients) = (before.clients, before.has_more_clients);
                 }
             }
-        } else if fault.sender.is_some() {
+        } else if fault.sender().is_some() {
             let is_other = |one: &FaultView| is_kin(one) && one.sender.is_some();
             let is_past = |one: &FaultView| is_other(one) && one.worked_again_at.is_some();
             if faults.iter().filter(|one| is_other(one)).count() >= SENDERS_CAP {

@@ -78,7 +78,7 @@ struct Advice {
 impl Advice {
     fn of(relay: &Relay<'_>, reply: &Reply, sender: Option<&str>) -> Self {
         let Some(fault) = reply.fault() else { return Self::default() };
-        let next = relay.next_step(fault.id, fault.stage, fault.sender.as_deref().or(sender));
+        let next = relay.next_step(fault.id, fault.stage, fault.sender().or(sender));
         let detail = Some(fault.detail.clone()).filter(|detail| !detail.is_empty());
         let (id, owner, stage) = (Some(fault.id), Some(fault.owner.as_str()), fault.stage.map(Stage::as_str));
         Self { id, owner, stage, detail, next }
