@@ -92,7 +92,7 @@ mod tests {
         for (has, en, ja) in [
             (None, "the `send-as` line if it has one", "`send-as` の行がすでにある場合は"),
             (Some(true), "the `send-as` line that it has", "今ある `send-as` の行と置き換えます"),
-            (Some(false), "under its `[[account]]` (<address>) (", "このまま書き（リスト"),
+            (Some(false), "under its `[[account]]` (<account>) (", "このまま書き（リスト"),
         ] {
             let known = Known { has_send_as_line: has, ..Known::default() };
             for (lang, said) in [(Lang::En, en), (Lang::Ja, ja)] {
