@@ -45,6 +45,7 @@ impl Domain {
             imap_user: address.clone(),
             smtp_user: address.clone(),
             send_as,
+            has_send_as_line: !self.send_as.is_empty(),
             sending: self.sending,
             domain: Some(self.sign_ins.domain.clone()),
             proxies: self.proxies.clone(),

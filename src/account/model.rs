@@ -20,6 +20,8 @@ pub struct Account {
     pub smtp_user: String,
     /// Addresses, or `*@domain`, that may stand in MAIL FROM and From.
     pub send_as: Vec<String>,
+    /// Its table says so in a line, and does not leave it at the account's own address.
+    pub has_send_as_line: bool,
     pub sending: Sending,
     /// The domain whose account (`*@domain`) stands for this mailbox too; `None`: it is listed by itself.
     pub domain: Option<String>,

@@ -89,6 +89,7 @@ impl Account {
             sender: occasion.sender.map(str::to_owned),
             client: occasion.client.map(str::to_owned),
             send_as: Some(self.send_as_in_table()),
+            has_send_as_line: Some(self.has_send_as_line),
             outbound: Some(self.sending.route.as_str()),
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
             asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),

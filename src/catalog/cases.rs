@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 14] = [
+const CASES: [&str; 16] = [
     "console",
     "good-one-stays",
     "listener",
@@ -19,6 +19,8 @@ const CASES: [&str; 14] = [
     "secret-file",
     "secret-sealed",
     "secret-unknown",
+    "send-as-there",
+    "send-as-unknown",
     "start-unknown",
     "unconfigured",
     "whole-domain",
@@ -51,6 +53,8 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "secret-sealed" => known.is_secret_sealed(),
         "secret-unknown" => known.client_secret_at.is_none(),
+        "send-as-there" => known.has_send_as_line == Some(true),
+        "send-as-unknown" => known.has_send_as_line.is_none(),
         "start-unknown" => !invocation::is_start_known(),
         "unconfigured" => known.is_unconfigured,
         "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),
@@ -61,6 +65,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{base::Lang, catalog::message};
 
     #[test]
     fn a_clause_is_for_its_case_alone_and_where_nothing_is_known_for_the_usual_one() {
@@ -79,6 +84,22 @@ mod tests {
         for case in CASES {
             let known = Known::default();
             assert_ne!(is_at_hand(case, &known), is_at_hand(&format!("not {case}"), &known), "{case}");
+        }
+    }
+
+    #[test]
+    fn whether_the_table_has_a_send_as_line_to_replace_is_said_where_it_is_known() {
+        for (has, en, ja) in [
+            (None, "the `send-as` line if it has one", "`send-as` の行がすでにある場合は"),
+            (Some(true), "the `send-as` line that it has", "今ある `send-as` の行と置き換えます"),
+            (Some(false), "under its `[[account]]` (<account>) (", "このまま書き（リスト"),
+        ] {
+            let known = Known { has_send_as_line: has, ..Known::default() };
+            for (lang, said) in [(Lang::En, en), (Lang::Ja, ja)] {
+                let next = message::SENDER_NOT_ALLOWED.told(lang, &known).next;
+                assert!(next.contains(said), "{said}: {next}");
+                assert_eq!(next.contains("place of") || next.contains("置き換え"), has != Some(false), "{next}");
+            }
         }
     }
 }

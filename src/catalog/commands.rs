@@ -210,31 +210,42 @@ pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<St
         ("Global", _) => (String::new(), String::new()),
         (graph, exchange) => (format!(" -Environment {graph}"), format!(" -ExchangeEnvironmentName {exchange}")),
     };
-    let exchange_online = format!("`Connect-ExchangeOnline{to_exchange}`");
+    let exchange_online = format!("Connect-ExchangeOnline{to_exchange}");
     let asked = SCOPES.iter().filter(|(of, _)| cmdlets().any(|cmdlet| cmdlet.ends_with(of)));
     let scopes = match &asked.map(|(_, scope)| *scope).collect::<Vec<_>>()[..] {
         [] => String::new(),
         [one] => format!(" -Scopes {one}"),
         several => format!(" -Scopes '{}'", several.join("','")),
     };
-    let microsoft_graph = format!("`Connect-MgGraph{to_graph}{scopes}`");
+    let microsoft_graph = format!("Connect-MgGraph{to_graph}{scopes}");
+    remark(exchange.then_some(&*exchange_online), graph.then_some(&*microsoft_graph), lang)
+}
+
+/// What several of [`shell`] say, as one. Of each shell the first beginning stands for all: where several differ (in what they
+/// ask of Graph), each stands ahead of its own cmdlets.
+pub fn one_shell(shells: &[String], lang: Lang) -> Option<String> {
+    let begins = || shells.iter().flat_map(|shell| connecting(shell));
+    remark(begins().find(|begins| !is_of_graph(begins)), begins().find(|begins| is_of_graph(begins)), lang)
+}
+
+fn remark(exchange: Option<&str>, graph: Option<&str>, lang: Lang) -> Option<String> {
     Some(match (exchange, graph, lang) {
-        (false, false, _) => return None,
-        (true, false, Lang::En) => format!("{EN} {exchange_online} (module ExchangeOnlineManagement)."),
-        (false, true, Lang::En) => format!("{EN} {microsoft_graph} (module Microsoft.Graph)."),
-        (true, true, Lang::En) => format!(
-            "{EN} {exchange_online} (module ExchangeOnlineManagement), those with `Mg` in their name behind \
-             {microsoft_graph} (module Microsoft.Graph)."
+        (None, None, _) => return None,
+        (Some(exchange), None, Lang::En) => format!("{EN} `{exchange}` (module ExchangeOnlineManagement)."),
+        (None, Some(graph), Lang::En) => format!("{EN} `{graph}` (module Microsoft.Graph)."),
+        (Some(exchange), Some(graph), Lang::En) => format!(
+            "{EN} `{exchange}` (module ExchangeOnlineManagement), those with `Mg` in their name behind `{graph}` \
+             (module Microsoft.Graph)."
         ),
-        (true, false, Lang::Ja) => {
-            format!("{JA}{exchange_online} で接続してから実行します（モジュール ExchangeOnlineManagement）。")
+        (Some(exchange), None, Lang::Ja) => {
+            format!("{JA}`{exchange}` で接続してから実行します（モジュール ExchangeOnlineManagement）。")
         }
-        (false, true, Lang::Ja) => {
-            format!("{JA}{microsoft_graph} で接続してから実行します（モジュール Microsoft.Graph）。")
+        (None, Some(graph), Lang::Ja) => {
+            format!("{JA}`{graph}` で接続してから実行します（モジュール Microsoft.Graph）。")
         }
-        (true, true, Lang::Ja) => format!(
-            "{JA}{exchange_online} で接続してから実行します（モジュール ExchangeOnlineManagement）。名前に `Mg` を含むものは、\
-             モジュール Microsoft.Graph を使って、{microsoft_graph} で接続してから実行します。"
+        (Some(exchange), Some(graph), Lang::Ja) => format!(
+            "{JA}`{exchange}` で接続してから実行します（モジュール ExchangeOnlineManagement）。名前に `Mg` を含むものは、\
+             モジュール Microsoft.Graph を使って、`{graph}` で接続してから実行します。"
         ),
     })
 }

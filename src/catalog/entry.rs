@@ -120,11 +120,7 @@ fn beside([en, ja]: [&str; 2], lang: Lang) -> String {
 
 /// Behind a step that has ways, what holds for all of them has a label of its own: else it would be a part of the last.
 pub fn put_behind(next: &mut String, said: &str, lang: Lang) {
-    put_behind_as(WHICHEVER, next, said, lang);
-}
-
-fn put_behind_as(label: [&str; 2], next: &mut String, said: &str, lang: Lang) {
-    let label = beside(label, lang);
+    let label = beside(WHICHEVER, lang);
     match (has_ways(next) && !next.contains(&label), lang) {
         (true, _) => next.push_str(&label),
         (false, Lang::En) if !next.is_empty() => next.push(' '),
@@ -355,7 +351,8 @@ impl Entry {
         let has_token = self.layer != "token" || self.doctor_tells;
         let found = stand_ins(&next, known, has_token, lang);
         if !found.is_empty() {
-            put_behind_as(VALUES, &mut next, &found, lang);
+            next.push_str(&beside(VALUES, lang));
+            next.push_str(found.trim_start());
         }
         if let Some(asked) = asked_by_curl(&next, lang) {
             put_behind(&mut next, asked, lang);

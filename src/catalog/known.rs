@@ -114,6 +114,8 @@ pub struct Known {
     pub sender: Option<String>,
     /// As whom the account may send by its table, or by default.
     pub send_as: Option<Vec<String>>,
+    /// Whether a line of its table says so.
+    pub has_send_as_line: Option<bool>,
     /// Name of the `[[client]]` whose login or message it was, where it has a rule.
     pub client: Option<String>,
     /// Name of the app in the configuration.

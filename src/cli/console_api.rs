@@ -49,7 +49,7 @@ pub(super) fn ask_for(config: &Config, method: Method, path: &str) -> Result<Opt
 fn asked(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Option<Value>), Unanswered> {
     let (at, body) = body(config, method, path)?;
     let read = body.map(|body| serde_json::from_slice(&body)).transpose();
-    read.map(|answer| (at, answer)).map_err(|error| Unanswered::stranger(at, error))
+    read.map(|answer| (at, answer)).map_err(|_| Unanswered::stranger(at, "no JSON"))
 }
 
 /// That no daemon on this configuration answers, for which `cause`; `next`: where none runs on another one, and none hangs.

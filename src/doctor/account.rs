@@ -32,6 +32,7 @@ pub(super) fn who_of(account: &Account) -> Who {
         smtp_user: Some(account.smtp_user.clone()),
         identity: Some(account.sign_in.identity.clone()),
         send_as: Some(account.send_as_in_table()),
+        has_send_as_line: Some(account.has_send_as_line),
         outbound: Some(account.sending.route.as_str()),
         table: account.domain.as_ref().map(|domain| format!("*@{domain}")),
         ..Who::of_app(&account.sign_in.app)

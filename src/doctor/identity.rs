@@ -12,7 +12,7 @@ use super::{
     draw,
     look::Look,
     next::Who,
-    report::{Check, Layer},
+    report::{Check, Explained, Layer},
     token::Means,
     way::Open,
     words::{Name, Said},
@@ -132,11 +132,12 @@ fn title_of(body: &[u8]) -> String {
     printable(title.map_or("without a title", |(title, _)| title.trim()), 80)
 }
 
-/// Where the provider's clock, `there`, shows that the one of this machine is wrong: what the look says of it, in full.
+/// Where the provider's clock, `there`, shows that the one of this machine is wrong: what the look says of it, in full,
+/// to whoever signed in just now. That is done, so nobody is told to leave it.
 pub fn clock_off(there: SystemTime, here: SystemTime, lang: Lang) -> Option<String> {
     let check = clock_of(Look::at(lang, Layer::Clock, Name::Clock), Some(there), here);
-    let fault = check.fault.as_ref()?;
-    Some(format!("{}\n{}", check.detail, draw::in_full(fault, None, lang)))
+    let fault = Explained { avoid: None, ..check.fault? };
+    Some(format!("{}\n{}", check.detail, draw::in_full(&fault, None, lang)))
 }
 
 fn clock_of(look: Look, there: Option<SystemTime>, here: SystemTime) -> Check {

@@ -110,7 +110,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, de
     let mut providers = identity::Providers::default();
     for (app, asked) in apps.iter().zip(join_all(asked).await) {
         let (checks, found) = asked.unwrap_or_else(|_| (vec![unfinished(scope, app)], Found::default()));
-        desk.note_all(checks);
+        desk.note_news(checks);
         providers.note(app, found);
     }
     let accounts = scope.accounts(config);
@@ -157,6 +157,19 @@ impl Desk<'_> {
     fn note(&mut self, check: Check) {
         (self.on_check)(&check);
         self.checks.push(check);
+    }
+
+    /// Of a provider, which several apps ask: what was said of it word by word already, or of its clock, is no news.
+    fn note_news(&mut self, checks: Vec<Check>) {
+        for check in checks {
+            let is_same = |one: &Check| {
+                (one.name, &one.target, one.outcome) == (check.name, &check.target, check.outcome)
+                    && (one.layer == Layer::Clock || one.outcome == Outcome::Pass && one.detail == check.detail)
+            };
+            if !self.checks.iter().any(is_same) {
+                self.note(check);
+            }
+        }
     }
 
     fn note_all(&mut self, checks: impl IntoIterator<Item = Check>) {

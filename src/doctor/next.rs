@@ -51,6 +51,8 @@ pub(super) struct Who {
     pub device_address: Option<String>,
     /// See [`Known::send_as`].
     pub send_as: Option<Vec<String>>,
+    /// See [`Known::has_send_as_line`].
+    pub has_send_as_line: Option<bool>,
     /// Of which the account is one.
     pub table: Option<String>,
     /// By which the mailbox is reached.
@@ -102,6 +104,7 @@ impl Who {
             client: self.client.clone(),
             device_address: self.device_address.clone(),
             send_as: self.send_as.clone(),
+            has_send_as_line: self.has_send_as_line,
             app: self.app.clone(),
             provider: self.provider.clone(),
             is_app_only: self.app.is_some().then_some(self.is_app_only),

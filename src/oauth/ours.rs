@@ -263,7 +263,7 @@ mod tests {
             ("nobody finished the sign-in in time", "サインインが時間内に完了しませんでした"),
             (
                 "bob@contoso.com signed in; the sign-in of ann@contoso.com stays: ann@contoso.com is who was meant",
-                "bob@contoso.com がサインインしましたが、ann@contoso.com のサインインを残します。このアカウントに指定されているのは ann@contoso.com です",
+                "bob@contoso.com がサインインしましたが、ann@contoso.com のサインインがそのまま使われます。必要なのは ann@contoso.com のサインインです",
             ),
             ("app.x has no graph-url", "`app.x` に `graph-url` がありません"),
             (

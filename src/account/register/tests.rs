@@ -93,6 +93,7 @@ fn account(password: LocalPassword) -> Account {
         imap_user: ANN.into(),
         smtp_user: ANN.into(),
         send_as: vec![ANN.into()],
+        has_send_as_line: false,
         sending: Sending::default(),
         domain: None,
         proxies: Default::default(),

@@ -44,6 +44,7 @@ fn every_name_has_a_value_of_its_own() {
         whose_stays: Some("whose-stays".into()),
         sender: Some("sender@domain".into()),
         send_as: None,
+        has_send_as_line: None,
         client: Some("client".into()),
         app: Some("app".into()),
         provider: None,

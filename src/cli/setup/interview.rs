@@ -46,6 +46,8 @@ pub struct Interview<'a, 'q> {
     pub existing: &'a Table,
     pub settings: &'a [Setting],
     pub place: &'a Place,
+    /// The secret that was given has just been put where the configuration expects it.
+    pub is_first_secret: bool,
 }
 
 /// Whose mailbox it is, and how it is reached.

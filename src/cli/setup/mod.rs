@@ -78,6 +78,8 @@ struct Setup<'a> {
     has_written: bool,
     /// Before this run, which arms no password then.
     was_signed_in: bool,
+    /// See [`Interview::is_first_secret`].
+    is_first_secret: bool,
 }
 
 /// The configuration that is there, with the tables of `--set`.
@@ -138,10 +140,12 @@ impl<'a> Setup<'a> {
         let given = args.client_secret_file.as_deref().filter(|_| args.print_script.is_none());
         let first = given.map(|given| FirstSecret::put(&place, &existing, given)).transpose().map_err(told)?.flatten();
         let base = Base::of(&place, &existing, args, lang).inspect_err(|_| first.iter().for_each(FirstSecret::undo))?;
-        if let Some(first) = first {
+        if let Some(first) = &first {
             first.tell(given, lang);
         }
-        Ok(Self { args, lang, questions, place, existing, base, has_written: false, was_signed_in: false })
+        let is_first_secret = first.is_some();
+        let (has_written, was_signed_in) = (false, false);
+        Ok(Self { args, lang, questions, place, existing, base, is_first_secret, has_written, was_signed_in })
     }
 
     fn run(mut self) -> Outcome {
@@ -154,6 +158,7 @@ impl<'a> Setup<'a> {
             existing: &self.existing,
             settings: &self.base.settings,
             place: &self.place,
+            is_first_secret: self.is_first_secret,
         };
         let address = interview.address()?;
         let again = format!("{} setup --address {}", invocation::gatepost(), pasted::shell(&address));

@@ -8,7 +8,7 @@ use super::table::WRAP;
 use crate::{
     base::{Lang, printable, wrapped},
     catalog::{
-        Step, in_short, said_not_to,
+        Step, in_short, one_shell, said_not_to,
         together::{Met, Together, together},
     },
 };
@@ -40,30 +40,28 @@ fn drawn(told: &Together, lang: Lang) -> String {
 
 /// What to do about each fault that may still stand: each cause once, and behind them where the cmdlets of which are typed.
 pub fn steps(faults: &[Value], lang: Lang) -> String {
-    let (mut met, mut shells): (Vec<Met>, Vec<(String, Vec<String>)>) = Default::default();
+    let (mut met, mut shells, mut ids): (Vec<Met>, Vec<String>, Vec<String>) = Default::default();
     for fault in faults.iter().filter(|fault| fault.get("worked-again-at").is_none()) {
         let text = |name: &str| fault.get(name).and_then(Value::as_str).map(|text| printable(text, STEP_CAP));
         let (Some(id), Some(cause), Some(next)) = (text("id"), text("cause"), text("next-step")) else { continue };
         let (shell, avoid, protocol) = (text("shell"), text("avoid"), text("protocol"));
         if let Some(shell) = shell.clone() {
-            match shells.iter_mut().find(|(known, _)| *known == shell) {
-                Some((_, ids)) => ids.extend(Some(id.clone()).filter(|id| !ids.contains(id))),
-                None => shells.push((shell, vec![id.clone()])),
-            }
+            shells.push(shell);
+            ids.extend((!ids.contains(&id)).then(|| id.clone()));
         }
         met.push(Met { id, cause, next, shell, avoid, protocol });
     }
     let told = together(met, Step::behind_remark);
     let causes: usize = told.iter().map(|told| told.causes.len()).sum();
     let all: Vec<&Step> = told.iter().flat_map(|told| &told.todo).map(|todo| &todo.step).collect();
-    let of = |(shell, ids): &(String, Vec<String>)| {
-        let shell = Step::remark_beside(shell, &all);
+    let of = |shell: String| {
+        let shell = Step::remark_beside(&shell, &all);
         match causes {
             0 | 1 => indented(2, &shell),
             _ => indented(2, &format!("{}: {shell}", ids.join(lang.comma()))),
         }
     };
-    told.iter().map(|told| drawn(told, lang)).chain(shells.iter().map(of)).collect()
+    told.iter().map(|told| drawn(told, lang)).chain(one_shell(&shells, lang).map(of)).collect()
 }
 
 fn indented(by: usize, text: &str) -> String {
@@ -73,6 +71,8 @@ fn indented(by: usize, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use crate::catalog::{Entry, Known, message::SEND_AS_DENIED, sign_on::SMTP_AUTH_DISABLED_MAILBOX};
 
     use super::*;
 
@@ -86,5 +86,19 @@ mod tests {
         assert!(text.contains(commands), "{text}");
         assert_eq!(text.matches("Connect-ExchangeOnline").count(), 1, "where it is typed: {text}");
         assert_eq!(text.matches("types the cmdlets").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn where_the_cmdlets_of_several_causes_are_typed_is_said_once_whichever_modules_they_need() {
+        for (lang, once) in [(Lang::En, "An administrator types"), (Lang::Ja, "コマンドレットは、管理者が")]
+        {
+            let fault = |entry: Entry| {
+                let words = entry.told(lang, &Known { is_app_only: Some(true), ..Known::default() });
+                json!({ "id": entry.id, "cause": words.cause, "next-step": words.next, "shell": words.shell })
+            };
+            let text = steps(&[fault(SMTP_AUTH_DISABLED_MAILBOX), fault(SEND_AS_DENIED)], lang);
+            assert_eq!(text.matches(once).count(), 1, "{text}");
+            assert!(text.contains("smtp-auth-disabled-mailbox") && text.contains("Microsoft.Graph"), "{text}");
+        }
     }
 }

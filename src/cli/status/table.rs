@@ -1,6 +1,6 @@
 //! A status as tables for people. Whatever the daemon reports is shown, also what this version does not know.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{remarks::remarks, steps::steps};
 use crate::{
@@ -40,6 +40,9 @@ const ACCOUNT: &[Column] = &[
     ("trouble with Graph", "Graph の問題", "/sign-in/graph-fault/text"),
     ("Graph is asked for again from", "Graph への再問い合わせ（この時刻以降）", "/sign-in/graph-fault/asks-again-at"),
 ];
+
+/// Of a refusal, what tells nothing without its way where there are several.
+const TIMES: [&str; 2] = ["/at", "/until"];
 
 /// What stands in an empty cell.
 const NOTHING: &str = "-";
@@ -199,12 +202,12 @@ fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
 
 /// The columns that matter, those left out that are empty for all.
 fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
-    let told = |(.., at): &&Column| rows.iter().any(|row| !found(row, at).is_null());
+    let told = |(.., at): &&Column| rows.iter().any(|row| !found(row, at, lang).is_null());
     let columns: Vec<&Column> = known.iter().filter(told).collect();
     let head = columns.iter().map(|(en, ja, _)| if lang == Lang::Ja { *ja } else { *en }.to_owned()).collect();
     let row = |row: &Value| -> Vec<String> {
         let one = |(name, _, at): &&Column| {
-            let told = named(name, &found(row, at), lang);
+            let told = named(name, &found(row, at, lang), lang);
             let ways = row.pointer(REFUSED_WAYS).and_then(Value::as_array).into_iter().flatten();
             let ways: Vec<&str> = ways.filter(|_| *name == STATE).filter_map(Value::as_str).collect();
             lang.by_ways(&told, &ways)
@@ -214,14 +217,21 @@ fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
     lines(head, rows.iter().map(row).collect(), lang)
 }
 
-/// What stands there, none of a list twice; null where nothing does.
-fn found(row: &Value, at: &str) -> Value {
+/// What stands there, none of a list twice, and times of several ways each with its own; null where nothing does.
+fn found(row: &Value, at: &str, lang: Lang) -> Value {
     let Some((list, field)) = at.split_once("/*") else { return row.pointer(at).cloned().unwrap_or_default() };
     let mut all: Vec<Value> = Vec::new();
     let items = row.pointer(list).and_then(Value::as_array).into_iter().flatten();
-    for value in items.filter_map(|item| item.pointer(field)).filter(|value| !value.is_null()) {
-        if !all.contains(value) {
-            all.push(value.clone());
+    let has_several = items.clone().count() > 1;
+    for item in items {
+        let Some(value) = item.pointer(field).filter(|value| !value.is_null()) else { continue };
+        let way = item.get("protocol").and_then(Value::as_str).filter(|_| has_several && TIMES.contains(&field));
+        let value = match (way, value) {
+            (Some(way), Value::String(time)) => json!(lang.by_ways(time, &[way])),
+            _ => value.clone(),
+        };
+        if !all.contains(&value) {
+            all.push(value);
         }
     }
     if all.is_empty() { Value::Null } else { Value::Array(all) }
@@ -316,9 +326,16 @@ fn joined(list: &[Value], lang: Lang, by: fn(Lang) -> &'static str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn the_time_of_each_of_several_refusals_says_which_way_it_was() {
+        let refusal = |way: &str, at: &str| json!({ "protocol": way, "at": at });
+        let of = |refusals: Vec<Value>| json!({ "refusals": refusals });
+        let both = of(vec![refusal("imap", "10:00"), refusal("smtp", "10:05")]);
+        assert_eq!(found(&both, "/refusals/*/at", Lang::En), json!(["10:00 (imap)", "10:05 (smtp)"]));
+        assert_eq!(found(&of(vec![refusal("imap", "10:00")]), "/refusals/*/at", Lang::En), json!(["10:00"]));
+    }
 
     #[test]
     fn a_status_reads_as_tables() {

@@ -101,6 +101,7 @@ impl Checker<'_> {
             imap_user: raw.imap_user.clone().unwrap_or_else(|| address.clone()),
             smtp_user: raw.smtp_user.clone().unwrap_or(sign_in_as),
             send_as,
+            has_send_as_line: raw.send_as.is_some(),
             sending,
             domain: None,
             proxies: Proxies::default(),

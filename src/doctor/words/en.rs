@@ -23,7 +23,7 @@ pub(super) const FRAME: Frame = Frame {
         let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
         format!("{}, under {table}{whose}", file.as_deref().unwrap_or("the configuration"))
     },
-    passes: "It may pass by itself.",
+    passes: "It passes by itself.",
     open: "Open, since no layer above shows it",
     all_well: "All is well.",
     well_but: |ids| format!("Nothing fails in this look, but what clients met ({ids}), above, may still stand."),

@@ -22,7 +22,7 @@ pub(super) const FRAME: Frame = Frame {
         let whose = whose.map(|whose| format!("（{whose}）")).unwrap_or_default();
         format!("{} の {table}{whose}", file.as_deref().unwrap_or("設定ファイル"))
     },
-    passes: "自動的に復旧することがあります。",
+    passes: "自動的に復旧します。",
     open: "未解決（上の各層の確認では分かりません）",
     all_well: "すべて正常です。",
     well_but: |ids| {

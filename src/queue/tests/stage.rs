@@ -75,6 +75,7 @@ pub fn account(address: &str) -> Arc<Account> {
         imap_user: address.into(),
         smtp_user: address.into(),
         send_as: vec![address.into()],
+        has_send_as_line: false,
         sending: Sending {
             limits: Limits { messages_per_minute: u32::MAX, ..Limits::default() },
             ..Sending::default()

@@ -22,7 +22,10 @@ use crate::sandbox::{
 
 pub async fn front(State(identity): Shared, pages: Pages) -> Response {
     let told = |text: &str| pages.told(text);
-    let on = identity.world.faults.now() != Faults::default();
+    let mut now = identity.world.faults.now();
+    // Consent is no switch: it is what ends one.
+    now.identity.consented.clear();
+    let on = now != Faults::default();
     let state = told(if on { "Something is switched on." } else { "Everything is well." });
     let row = |preset: &Preset| {
         let (Preset { name, fault, .. }, about) = (preset, told(preset.about));

@@ -192,7 +192,7 @@ async fn a_server_that_asks_to_slow_down_is_asked_again_and_what_stays_is_told_w
     let joined = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "[upstream-connections-exceeded]",
-        "It may pass by itself",
+        "It passes by itself",
         "was not sent, in 3 tries",
         "Try again in a minute",
         &staged.gatepost(&format!("doctor {ANN} --send {BOB}")),

@@ -49,7 +49,7 @@ fn a_browser_in_which_somebody_else_was_signed_in_is_told_whose_sign_in_stays_an
         (
             "ja",
             "サインインできませんでした",
-            "bob@b.c がサインインしましたが、ann@b.c のサインインを残します",
+            "bob@b.c がサインインしましたが、ann@b.c のサインインがそのまま使われます",
             "プライベートウィンドウ",
         ),
     ] {

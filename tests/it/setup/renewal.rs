@@ -183,6 +183,7 @@ async fn a_file_for_a_secret_that_is_not_there_yet_is_told_with_where_it_comes_f
 
     let made = house.stage.run(&app_only(&given), "").await;
     assert_eq!(made.code, 0, "{}\n{}", made.out, made.err);
+    assert!(made.err.contains("was put into") && !made.err.contains("is no new one"), "{}", made.err);
     assert_eq!(house.kept(), CONFIDENTIAL_SECRET);
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     // Nobody signs in, and the configuration had it all: each step is told, and none of a login.

@@ -81,6 +81,7 @@ impl Interview<'_, '_> {
                 return Err(Trouble::Lent { block: block.clone(), by });
             }
             match app.secret_at.clone().filter(|_| text(there, "client-secret-file").is_some()) {
+                _ if is_it && self.is_first_secret => {}
                 _ if is_it => note(&beside::same_secret(app, &file.display().to_string(), self.lang)),
                 Some(at) => {
                     let given = readable(file).ok().map(Into::into);

@@ -47,6 +47,7 @@ impl Meeting {
             existing: &Table::new(),
             settings: &[],
             place: &place,
+            is_first_secret: false,
         };
         let address = interview.address()?;
         let choice = interview.choice(&address)?;
