@@ -67,6 +67,17 @@ pub fn asleep(status: &mut Value, running: String) {
     sections.insert("running".to_owned(), json!(running));
 }
 
+/// Of a store that could not be read nobody knows who is signed in.
+pub fn unread(status: &mut Value, lang: Lang) {
+    let not_known = match lang {
+        Lang::En => "not known: the store cannot be read",
+        Lang::Ja => "不明（ストアを読み取れません）",
+    };
+    for account in rows_mut(status, "accounts") {
+        put(account, "sign-in", Some(json!({ "phase": not_known })));
+    }
+}
+
 /// Where nothing is stored there is no fault, and something to do.
 fn lacks_a_sign_in(state: &Value) -> bool {
     text(state, "/phase") == Some(Phase::SignInNeeded.as_str()) && state.get("fault").is_none_or(Value::is_null)
