@@ -139,6 +139,11 @@ impl Console {
         *write(&self.needs_restart) = what;
     }
 
+    /// See [`Status::needs_restart`].
+    pub fn needs_restart(&self) -> Option<String> {
+        read(&self.needs_restart).clone()
+    }
+
     /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
     /// last client met and none got past since. Where Graph sends in the place of SMTP, nothing is refused.
     fn refused(&self, account: &Account, signed_in_at: Option<Timestamp>) -> Vec<Standing> {
@@ -354,7 +359,8 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
             one.note_refusals(&console, &account);
         }
     }
-    let (configuration, needs_restart) = (read(&console.configuration).clone(), read(&console.needs_restart).clone());
+    let (configuration, needs_restart) = (read(&console.configuration).clone(), console.needs_restart());
+    let restart = needs_restart.as_ref().map(|_| invocation::restart_told());
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
-    Json(Status { store, endings, configuration, needs_restart, queue, ..status })
+    Json(Status { store, endings, configuration, needs_restart, restart, queue, ..status })
 }
