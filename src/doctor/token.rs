@@ -42,7 +42,7 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, Network, Proxy},
     oauth::{
-        App, Keepers, Resource, Rotation, SignIn,
+        App, Keepers, Resource, Rotation, SignIn, login_for,
         clock::Clock,
         endpoints::Endpoints,
         grants::unattended,
@@ -298,7 +298,7 @@ impl Means {
 }
 
 pub(super) fn way_to_sign_in(account: &Account) -> String {
-    format!("run: {} login {}", invocation::gatepost(), account.address)
+    format!("run: {} {}", invocation::gatepost(), login_for(&account.address, &account.sign_in.identity))
 }
 
 fn key_of(account: &Account, resource: Resource) -> String {

@@ -24,6 +24,7 @@ pub mod verdict;
 
 pub use app::{
     App, AppCredential, Grant, GraphAccess, IdentityEndpoint, Resource, Rotation, ServiceAccountKey, SignIn,
+    login_for,
 };
 pub use domain::DomainSignIns;
 pub use keepers::Keepers;
