@@ -131,6 +131,7 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     assert_eq!(told["refused-beside"]["id"], "user-not-assigned");
     let (_, status, _) = run(&["status"], &config);
     assert!(status.contains("user-not-assigned: ") && status.contains(" was refused for this"), "{status}");
+    assert!(status.contains("What the log says: ") && !status.contains("What a client hears"), "{status}");
     let doctor = |lang| run(&["doctor", "--offline", "--lang", lang], &config);
     for (lang, when, last) in [
         (
