@@ -60,7 +60,7 @@ pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
-    base::{Fault, Lang, Protocol, Secret},
+    base::{Fault, Lang, Protocol, Secret, invocation},
     catalog::{in_short_with_id, token::CLIENT_SECRET_EXPIRED},
     expiry::{Calendar, Ending, What},
     meter::Meter,

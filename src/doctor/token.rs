@@ -42,10 +42,11 @@ use crate::{
     meter::Meter,
     net::{ClientTls, HttpClient, Network, Proxy},
     oauth::{
-        App, Keepers, Resource, Rotation, SignIn, login_for,
+        App, Keepers, Resource, Rotation, SignIn,
         clock::Clock,
         endpoints::Endpoints,
         grants::unattended,
+        login_for,
         sign_in::{refusal_beside, refusal_of},
         verdict::Verdict,
     },

@@ -67,17 +67,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             if asleep.is_some() && is_vacant {
                 config::note_start(&config, &file);
             }
-            told::with_steps(&mut status, &config, lang);
-            if let Some((silent, _)) = &asleep {
-                told::asleep(&mut status, silent.running(lang));
-            }
-            if unread.is_some() {
-                told::unread(&mut status, lang);
-            }
-            if lang == Lang::Ja {
-                told::in_japanese(&mut status, &config);
-            }
-            table::draw(&status, lang)
+            for_people(status, &config, asleep.as_ref().map(|(silent, _)| silent), unread.is_some(), lang)
         }
     };
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
@@ -108,6 +98,20 @@ fn of_an_unread_store(trouble: Failure, asleep: &Option<(Silent, Unanswered)>) -
         return Ok(());
     }
     Err(trouble)
+}
+
+fn for_people(mut status: Value, config: &Config, asleep: Option<&Silent>, is_unread: bool, lang: Lang) -> String {
+    told::with_steps(&mut status, config, lang);
+    if let Some(silent) = asleep {
+        told::asleep(&mut status, silent.running(lang));
+    }
+    if is_unread {
+        told::unread(&mut status, lang);
+    }
+    if lang == Lang::Ja {
+        told::in_japanese(&mut status, config);
+    }
+    table::draw(&status, lang)
 }
 
 /// The file that was asked for; and where a daemon that reads another one has its store, which one that is.

@@ -153,7 +153,10 @@ async fn an_account_whose_send_as_leaves_its_own_address_out_sends_its_test_mess
     let staged = Staged::new(Plan { account: format!("send-as = [\"{shared}\"]"), ..Plan::default() }).await;
     let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;
     let sent = check(&told.json(), "send", "test-message");
-    assert_eq!((told.code, &sent["outcome"], &sent["target"]), (0, &"pass".into(), &format!("{shared} -> {BOB}").into()));
+    assert_eq!(
+        (told.code, &sent["outcome"], &sent["target"]),
+        (0, &"pass".into(), &format!("{shared} -> {BOB}").into())
+    );
 }
 
 #[tokio::test]
