@@ -123,6 +123,11 @@ pub fn restart() -> String {
     known_or_instead(Daemon::restart)
 }
 
+/// The same as it is told: each command between backticks, and ours as it is called.
+pub fn restart_told() -> String {
+    as_called(&format!("`{}`", restart()))
+}
+
 /// The same for one that hangs.
 pub fn restart_by_force() -> String {
     known_or_instead(Daemon::restart_by_force)

@@ -7,13 +7,15 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 16] = [
+const CASES: [&str; 19] = [
     "console",
     "good-one-stays",
     "listener",
+    "may-be-meant",
     "may-have-delegate",
     "of-another",
     "other-ports",
+    "owner-signed-in",
     "proxy-file",
     "proxy-login",
     "secret-file",
@@ -21,6 +23,7 @@ const CASES: [&str; 16] = [
     "secret-unknown",
     "send-as-there",
     "send-as-unknown",
+    "sign-in-as",
     "start-unknown",
     "unconfigured",
     "whole-domain",
@@ -43,10 +46,12 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "console" => known.may_be_of_console(),
         "good-one-stays" => known.whose_stays.is_some(),
         "listener" => known.may_be_of_listener(),
-        // Each mailbox of a whole domain is itself.
-        "may-have-delegate" => !is_at_hand("whole-domain", known) && known.may_be_exchange(),
+        // Each mailbox of a whole domain is itself, and nobody is a delegate of their own.
+        "may-be-meant" => !is_at_hand("whole-domain", known) && !is_at_hand("owner-signed-in", known),
+        "may-have-delegate" => is_at_hand("may-be-meant", known) && known.may_be_exchange(),
         "of-another" => !known.concerns_its_own(),
         "other-ports" => known.needs_other_ports(),
+        "owner-signed-in" => is_at_hand("sign-in-as", known) && known.is_itself(&known.signed_in_as),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
         // What systemd lends to the service is not written here.
@@ -55,6 +60,10 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "secret-unknown" => known.client_secret_at.is_none(),
         "send-as-there" => known.has_send_as_line == Some(true),
         "send-as-unknown" => known.has_send_as_line.is_none(),
+        "sign-in-as" => {
+            let is_told = known.who_signs_on.is_some() && known.address.is_some();
+            is_told && known.is_app_only != Some(true) && !known.is_itself(&known.who_signs_on)
+        }
         "start-unknown" => !invocation::is_start_known(),
         "unconfigured" => known.is_unconfigured,
         "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),

@@ -206,6 +206,11 @@ impl Known {
         self.sender.as_ref().map_or_else(|| self.opens_its_own(), is_own)
     }
 
+    /// Whether that is the address of the account.
+    pub(super) fn is_itself(&self, name: &Option<String>) -> bool {
+        name.as_ref().zip(self.address.as_ref()).is_some_and(|(name, own)| name.eq_ignore_ascii_case(own))
+    }
+
     /// A person reads the mailbox that is theirs.
     pub(super) fn opens_its_own(&self) -> bool {
         let is_same = |(mailbox, who): (&String, &String)| mailbox.eq_ignore_ascii_case(who);

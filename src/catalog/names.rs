@@ -41,13 +41,22 @@ pub fn said_not_to(avoid: &str, lang: Lang) -> String {
 /// the same in every language, and whoever saw it there finds it here: it is quoted as what was heard, and is no second cause.
 pub fn in_short(id: &str, lang: Lang) -> Option<String> {
     let entry = find(id)?;
+    Some(quoted(entry, entry.is_heard, lang))
+}
+
+/// The same of what stands in nobody's way, of which no client hears.
+pub fn in_short_unheard(id: &str, lang: Lang) -> Option<String> {
+    Some(quoted(find(id)?, false, lang))
+}
+
+fn quoted(entry: &Entry, is_heard: bool, lang: Lang) -> String {
     let short = entry.short();
-    Some(match (lang, entry.is_heard) {
+    match (lang, is_heard) {
         (Lang::En, true) => format!("What a client hears: \"{short}\""),
         (Lang::En, false) => format!("What the log says: \"{short}\""),
         (Lang::Ja, true) => format!("クライアントへの応答：\"{short}\""),
         (Lang::Ja, false) => format!("ログの文言：\"{short}\""),
-    })
+    }
 }
 
 /// The same with the id, where that stands nowhere else.

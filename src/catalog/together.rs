@@ -3,7 +3,8 @@
 //! Whoever reads a list of steps goes through it, so the same list must not stand there twice. The status and the console draw
 //! what this makes. It refuses to put commands of one fault into another step than that of nearly the same commands.
 
-use super::Step;
+use super::{Step, in_short, names::in_short_unheard};
+use crate::base::Lang;
 
 /// One fault, as it is told to whoever met it.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,8 @@ pub struct Met {
     pub avoid: Option<String>,
     /// Or another way by which it was met.
     pub protocol: Option<String>,
+    /// It stands in nobody's way, so that no client hears of it.
+    pub is_beside: bool,
 }
 
 /// Why, and by which protocols that was met.
@@ -24,6 +27,15 @@ pub struct Cause {
     pub id: String,
     pub text: String,
     pub protocols: Vec<String>,
+    /// All who met it were in nobody's way.
+    pub is_beside: bool,
+}
+
+impl Cause {
+    /// What was heard of it.
+    pub fn in_short(&self, lang: Lang) -> Option<String> {
+        if self.is_beside { in_short_unheard(&self.id, lang) } else { in_short(&self.id, lang) }
+    }
 }
 
 /// What to do, and whose it is.
@@ -99,7 +111,8 @@ fn of_causes(met: impl IntoIterator<Item = Met>) -> Vec<Vec<Met>> {
 fn laid_out(met: Vec<Met>, lay_out: fn(&str, Option<&str>) -> Step) -> Together {
     let mut told = Together::default();
     let (mut cause, mut texts) = (Cause::default(), Vec::new());
-    for Met { id, cause: text, next, shell, avoid, protocol } in met {
+    cause.is_beside = met.iter().all(|one| one.is_beside);
+    for Met { id, cause: text, next, shell, avoid, protocol, .. } in met {
         (cause.id, cause.text) = (id, text);
         let at = texts.iter().position(|known| *known == next).unwrap_or_else(|| {
             told.todo.push(ToDo { step: lay_out(&next, shell.as_deref()), ..ToDo::default() });

@@ -92,6 +92,11 @@ fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
             Err(Ended::Refused(verdict)) => {
                 // Whoever asks for mail meanwhile is told this. Where it cannot be written, it is told here at least.
                 let _ = sign_in::note_refusal(&state.store, &account.sign_in, &verdict, &clock).await;
+                let goes_on = sign_in::is_signed_in(&state.store, &account.sign_in).await.unwrap_or(false);
+                // Where somebody else signed in, the refusal itself says whose stays.
+                if goes_on && verdict.whose_stays.is_none() && !account.sign_in.app.grant.is_unattended() {
+                    login.ui.step(&Said::OldGoesOn { address: &account.address });
+                }
                 Err(refused(&verdict, &account, lang))
             }
         }

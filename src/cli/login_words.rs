@@ -34,6 +34,10 @@ pub(super) enum Said<'a> {
         provider: &'a str,
     },
     OneMoreCode,
+    /// Behind a refusal.
+    OldGoesOn {
+        address: &'a str,
+    },
     BrowserIsDone,
     OtherState,
     NoCode,
@@ -123,6 +127,11 @@ impl Said<'_> {
             Said::OneMoreCode => {
                 "Mail is granted. One more code, since messages leave through Microsoft Graph:".to_owned()
             }
+            Said::OldGoesOn { address } => {
+                format!(
+                    "The new sign-in was refused, and changed nothing: the one of before stays in use for {address}."
+                )
+            }
             Said::BrowserIsDone => "The browser is done; fetching tokens ...".to_owned(),
             Said::OtherState => "That address belongs to another sign-in. Use the one printed above.".to_owned(),
             Said::NoCode => "There is no code in that. Paste the whole address, from http:// on; where the page shows \
@@ -197,6 +206,11 @@ impl Said<'_> {
             Said::AsksForCode { provider } => format!("{provider} にコードを要求しています ..."),
             Said::OneMoreCode => {
                 "メールは許可されました。送信に Microsoft Graph を使うため、コードがもう1つ必要です:".to_owned()
+            }
+            Said::OldGoesOn { address } => {
+                format!(
+                    "新しいサインインは拒否され、何も変わっていません。{address} では、これまでのサインインが引き続き使われます。"
+                )
             }
             Said::BrowserIsDone => "ブラウザーでの操作が終わりました。トークンを取得しています ...".to_owned(),
             Said::OtherState => {
@@ -295,6 +309,7 @@ mod tests {
             Said::Waiting { minutes: 1 },
             Said::AsksForCode { provider: one },
             Said::OneMoreCode,
+            Said::OldGoesOn { address: one },
             Said::BrowserIsDone,
             Said::OtherState,
             Said::NoCode,

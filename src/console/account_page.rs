@@ -95,6 +95,7 @@ struct Standing {
 
 struct StandingCause {
     id: String,
+    in_short: Option<String>,
     text: String,
     /// Where that has to be said.
     protocols: String,
@@ -103,10 +104,13 @@ struct StandingCause {
 impl Standing {
     /// What `gatepost status` tells of the account.
     fn all(status: &AccountStatus, account: &Account, lang: Lang) -> Vec<Self> {
+        let beside = status.sign_in.as_ref().and_then(|state| Some(state.refused_beside.as_ref()?.id));
         let met = status.troubles().into_iter().filter_map(|(id, protocol, occasion)| {
             let words = catalog::find(id)?.told(lang, &account.known(&occasion));
             let (cause, next, shell, avoid) = (words.cause, words.next, words.shell, words.avoid);
-            Some(Met { id: id.to_owned(), cause, next, shell, avoid, protocol: protocol.map(str::to_owned) })
+            let is_beside = beside.is_some_and(|beside| beside == id);
+            let (id, protocol) = (id.to_owned(), protocol.map(str::to_owned));
+            Some(Met { id, cause, next, shell, avoid, protocol, is_beside })
         });
         together(met, Step::with_remark).into_iter().map(|told| Self::new(told, lang)).collect()
     }
@@ -123,6 +127,7 @@ impl Standing {
             whose_turn.extend((!whose_turn.contains(&owner)).then_some(owner));
         }
         let cause = |cause: catalog::together::Cause| StandingCause {
+            in_short: cause.in_short(lang),
             id: cause.id,
             text: cause.text,
             protocols: listed(cause.protocols, names && is_one),

@@ -60,7 +60,7 @@ pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
-    base::{Fault, Lang, Protocol, Secret},
+    base::{Fault, Lang, Protocol, Secret, invocation},
     catalog::{in_short_with_id, token::CLIENT_SECRET_EXPIRED},
     expiry::{Calendar, Ending, What},
     meter::Meter,
@@ -137,6 +137,11 @@ impl Console {
 
     pub fn note_needs_restart(&self, what: Option<String>) {
         *write(&self.needs_restart) = what;
+    }
+
+    /// See [`Status::needs_restart`].
+    pub fn needs_restart(&self) -> Option<String> {
+        read(&self.needs_restart).clone()
     }
 
     /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
@@ -354,7 +359,8 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
             one.note_refusals(&console, &account);
         }
     }
-    let (configuration, needs_restart) = (read(&console.configuration).clone(), read(&console.needs_restart).clone());
+    let (configuration, needs_restart) = (read(&console.configuration).clone(), console.needs_restart());
+    let restart = needs_restart.as_ref().map(|_| invocation::restart_told());
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
-    Json(Status { store, endings, configuration, needs_restart, queue, ..status })
+    Json(Status { store, endings, configuration, needs_restart, restart, queue, ..status })
 }

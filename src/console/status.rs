@@ -33,6 +33,9 @@ pub struct Status {
     /// What the configuration has since it was loaded again, and the daemon not before a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_restart: Option<String>,
+    /// The commands for that, each between backticks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<String>,
     /// The command that makes the daemon read its configuration again, and ask anew for what was refused.
     pub reload: String,
     /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
@@ -316,6 +319,7 @@ impl Status {
             store: None,
             configuration: String::new(),
             needs_restart: None,
+            restart: None,
             reload: invocation::reload(),
             accounts,
             domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),

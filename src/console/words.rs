@@ -50,6 +50,16 @@ impl Lang {
         }
     }
 
+    /// What of a configuration that was loaded again the daemon does not have yet, and the commands that restart it.
+    pub fn needs_restart(self, what: &str, restart: &str) -> String {
+        match self {
+            Lang::En => {
+                format!("Until a restart the daemon runs on without what is new of {what}. To restart it: {restart}.")
+            }
+            Lang::Ja => format!("再起動するまで有効にならない変更があります：{what}。再起動するコマンド：{restart}"),
+        }
+    }
+
     /// A time, and what is to be known of it.
     pub fn noted(self, time: &str, note: &str) -> String {
         match self {

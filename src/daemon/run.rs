@@ -168,7 +168,7 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     }
     let needs_restart = change.restart();
     if let Some(what) = &needs_restart {
-        let hint = format!("restart it: `{}`", invocation::restart());
+        let hint = format!("restart it: {}", invocation::restart_told());
         warn!(hint, "until a restart the daemon runs on without what is new of {what}");
     }
     daemon.note_needs_restart(needs_restart);

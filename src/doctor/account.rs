@@ -205,7 +205,9 @@ pub(super) async fn send(ask: &Ask<'_>, to: &str, found: &Looked, refused: &[Str
     let Ask { config, means, account, .. } = *ask;
     let fails = found.checks.iter().any(|check| is_in_the_way(account, check));
     let own = &account.address;
-    let mut all = vec![own];
+    // Where `send-as` leaves the own address out, it is not to be sent as.
+    let is_left_out = !account.may_send_as(own) && senders(account).next().is_some();
+    let mut all = if is_left_out { Vec::new() } else { vec![own] };
     for from in senders(account).chain(refused) {
         if !all.iter().any(|known| known.eq_ignore_ascii_case(from)) {
             all.push(from);

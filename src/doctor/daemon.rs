@@ -30,7 +30,7 @@ use crate::{
         self, Place,
         doctor::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
-            REFUSAL_REMEMBERED, SOCKET_NOT_HANDED_OVER,
+            REFUSAL_REMEMBERED, RESTART_PENDING, SOCKET_NOT_HANDED_OVER,
         },
         own::DAEMON_HANGS,
     },
@@ -172,9 +172,10 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
         return checks;
     };
     let bound = bound(status);
+    let opens_later = awaits_restart(status).is_some_and(|what| what.contains("listeners"));
     for listener in &config.listeners {
         for bind in &listener.listen {
-            checks.push(listening(scope, listener, bind, &bound).await);
+            checks.push(listening(scope, listener, bind, &bound, opens_later).await);
         }
     }
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
@@ -317,7 +318,14 @@ fn bound(status: &Value) -> Vec<(String, SocketAddr)> {
     listeners.into_iter().flatten().filter_map(one).collect()
 }
 
-async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(String, SocketAddr)]) -> Check {
+/// `opens_later`: a restart is to come, and what the file has and the daemon not yet is no fault of its own.
+async fn listening(
+    scope: &Scope,
+    listener: &Listener,
+    bind: &Bind,
+    bound: &[(String, SocketAddr)],
+    opens_later: bool,
+) -> Check {
     let protocol = listener.protocol.as_str();
     let look = Look::at(scope.lang, Layer::Daemon, Name::Listeners);
     let address = match bind {
@@ -327,6 +335,7 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
             let fits = |at: &SocketAddr| name.parse().map_or(true, |port: u16| at.port() == port);
             return match bound.iter().any(|(known, at)| known == protocol && fits(at)) {
                 true => look.pass(Said::HandedOver),
+                false if opens_later => look.skip(Said::OpensAtRestart),
                 false => {
                     let who = Who { socket: Some(name.clone()), ..Who::default() };
                     look.fail(Said::NotOpen, &SOCKET_NOT_HANDED_OVER.fault(), &who)
@@ -341,7 +350,11 @@ async fn listening(scope: &Scope, listener: &Listener, bind: &Bind, bound: &[(St
     let found = bound.iter().find(fits).map(|(_, at)| *at);
     let look = look.target(format!("{protocol} {}", found.unwrap_or(address)));
     let who = Who { place: Some(Place::of_listener(address)), ..Who::default() };
-    let Some(at) = found else { return look.fail(Said::NotOpen, &LISTENER_NOT_OPEN.fault(), &who) };
+    let at = match found {
+        Some(at) => at,
+        None if opens_later => return look.skip(Said::OpensAtRestart),
+        None => return look.fail(Said::NotOpen, &LISTENER_NOT_OPEN.fault(), &who),
+    };
     let reached = match at.ip().is_unspecified() {
         true if at.is_ipv4() => SocketAddr::from(([127, 0, 0, 1], at.port())),
         true => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], at.port())),
@@ -363,18 +376,29 @@ async fn not_open(at: SocketAddr) -> Option<Fault> {
     Some(LISTENER_NOT_OPEN.fault().detail(format!("{at}: {why}")))
 }
 
+/// What of the configuration that it loaded again.
+fn awaits_restart(status: &Value) -> Option<&str> {
+    status.get("needs-restart").and_then(Value::as_str)
+}
+
 fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> Check {
     let look = look.target(scope.file.display().to_string());
     match status.get("configuration").and_then(Value::as_str) {
         None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
-        Some(loaded) => compared(look, loaded, config),
+        Some(loaded) => compared(look, loaded, awaits_restart(status), config),
     }
 }
 
-fn compared(look: Look, loaded: &str, config: &Config) -> Check {
+fn compared(look: Look, loaded: &str, needs_restart: Option<&str>, config: &Config) -> Check {
     match config.fingerprint() {
         None => look.skip(Said::CannotBeAsked { why: token_file(&config.store).display().to_string() }),
-        Some(now) if loaded == now => look.pass(Said::SameConfiguration),
+        Some(now) if loaded == now => match needs_restart {
+            Some(what) => {
+                let fault = RESTART_PENDING.fault();
+                look.fail(Said::AwaitsRestart { what: what.to_owned() }, &fault, &Who::default())
+            }
+            None => look.pass(Said::SameConfiguration),
+        },
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
 }
@@ -398,7 +422,7 @@ mod tests {
                 let scope = Scope::all("gatepost.toml", lang);
                 let others = [("smtp".to_owned(), "127.0.0.1:2525".parse().unwrap())];
                 let bound = if socket == "587" { &others[..] } else { &[] };
-                let check = listening(&scope, listener, &listener.listen[0], bound).await;
+                let check = listening(&scope, listener, &listener.listen[0], bound, false).await;
                 let fault = check.fault.unwrap();
                 assert!(
                     fault.id == "socket-not-handed-over" && fault.next.contains(&format!("`{line}`")),

@@ -46,6 +46,7 @@ use crate::{
         clock::Clock,
         endpoints::Endpoints,
         grants::unattended,
+        login_for,
         sign_in::{refusal_beside, refusal_of},
         verdict::Verdict,
     },
@@ -298,7 +299,7 @@ impl Means {
 }
 
 pub(super) fn way_to_sign_in(account: &Account) -> String {
-    format!("run: {} login {}", invocation::gatepost(), account.address)
+    format!("run: {} {}", invocation::gatepost(), login_for(&account.address, &account.sign_in.identity))
 }
 
 fn key_of(account: &Account, resource: Resource) -> String {

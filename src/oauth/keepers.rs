@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::asleep::Asleep;
 use super::{
     DomainSignIns, Resource, SignIn,
+    app::login_for,
     clock::Clock,
     counter::{Counter, NoBearer, Want},
     keeper::{Keeper, Means},
@@ -427,11 +428,12 @@ impl Keepers {
 
     /// In a reply on the wire, where a person may read it.
     fn way_to_sign_in(&self, sign_in: &SignIn) -> String {
+        let run = format!("run: {} {}", gatepost(), login_for(&sign_in.account, &sign_in.identity));
         match &self.pages {
             // Nobody signs in.
             _ if sign_in.is_mended_elsewhere() => "Gatepost asks again by itself".to_owned(),
-            Some(pages) => format!("open {pages} or run: {} login {}", gatepost(), sign_in.account),
-            None => format!("run: {} login {}", gatepost(), sign_in.account),
+            Some(pages) => format!("open {pages} or {run}"),
+            None => run,
         }
     }
 

@@ -23,7 +23,7 @@ mod trouble;
 pub mod verdict;
 
 pub use app::{
-    App, AppCredential, Grant, GraphAccess, IdentityEndpoint, Resource, Rotation, ServiceAccountKey, SignIn,
+    App, AppCredential, Grant, GraphAccess, IdentityEndpoint, Resource, Rotation, ServiceAccountKey, SignIn, login_for,
 };
 pub use domain::DomainSignIns;
 pub use keepers::Keepers;

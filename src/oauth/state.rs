@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{App, SignIn, frequency, sign_in::refusal_beside, verdict::Verdict};
+use super::{App, SignIn, app::login_for, frequency, sign_in::refusal_beside, verdict::Verdict};
 use crate::{
     base::{Fault, invocation::gatepost},
     catalog,
@@ -127,7 +127,7 @@ impl SignInState {
 
     /// What is said of this sign-in names one account of it.
     pub(super) fn said_of(&self, account: &str, text: &str) -> String {
-        text.replace(&format!(" login {}", self.account), &format!(" login {account}"))
+        text.replace(&login_for(&self.account, &self.identity), &login_for(account, &self.identity))
     }
 
     /// As the store alone knows it; `None`: nothing is stored there that opens.
@@ -141,7 +141,7 @@ impl SignInState {
         let refused = refused.filter(|_| state.phase == Phase::SignInNeeded);
         state.fault = refused.or(failure).and_then(|failure| {
             let verdict = Verdict::new(catalog::find(&failure.id)?, failure.detail.clone());
-            let how = format!("run: {} login {}", gatepost(), sign_in.account);
+            let how = format!("run: {} {}", gatepost(), login_for(&sign_in.account, &sign_in.identity));
             let fault = match refused {
                 Some(_) => verdict.fault_of_sign_in(&sign_in.app, &how),
                 None => verdict.fault(&how),
@@ -157,7 +157,7 @@ impl SignInState {
     pub(super) fn note_refused_beside(&mut self, row: Option<&TokenRow>, sign_in: &SignIn) {
         self.refused_beside = row.and_then(|row| {
             let (verdict, at) = refusal_beside(row, &sign_in.fingerprint())?;
-            let how = format!("run: {} login {}", gatepost(), sign_in.account);
+            let how = format!("run: {} {}", gatepost(), login_for(&sign_in.account, &sign_in.identity));
             Some(FaultSeen::new(&verdict.fault_of_sign_in(&sign_in.app, &how), at))
         });
     }

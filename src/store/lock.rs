@@ -44,7 +44,7 @@ pub struct Lock {
 impl Lock {
     pub async fn take(settings: &Settings) -> Result<Self, StoreError> {
         let database = sqlite::prepare(&settings.url)?;
-        sqlite::through_a_crowd(|| origin::refuse_others(&database)).await?;
+        sqlite::through_a_crowd(sqlite::CROWD_PATIENCE, || origin::refuse_others(&database)).await?;
         let path = beside(&database, LOCK);
         let failed = |cause| StoreError::File { path: path.clone(), cause };
         let mut file = private_file::open_shared(&path).map_err(failed)?;

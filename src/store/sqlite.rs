@@ -37,7 +37,9 @@ const FILE_CLOCK_TICK: Duration = Duration::from_millis(50);
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_PAUSE: Duration = Duration::from_millis(50);
 /// How long a store is looked at again that others are making, or hold locked: more than one look waits by itself.
-const CROWD_PATIENCE: Duration = Duration::from_secs(2 * BUSY.as_secs());
+pub(super) const CROWD_PATIENCE: Duration = Duration::from_secs(2 * BUSY.as_secs());
+/// The same for whoever only looks and can do without: as long as the statement waits that finds it locked.
+const GLANCE_PATIENCE: Duration = Duration::from_millis(500);
 /// How far apart: making it takes milliseconds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -73,9 +75,18 @@ impl Store {
     /// SQLite's time-out covers neither the change to WAL nor a migration: of processes that meet at a first start one
     /// does the work, and the others fail, look again and find it done.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        Self::open_within(settings, CROWD_PATIENCE).await
+    }
+
+    /// For whoever only tells what is stored: one that others hold locked is waited for once.
+    pub async fn glance(settings: &Settings) -> Result<Self, StoreError> {
+        Self::open_within(settings, GLANCE_PATIENCE).await
+    }
+
+    async fn open_within(settings: &Settings, patience: Duration) -> Result<Self, StoreError> {
         let database = prepare(&settings.url)?;
         let source = KeySource::of(settings);
-        through_a_crowd(|| Self::look(&database, &source)).await
+        through_a_crowd(patience, || Self::look(&database, &source)).await
     }
 
     /// Whoever held it may have made it theirs meanwhile, so whose it is is asked each time.
@@ -345,16 +356,14 @@ pub(super) fn prepare(url: &str) -> Result<PathBuf, StoreError> {
 }
 
 /// Again and again while others have it locked.
-pub(super) async fn through_a_crowd<T, F>(look: impl Fn() -> F) -> Result<T, StoreError>
+pub(super) async fn through_a_crowd<T, F>(patience: Duration, look: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let start = Instant::now();
     loop {
         match look().await {
-            Err(error) if error.is_crowd() && start.elapsed() < CROWD_PATIENCE => {
-                tokio::time::sleep(BETWEEN_LOOKS).await
-            }
+            Err(error) if error.is_crowd() && start.elapsed() < patience => tokio::time::sleep(BETWEEN_LOOKS).await,
             outcome => return outcome,
         }
     }

@@ -1,4 +1,5 @@
-//! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins of the store.
+//! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins of the store. Of a store
+//! that cannot be read no sign-in is told, not even that there is none.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,27 +7,35 @@ use serde_json::{Value, json};
 
 use crate::{
     account::Account,
-    cli::state,
+    cli::{outcome::Failure, state},
     config::Config,
     console::{AccountStatus, Companions, DomainStatus, STATUS_CAP, known_mailboxes},
     expiry::Calendar,
     oauth::SignInState,
-    store::{self, Store, StoreError, TokenRow},
+    store::{self, Store, TokenRow},
 };
 
-pub fn status(config: &Config) -> Value {
-    let (rows, trouble) = match rows(config) {
-        Ok(rows) => (rows, None),
-        Err(trouble) => (BTreeMap::new(), Some(trouble)),
-    };
+/// What is told, and why the store is not.
+pub fn status(config: &Config) -> (Value, Option<Failure>) {
+    match rows(config) {
+        Ok(rows) => (of_rows(config, Some(&rows), None), None),
+        Err(trouble) => (of_rows(config, None, Some(trouble.text())), Some(trouble)),
+    }
+}
+
+/// `rows`: as stored, where that could be read.
+fn of_rows(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>, trouble: Option<&str>) -> Value {
     // Those of mailboxes that nobody listed: what the store has of them is all that is known.
     let of_domain = |key: &String| config.domains.iter().find_map(|domain| domain.sign_ins.by_key(key));
-    let states: Vec<_> =
-        rows.iter().filter_map(|(key, row)| Some(SignInState::stored(&of_domain(key)?, Some(row)))).collect();
+    let states: Vec<_> = rows
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, row)| Some(SignInState::stored(&of_domain(key)?, Some(row))))
+        .collect();
     let known = known_mailboxes(&config.accounts, &config.domains, &states, []);
     let accounts = config.accounts.iter().chain(known.values().take(STATUS_CAP));
     let companions = Companions::of(&config.accounts);
-    let one = |account| AccountStatus { same_sign_in: companions.beside(account), ..one(account, &rows) };
+    let one = |account| AccountStatus { same_sign_in: companions.beside(account), ..one(account, rows) };
     let accounts: Vec<AccountStatus> = accounts.map(|account| one(account)).collect();
     let domains: Vec<_> = config.domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect();
     let mut status = json!({
@@ -45,24 +54,23 @@ pub fn status(config: &Config) -> Value {
     status
 }
 
-fn one(account: &Account, rows: &BTreeMap<String, TokenRow>) -> AccountStatus {
+fn one(account: &Account, rows: Option<&BTreeMap<String, TokenRow>>) -> AccountStatus {
     let sign_in = &account.sign_in;
-    AccountStatus::new(account, Some(SignInState::stored(sign_in, rows.get(&sign_in.key()))))
+    AccountStatus::new(account, rows.map(|rows| SignInState::stored(sign_in, rows.get(&sign_in.key()))))
 }
 
 /// Sign-ins by their key. A store that was never made is not made here.
-fn rows(config: &Config) -> Result<BTreeMap<String, TokenRow>, String> {
+fn rows(config: &Config) -> Result<BTreeMap<String, TokenRow>, Failure> {
     let database = config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url);
     if !Path::new(database).is_file() {
         return Ok(BTreeMap::new());
     }
-    state::refuse_foreign_store(&config.store.url).map_err(|failure| failure.to_string())?;
-    let runtime = crate::cli::runtime().map_err(|failure| failure.to_string())?;
-    runtime.block_on(read(config)).map_err(|error| error.to_string())
+    state::refuse_foreign_store(&config.store.url)?;
+    crate::cli::runtime()?.block_on(read(config))
 }
 
-async fn read(config: &Config) -> Result<BTreeMap<String, TokenRow>, StoreError> {
-    let store = Store::open(&config.store).await?;
+async fn read(config: &Config) -> Result<BTreeMap<String, TokenRow>, Failure> {
+    let store = Store::glance(&config.store).await?;
     let mut rows = BTreeMap::new();
     let listed = config.accounts.iter().map(|account| account.sign_in.key());
     let of_domain = |key: &String| config.domains.iter().any(|domain| domain.sign_ins.by_key(key).is_some());

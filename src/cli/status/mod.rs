@@ -29,7 +29,7 @@ use crate::{
 
 /// What configuration and store know by themselves.
 pub fn without_daemon(config: &Config) -> Value {
-    asleep::status(config)
+    asleep::status(config).0
 }
 
 pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
@@ -41,13 +41,15 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         return alive::look(&config, &file, elsewhere.is_some());
     }
     let is_vacant = store::is_vacant(&config.store);
-    let (mut status, asleep) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused) {
-        (Ok(status), _) => (status, None),
+    let (mut status, asleep, unread) = match (console_api::ask(&config, reqwest::Method::GET, "/api/status"), &refused)
+    {
+        (Ok(status), _) => (status, None, None),
         (Err(cause), None) => {
             // Of the service nobody says anything here.
             let is_of_service = elsewhere.is_some();
             let silence = if is_of_service { Silent::Unknown } else { Silent::of(&config, &file, is_vacant, &cause) };
-            (asleep::status(&config), Some((silence, cause)))
+            let (status, unread) = asleep::status(&config);
+            (status, Some((silence, cause)), unread)
         }
         (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
     };
@@ -65,19 +67,15 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             if asleep.is_some() && is_vacant {
                 config::note_start(&config, &file);
             }
-            told::with_steps(&mut status, &config, lang);
-            if let Some((silent, _)) = &asleep {
-                told::asleep(&mut status, silent.running(lang));
-            }
-            if lang == Lang::Ja {
-                told::in_japanese(&mut status, &config);
-            }
-            table::draw(&status, lang)
+            for_people(status, &config, asleep.as_ref().map(|(silent, _)| silent), unread.is_some(), lang)
         }
     };
     terminal::print(&text).map_err(|e| Failure::new(format!("stdout: {e}"), "write to another place"))?;
     if let (Some(elsewhere), Some(_)) = (elsewhere, &asleep) {
         return Err(elsewhere.failure());
+    }
+    if let Some(trouble) = unread {
+        return of_an_unread_store(trouble, &asleep);
     }
     match (refused, asleep) {
         (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
@@ -91,6 +89,29 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         (None, None) if other.is_some() => Err(unanswered(&config, &file, None)),
         (None, None) => Ok(()),
     }
+}
+
+/// That is what there is to do first. A daemon without a console is well, as far as is known.
+fn of_an_unread_store(trouble: Failure, asleep: &Option<(Silent, Unanswered)>) -> Outcome {
+    if matches!(asleep, Some((Silent::NoConsole { .. }, _))) {
+        terminal::note(&trouble.to_string());
+        return Ok(());
+    }
+    Err(trouble)
+}
+
+fn for_people(mut status: Value, config: &Config, asleep: Option<&Silent>, is_unread: bool, lang: Lang) -> String {
+    told::with_steps(&mut status, config, lang);
+    if let Some(silent) = asleep {
+        told::asleep(&mut status, silent.running(lang));
+    }
+    if is_unread {
+        told::unread(&mut status, lang);
+    }
+    if lang == Lang::Ja {
+        told::in_japanese(&mut status, config);
+    }
+    table::draw(&status, lang)
 }
 
 /// The file that was asked for; and where a daemon that reads another one has its store, which one that is.

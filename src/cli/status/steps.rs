@@ -8,10 +8,13 @@ use super::table::WRAP;
 use crate::{
     base::{Lang, printable, wrapped},
     catalog::{
-        Step, in_short, one_shell, said_not_to,
+        Step, one_shell, said_not_to,
         together::{Met, Together, together},
     },
 };
+
+/// Marks a fault that is beside a sign-in which goes on.
+pub const BESIDE: &str = "beside";
 
 /// Of what to do about a fault.
 const STEP_CAP: usize = 4000;
@@ -25,7 +28,7 @@ fn drawn(told: &Together, lang: Lang) -> String {
             false => String::new(),
         };
         text.push_str(&indented(2, &format!("{}{of}: {}", cause.id, cause.text)));
-        text.extend(in_short(&cause.id, lang).map(|short| indented(4, &short)));
+        text.extend(cause.in_short(lang).map(|short| indented(4, &short)));
     }
     for todo in &told.todo {
         let is_named = names && !is_one && !todo.protocols.is_empty();
@@ -49,7 +52,8 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
             shells.push(shell);
             ids.extend((!ids.contains(&id)).then(|| id.clone()));
         }
-        met.push(Met { id, cause, next, shell, avoid, protocol });
+        let is_beside = fault.get(BESIDE).is_some();
+        met.push(Met { id, cause, next, shell, avoid, protocol, is_beside });
     }
     let told = together(met, Step::behind_remark);
     let causes: usize = told.iter().map(|told| told.causes.len()).sum();

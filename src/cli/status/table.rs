@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{remarks::remarks, steps::steps};
+use super::{
+    remarks::remarks,
+    steps::{BESIDE, steps},
+};
 use crate::{
     base::{Lang, columns, printable, wrapped},
     catalog::beside,
@@ -43,6 +46,8 @@ const ACCOUNT: &[Column] = &[
 
 /// Of a refusal, what tells nothing without its way where there are several.
 const TIMES: [&str; 2] = ["/at", "/until"];
+/// A later sign-in that was refused, while the one of before goes on.
+const REFUSED_BESIDE: &str = "/sign-in/refused-beside";
 
 /// What stands in an empty cell.
 const NOTHING: &str = "-";
@@ -191,13 +196,30 @@ fn is_met(status: &Value, fault: &Value, address: Option<&Value>) -> bool {
 /// What stands in the way of these accounts, and no client met yet: that stands among the faults.
 fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
     let of = |account: &Value| {
-        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", "/sign-in/refused-beside"]
-            .map(|at| account.pointer(at).cloned());
+        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", REFUSED_BESIDE].map(|at| {
+            let mut fault = account.pointer(at).filter(|_| tells(account, at, accounts)).cloned();
+            let fields = fault.as_mut().filter(|_| at == REFUSED_BESIDE).and_then(Value::as_object_mut);
+            fields.into_iter().for_each(|fields| drop(fields.insert(BESIDE.to_owned(), true.into())));
+            fault
+        });
         let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
         let all = of_sign_in.into_iter().flatten().chain(of_servers);
         all.filter(|fault| !is_met(status, fault, account.get("address"))).collect::<Vec<_>>()
     };
     accounts.iter().flat_map(of).collect()
+}
+
+/// What befell a sign-in that several accounts live on is told once: of the one that is who signs in, else of the first.
+fn tells(account: &Value, at: &str, accounts: &[Value]) -> bool {
+    let of = |one: &Value, at: &str| one.pointer(at).and_then(Value::as_str).map(str::to_lowercase);
+    let Some(same) = account.get("same-sign-in").and_then(Value::as_array) else { return true };
+    let id = format!("{at}/id");
+    let meets_it = |one: &&Value| {
+        let is_of_it = one.get("address").is_some_and(|address| same.contains(address));
+        (is_of_it || *one == account) && of(one, &id) == of(account, &id)
+    };
+    let is_its_own = |one: &Value| of(one, "/address") == of(one, "/sign-in/identity");
+    accounts.iter().filter(meets_it).min_by_key(|one| !is_its_own(one)).is_none_or(|first| first == account)
 }
 
 /// The columns that matter, those left out that are empty for all.
@@ -437,6 +459,20 @@ mod tests {
         let text = draw(&status, Lang::Ja);
         assert!(text.contains("（smtp、imap）") && text.contains("No consent. / Not there."), "{text}");
         assert!(text.contains("アカウント\n  a@b.c\n    状態") && text.contains("してはならないこと：Not."), "{text}");
+    }
+
+    /// It was asked for of each: `login ann@b.c`, `login shared@b.c`.
+    #[test]
+    fn a_sign_in_of_several_accounts_is_asked_for_once_by_the_one_whose_own_it_is() {
+        let account = |address: &str, other: &str| {
+            let next = format!("Sign in: `gatepost login {address}`.");
+            let fault = json!({ "id": "sign-in-missing", "cause": format!("Of {address}."), "next-step": next });
+            let sign_in = json!({ "identity": "ann@b.c", "phase": "sign-in-needed", "fault": fault });
+            json!({ "address": address, "same-sign-in": [other], "sign-in": sign_in })
+        };
+        let accounts = [account("shared@b.c", "ann@b.c"), account("ann@b.c", "shared@b.c")];
+        let text = draw(&json!({ "accounts": accounts }), Lang::En);
+        assert!(text.contains("gatepost login ann@b.c") && !text.contains("login shared@b.c"), "{text}");
     }
 
     /// A logout is no refusal.

@@ -25,6 +25,7 @@ const BY_PROVIDER: &str = "identity provider";
 
 /// What to do about each trouble of an account: of its sign-in, and what its servers refuse.
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
+    with_restart(status, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
         let named = account_of(address, &config.accounts, &config.domains);
@@ -57,6 +58,20 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     }
 }
 
+/// Where a restart is needed it is told with that, and how to reload, which does not help, is not.
+fn with_restart(status: &mut Value, lang: Lang) {
+    let Some(sections) = status.as_object_mut() else { return };
+    let Some(restart) = sections.remove("restart") else { return };
+    sections.remove("reload");
+    if let (Some(what), Some(restart)) = (sections.get("needs-restart").and_then(Value::as_str), restart.as_str()) {
+        let told = match lang {
+            Lang::En => format!("{what}; to restart: {restart}"),
+            Lang::Ja => format!("{what}。再起動するコマンド: {restart}"),
+        };
+        sections.insert("needs-restart".to_owned(), json!(told));
+    }
+}
+
 /// What a running daemon alone knows is not told as if there were none of it, and whether one runs, and why it was not
 /// asked, stands where it is read.
 pub fn asleep(status: &mut Value, running: String) {
@@ -65,6 +80,17 @@ pub fn asleep(status: &mut Value, running: String) {
         sections.remove(of_sessions);
     }
     sections.insert("running".to_owned(), json!(running));
+}
+
+/// Of a store that could not be read nobody knows who is signed in.
+pub fn unread(status: &mut Value, lang: Lang) {
+    let not_known = match lang {
+        Lang::En => "not known: the store cannot be read",
+        Lang::Ja => "不明（ストアを読み取れません）",
+    };
+    for account in rows_mut(status, "accounts") {
+        put(account, "sign-in", Some(json!({ "phase": not_known })));
+    }
 }
 
 /// Where nothing is stored there is no fault, and something to do.

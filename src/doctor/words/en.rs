@@ -226,6 +226,8 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotOpen => "not open".to_owned(),
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),
+        Said::AwaitsRestart { what } => format!("the file's, but for what takes a restart: {what}"),
+        Said::OpensAtRestart => "opens at the restart of the daemon".to_owned(),
         Said::OtherConfiguration => "another one than the file, with those that it names, has now".to_owned(),
         Said::ReadsOther { file } => format!("that of {file}, another file than this"),
         Said::RunsOn => {

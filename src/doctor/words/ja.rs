@@ -240,6 +240,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotOpen => "開いていません".to_owned(),
         Said::Listens { tls } => format!("開いています、TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "今のファイル（指定先のファイルを含む）と同じです".to_owned(),
+        Said::AwaitsRestart { what } => {
+            format!("ファイルと同じですが、再起動するまで有効にならない変更があります：{what}")
+        }
+        Said::OpensAtRestart => "デーモンの再起動後に開きます".to_owned(),
         Said::OtherConfiguration => "今のファイル（指定先のファイルを含む）と違います".to_owned(),
         Said::ReadsOther { file } => format!("別のファイル {file} です"),
         Said::RunsOn => {

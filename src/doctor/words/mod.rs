@@ -331,6 +331,12 @@ pub(super) enum Said {
     },
     SameConfiguration,
     OtherConfiguration,
+    /// The same as the file, and a restart to come.
+    AwaitsRestart {
+        what: String,
+    },
+    /// A listener that the daemon has after a restart.
+    OpensAtRestart,
     /// Another file than the one that is looked at.
     ReadsOther {
         file: String,

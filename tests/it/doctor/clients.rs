@@ -399,9 +399,19 @@ async fn a_listener_that_a_reload_does_not_move_is_warned_of_and_told_ahead_in_t
     let what = format!("listeners +smtp {behind} -smtp {before}");
     let warned = program.logs("until a restart").await;
     assert!(warned.contains("WARN") && warned.contains(&what) && warned.contains("restart it: "), "{warned}");
+    let run_again = format!("gatepost --config {} run", staged.file.display());
+    let restart = format!("`kill {}`, `{run_again}`", program.id());
+    assert!(warned.contains(&restart), "{warned}");
+    let report = super::stage::doctor(&staged.file, &["--json"]).await.json();
+    let pending = check(&report, "daemon", "loaded-configuration");
+    assert_eq!(pending["fault"]["id"].as_str(), Some("restart-pending"), "{pending}");
+    assert_eq!(pending["fault"]["commands"], serde_json::json!([format!("kill {}", program.id()), run_again]));
+    let failing = report["checks"].as_array().unwrap().iter().filter(|one| one["outcome"] == "fail");
+    assert_eq!(failing.count(), 1, "that alone: {report}");
     for (lang, head) in [("en", "needs-restart"), ("ja", "再起動するまで有効にならない変更")] {
         let told = status(lang);
-        assert!(told.contains(&format!("\n{head}: {what}\n")), "{told}");
+        let pending = told.lines().find(|line| line.starts_with(&format!("{head}: {what}"))).unwrap_or_default();
+        assert!(pending.ends_with(&restart) && !told.contains("kill -HUP"), "{told}");
         assert!(told.contains(&program.address(Protocol::Smtp).to_string()), "where it listens now: {told}");
     }
     staged.edit(&listener(&behind), &listener(before));

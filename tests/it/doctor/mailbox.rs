@@ -146,6 +146,19 @@ async fn a_missing_send_as_is_proved_by_a_test_message_for_each_sender() {
     assert!(all.len() == 2 && all.iter().all(|one| one.recipients == [BOB]), "{all:?}");
 }
 
+/// It ended with sender-not-allowed, and sent from the other address all the same.
+#[tokio::test]
+async fn an_account_whose_send_as_leaves_its_own_address_out_sends_its_test_message_as_who_stands_there() {
+    let shared = "shared@contoso.example";
+    let staged = Staged::new(Plan { account: format!("send-as = [\"{shared}\"]"), ..Plan::default() }).await;
+    let told = staged.doctor(&[ANN, "--send", BOB, "--json"]).await;
+    let sent = check(&told.json(), "send", "test-message");
+    assert_eq!(
+        (told.code, &sent["outcome"], &sent["target"]),
+        (0, &"pass".into(), &format!("{shared} -> {BOB}").into())
+    );
+}
+
 #[tokio::test]
 async fn an_own_address_that_may_not_send_is_told_as_an_alias_and_no_right_on_oneself_is_advised() {
     let staged = Staged::rehearsing(Plan::default(), "own-address-denied").await;

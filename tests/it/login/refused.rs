@@ -9,7 +9,7 @@ use std::{
 use gatepost::base::Protocol;
 use serde_json::Value;
 
-use super::{Provider, account, begin, event, nothing_readable, redirected, run, with_hash};
+use super::{Provider, account, begin, event, gatepost, nothing_readable, redirected, run, with_hash};
 use crate::{
     process::{Program, command},
     world::{PASSWORD, cheap_hash},
@@ -129,8 +129,14 @@ fn a_sign_in_that_was_refused_is_told_by_status_and_doctor_until_one_comes_about
     let told = sign_in();
     assert_eq!((told["phase"].as_str(), &told["fault"]), (Some("ready"), &Value::Null));
     assert_eq!(told["refused-beside"]["id"], "user-not-assigned");
+    let mut again = gatepost(&["login", "ann@b.c", "--flow", "paste", "--lang", "en"], &config);
+    let mut again = again.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    again.stdin.take().unwrap().write_all(b"AADSTS50105: not assigned\n").unwrap();
+    let told = String::from_utf8(again.wait_with_output().unwrap().stderr).unwrap();
+    assert!(told.contains("the one of before stays in use for ann@b.c"), "{told}");
     let (_, status, _) = run(&["status"], &config);
     assert!(status.contains("user-not-assigned: ") && status.contains(" was refused for this"), "{status}");
+    assert!(status.contains("What the log says: ") && !status.contains("What a client hears"), "{status}");
     let doctor = |lang| run(&["doctor", "--offline", "--lang", lang], &config);
     for (lang, when, last) in [
         (

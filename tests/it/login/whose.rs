@@ -137,6 +137,29 @@ fn whoever_is_meant_by_sign_in_as_is_nobody_else_and_the_owner_of_the_mailbox_is
     assert!(status.contains("ready") && !status.contains("bob@b.c"), "{status}");
 }
 
+/// All said that nobody had signed in, and to sign in as nobody in particular; and when ann did, to give her rights on her
+/// own mailbox.
+#[test]
+fn where_another_one_is_to_sign_in_it_is_said_who_and_the_one_whose_address_it_is_is_told_of_sign_in_as() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let ann = account("ann@b.c", &format!("sign-in-as = \"bob@b.c\"\npassword = \"{}\"", super::HASH));
+    let config = provider.config(folder.path(), "authorization-code", &ann);
+    for (lang, why, step) in [
+        ("en", "bob@b.c is to sign in for this account", "Sign in once, as bob@b.c, with"),
+        ("ja", "このアカウントには bob@b.c がサインインします", "bob@b.c として、"),
+    ] {
+        let (_, status, _) = run(&["status", "--lang", lang], &config);
+        let joined: String = status.split_whitespace().collect();
+        assert!([why, step].iter().all(|part| joined.contains(&part.replace(' ', ""))), "{status}");
+    }
+    assert_eq!(login_by_paste(&config, "bobs-code").0, Some(0));
+    let (ended, last) = login_by_paste(&config, "anns-code");
+    let hint = last["hint"].as_str().unwrap();
+    assert!(ended == Some(1) && hint.contains("take the `sign-in-as` line out"), "{last}");
+    assert!(hint.contains("until that is done, the sign-in of bob@b.c goes on"), "{hint}");
+    assert!(!hint.contains("AccessRights") && !hint.contains("sign-in-as = "), "{hint}");
+}
+
 /// The name of who signs in is no account's: what `login` takes `explain` takes, and a `logout` says whom it ends that for.
 #[test]
 fn the_name_of_a_delegate_is_taken_by_explain_and_a_logout_by_it_says_whose_sign_in_that_is() {
