@@ -7,15 +7,17 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 14] = [
+const CASES: [&str; 16] = [
     "console",
     "good-one-stays",
+    "google",
     "listener",
     "may-have-delegate",
     "of-another",
     "other-ports",
     "proxy-file",
     "proxy-login",
+    "runs",
     "secret-file",
     "secret-sealed",
     "secret-unknown",
@@ -36,10 +38,22 @@ pub(super) fn fitting(text: &str, known: &Known) -> String {
     })
 }
 
+/// The text in every form that it may have: with each of its clauses, and without.
+pub(super) fn forms(text: &str) -> Vec<String> {
+    let mut parts = text.split('⟨');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(vec![first], |forms, part| {
+        let (clause, rest) = part.split_once('⟩').unwrap_or((part, ""));
+        let clause = clause.split_once("? ").map_or(clause, |(_, clause)| clause);
+        forms.iter().flat_map(|form| ["", clause].map(|clause| format!("{form}{clause}{rest}"))).collect()
+    })
+}
+
 fn is_at_hand(case: &str, known: &Known) -> bool {
     match case {
         "console" => known.may_be_of_console(),
         "good-one-stays" => known.whose_stays.is_some(),
+        "google" => known.provider.as_deref() == Some("google"),
         "listener" => known.may_be_of_listener(),
         // Each mailbox of a whole domain is itself.
         "may-have-delegate" => !is_at_hand("whole-domain", known) && known.may_be_exchange(),
@@ -47,6 +61,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "other-ports" => known.needs_other_ports(),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
+        "runs" => invocation::is_daemon_known(),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "secret-sealed" => known.is_secret_sealed(),
