@@ -61,7 +61,8 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "other-ports" => known.needs_other_ports(),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
-        "runs" => invocation::is_daemon_known(),
+        // Of one that a pasted line names nobody knows whether it still does.
+        "runs" => invocation::is_daemon_known() && invocation::is_start_known(),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "secret-sealed" => known.is_secret_sealed(),

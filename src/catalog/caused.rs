@@ -64,17 +64,7 @@ impl Cause {
     }
 
     fn stands_in(&self, said: &str) -> bool {
-        let behind = |said: &'_ str, part: &String| -> Option<usize> {
-            memchr::memmem::find(said.as_bytes(), part.as_bytes()).map(|at| at + part.len())
-        };
-        let mut rest = said;
-        self.parts.iter().all(|part| match behind(rest, part).and_then(|end| rest.get(end..)) {
-            Some(left) => {
-                rest = left;
-                true
-            }
-            None => false,
-        })
+        self.parts.iter().try_fold(said, |rest, part| Some(rest.split_once(part.as_str())?.1)).is_some()
     }
 }
 
