@@ -102,6 +102,11 @@ pub fn is_start_known() -> bool {
     SERVICE.get().is_some()
 }
 
+/// Whether one is known to run on this configuration.
+pub fn is_daemon_known() -> bool {
+    DAEMON.get().is_some()
+}
+
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the
 /// packages have it.
 pub fn reload() -> String {

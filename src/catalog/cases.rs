@@ -7,9 +7,10 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 19] = [
+const CASES: [&str; 21] = [
     "console",
     "good-one-stays",
+    "google",
     "listener",
     "may-be-meant",
     "may-have-delegate",
@@ -18,6 +19,7 @@ const CASES: [&str; 19] = [
     "owner-signed-in",
     "proxy-file",
     "proxy-login",
+    "runs",
     "secret-file",
     "secret-sealed",
     "secret-unknown",
@@ -41,10 +43,22 @@ pub(super) fn fitting(text: &str, known: &Known) -> String {
     })
 }
 
+/// The text in every form that it may have: with each of its clauses, and without.
+pub(super) fn forms(text: &str) -> Vec<String> {
+    let mut parts = text.split('⟨');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(vec![first], |forms, part| {
+        let (clause, rest) = part.split_once('⟩').unwrap_or((part, ""));
+        let clause = clause.split_once("? ").map_or(clause, |(_, clause)| clause);
+        forms.iter().flat_map(|form| ["", clause].map(|clause| format!("{form}{clause}{rest}"))).collect()
+    })
+}
+
 fn is_at_hand(case: &str, known: &Known) -> bool {
     match case {
         "console" => known.may_be_of_console(),
         "good-one-stays" => known.whose_stays.is_some(),
+        "google" => known.provider.as_deref() == Some("google"),
         "listener" => known.may_be_of_listener(),
         // Each mailbox of a whole domain is itself, and nobody is a delegate of their own.
         "may-be-meant" => !is_at_hand("whole-domain", known) && !is_at_hand("owner-signed-in", known),
@@ -54,6 +68,8 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "owner-signed-in" => is_at_hand("sign-in-as", known) && known.is_itself(&known.signed_in_as),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
+        // Of one that a pasted line names nobody knows whether it still does.
+        "runs" => invocation::is_daemon_known() && invocation::is_start_known(),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "secret-sealed" => known.is_secret_sealed(),

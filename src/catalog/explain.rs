@@ -8,12 +8,17 @@ use std::borrow::Cow;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as CHALLENGE};
 
 use super::{
-    ALL, At, Entry, Pattern, entra_code,
+    ALL, At, Entry, Pattern,
+    caused::caused,
+    entra_code,
     filled::{Filled, filled},
     find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word,
-    own::{DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE},
+    own::{
+        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, UPSTREAM_TIMEOUT, UPSTREAM_TLS_UNTRUSTED,
+        UPSTREAM_UNREACHABLE,
+    },
     replied::replied,
 };
 use crate::base::{Lang, Protocol};
@@ -32,6 +37,8 @@ const SIGN_ON_REFUSED: (&str, &str) = ("535", "5.7.139");
 const ALIKE: f64 = 0.86;
 /// Of one word of it.
 const ALIKE_WORD: f64 = 0.92;
+/// By programs of whichever of the two they speak to. A log of ours says the first alone.
+const SAID_OF_BOTH: [&str; 3] = ["connection refused", "curl: (28)", "curl: (60)"];
 /// Of a line of the log.
 pub const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
 /// Named at most.
@@ -56,6 +63,8 @@ pub enum By {
     Code(String),
     /// Gatepost's own, without its id.
     Reply,
+    /// Likewise: why it happened.
+    Cause,
     Server,
     Log,
 }
@@ -75,6 +84,8 @@ impl By {
             (By::Code(code), Lang::Ja) => format!("コード {code}"),
             (By::Reply, Lang::En) => "the words of a reply of Gatepost".to_owned(),
             (By::Reply, Lang::Ja) => "Gatepost の応答の文言".to_owned(),
+            (By::Cause, Lang::En) => "the cause in the words of Gatepost".to_owned(),
+            (By::Cause, Lang::Ja) => "Gatepost が示す原因の文言".to_owned(),
             (By::Server, Lang::En) => "the words of the server".to_owned(),
             (By::Server, Lang::Ja) => "サーバーの応答".to_owned(),
             (By::Log, Lang::En) => "the words of the log".to_owned(),
@@ -86,7 +97,7 @@ impl By {
 /// All that the text may mean, none of them twice. Empty: nobody knows.
 pub fn read(text: &str) -> Vec<Found> {
     let text = &challenged(cut(text));
-    let ways: [fn(&str) -> Vec<Found>; 8] = [ids, numbers, graph, own, oauth, codes, replies, log];
+    let ways: [fn(&str) -> Vec<Found>; 9] = [ids, causes, numbers, graph, own, oauth, codes, replies, log];
     let mut found = ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
     let mut seen = Vec::new();
     found.retain(|one| !seen.contains(&one.entry.id) && (seen.push(one.entry.id), true).1);
@@ -280,6 +291,10 @@ fn own(text: &str) -> Vec<Found> {
     replied(text).into_iter().map(|entry| Found { entry, by: By::Reply }).collect()
 }
 
+fn causes(text: &str) -> Vec<Found> {
+    caused(text).map(|entry| Found { entry, by: By::Cause }).into_iter().collect()
+}
+
 /// The most particular word of an answer stands last (`error_subtype`).
 fn oauth(text: &str) -> Vec<Found> {
     let known = tokens(text, "_").filter_map(|token| oauth_word(token).map(|entry| (entry, token)));
@@ -331,16 +346,25 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 
 fn log(text: &str) -> Vec<Found> {
     let found = meant(At::Log, None, text, |_| true);
-    let refuser = found.filter(|entry| entry.id == UPSTREAM_UNREACHABLE.id).and_then(|_| refuser(text));
-    let all = match refuser {
-        Some(Refuser::Ourselves) => vec![DAEMON_NOT_RUNNING],
-        Some(Refuser::Nobody) => std::iter::once(DAEMON_NOT_RUNNING).chain(found).collect(),
+    // What is said of us where the same is said of the mail server.
+    let pair = OURS_OR_THEIRS.iter().find(|(_, theirs)| found.is_some_and(|entry| entry.id == theirs.id));
+    let ours = pair.map(|(ours, _)| *ours);
+    let all: Vec<_> = match ours.and_then(|_| refuser(text)) {
+        Some(Refuser::Ourselves) => ours.into_iter().collect(),
+        Some(Refuser::Nobody) => ours.into_iter().chain(found).collect(),
         None => found.into_iter().collect(),
     };
     all.into_iter().map(|entry| Found { entry, by: By::Log }).collect()
 }
 
-/// Whom a program asked that was refused a connection.
+/// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server.
+pub const OURS_OR_THEIRS: [(&Entry, &Entry); 3] = [
+    (DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE),
+    (CLIENT_DISTRUSTS_CERTIFICATE, UPSTREAM_TLS_UNTRUSTED),
+    (DAEMON_HANGS, UPSTREAM_TIMEOUT),
+];
+
+/// Whom a program asked that got no connection, or none that it trusts.
 #[derive(PartialEq, Eq)]
 enum Refuser {
     /// A port of this machine.
@@ -353,7 +377,7 @@ enum Refuser {
 fn refuser(text: &str) -> Option<Refuser> {
     let says = |line: &&str| {
         let lower = line.to_ascii_lowercase();
-        lower.contains("connection refused") && !lower.contains("while connecting")
+        SAID_OF_BOTH.iter().any(|said| lower.contains(said)) && !lower.contains("while connecting")
     };
     let of = |line: &str| {
         let names = |is: fn(&str) -> bool| line.split_whitespace().any(is);

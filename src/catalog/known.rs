@@ -84,6 +84,23 @@ pub(super) const NAMES: [&str; 62] = [
     "who-signs-on",
     "whose-stays",
 ];
+/// Those of [`NAMES`] that an account with its app tells, where there is one.
+const BY_ACCOUNT: [&str; 14] = [
+    "account",
+    "address",
+    "admin-consent-page",
+    "app",
+    "client-id",
+    "domain",
+    "graph-host",
+    "host",
+    "login-host",
+    "mailbox",
+    "proxy",
+    "smtp-user",
+    "tenant",
+    "who-signs-on",
+];
 /// Of the commercial cloud, where nothing is known of the app: as the docs have it.
 const LOGIN: &str = "https://login.microsoftonline.com";
 /// Likewise.
@@ -432,6 +449,13 @@ pub(super) fn stand_in(name: &str) -> String {
 /// Whether something in the text stands for what is not known.
 pub fn has_stand_ins(text: &str) -> bool {
     NAMES.iter().any(|name| text.contains(&stand_in(name)))
+}
+
+/// Whether something in the text stands for what an account of the configuration tells.
+pub fn is_filled_by_account(text: &str) -> bool {
+    // Where Gatepost listens no account says.
+    let text = text.replace("<address>:<other-port>", "");
+    BY_ACCOUNT.iter().any(|name| text.contains(&stand_in(name)))
 }
 
 #[cfg(test)]

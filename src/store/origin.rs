@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions as _, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     StoreError,
@@ -50,7 +50,7 @@ async fn mark_of_others(database: &Path) -> Result<Option<NotOurs>, sqlx::Error>
     // said to rest.
     let rests = fs::metadata(log_of(database)).map_or(true, |log| log.len() == 0);
     let options = SqliteConnectOptions::new().filename(database).read_only(true).immutable(rests).busy_timeout(BUSY);
-    let mut connection = SqliteConnection::connect_with(&options).await?;
+    let mut connection = SqliteConnection::connect_with(&options.disable_statement_logging()).await?;
     let id: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
     let look = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let tables: Vec<String> = sqlx::query_scalar(look).fetch_all(&mut connection).await?;

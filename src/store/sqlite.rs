@@ -14,7 +14,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection as _, Row, Sqlite, SqlitePool,
+    ConnectOptions as _, Connection as _, Row, Sqlite, SqlitePool,
     query::Query,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -383,7 +383,9 @@ async fn connect(database: &Path) -> Result<SqlitePool, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
-        .pragma("secure_delete", "ON");
+        .pragma("secure_delete", "ON")
+        // Whoever reads the log has no use for statements, however slow the disk is.
+        .disable_statement_logging();
     let failed = |cause| StoreError::Database { database: database.to_owned(), cause };
     SqlitePoolOptions::new()
         .max_connections(1)

@@ -429,6 +429,70 @@ fn where_no_daemon_runs_the_step_ends_with_the_command_that_starts_one() {
     assert!(well(&["smtp-auth-disabled-tenant"]).contains("sudo systemctl reload gatepost"), "none was named");
 }
 
+/// Of who has a port no account knows.
+#[test]
+fn that_an_account_fills_in_is_said_where_one_does() {
+    for lang in ["en", "ja"] {
+        for id in ["port-taken", "listener-not-open"] {
+            let said = well(&[id, "--lang", lang]);
+            assert!(!said.contains("--account") && said.contains("<process>"), "{said}");
+        }
+        assert!(well(&["token-refused", "--lang", lang]).contains("--account <address>`"));
+    }
+}
+
+/// Whoever spoke to the listener of Gatepost with curl pastes the same line as whoever spoke to the mail server.
+#[test]
+fn what_curl_says_of_either_side_is_explained_for_both_with_how_to_tell_them_apart() {
+    for (text, ours, theirs) in [
+        (
+            "curl: (60) SSL certificate problem: self-signed certificate",
+            "client-distrusts-certificate",
+            "upstream-tls-untrusted",
+        ),
+        ("curl: (28) Connection timed out after 10001 milliseconds", "daemon-not-running", "upstream-unreachable"),
+    ] {
+        for (lang, ahead) in [("en", "Where it was shown tells which"), ("ja", "これがどこに表示されたかで")]
+        {
+            let said = well(&[text, "--lang", lang]);
+            let at = |part: &str| said.find(part).unwrap_or_else(|| panic!("{part} is not in {said}"));
+            assert!(said.starts_with(ahead) && at(&format!("\n{ours}  (")) < at(&format!("\n{theirs}  (")), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_reply_of_google_is_told_as_such_whatever_the_configuration_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "535-5.7.8 Username and Password not accepted. For more information, go to\n535 5.7.8  \
+                https://support.google.com/mail/?p=BadCredentials a6-gsmtp";
+    let config = configured(dir.path());
+    for more in [&[][..], &["--config", &config]] {
+        let said = well(&[&[text], more].concat());
+        assert!(said.starts_with("token-refused ") && said.contains("This reply is of Google (Gmail)."), "{said}");
+        assert!(!said.contains("Exchange") && !said.contains("Add-MailboxPermission"), "{said}");
+        let japanese = well(&[&[text, "--lang", "ja"], more].concat());
+        assert!(japanese.contains("Google（Gmail）の応答です。"), "{japanese}");
+    }
+    assert!(!well(&["token-refused"]).contains("Google"));
+}
+
+/// What lies beside every proxy proves nothing of one.
+#[test]
+fn what_a_proxy_did_is_tried_with_a_server_to_which_it_leads() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = configured(dir.path());
+    let own = CONFIGURATION.replace("[[account]]", "smtp = \"127.0.0.1:41123\"\n[[account]]");
+    for (network, proof) in [
+        ("[network]\nmail-proxy = \"http://proxy.example:3128\"\n", "telnet://outlook.office365.com:"),
+        ("", "telnet://<host>:<port>"),
+    ] {
+        std::fs::write(&config, format!("{network}{own}")).unwrap();
+        let said = well(&["proxy-portal", "--account", "ann@contoso.com", "--config", &config]);
+        assert!(said.contains(proof) && !said.contains("127.0.0.1"), "{said}");
+    }
+}
+
 /// The text of a notice is advice, with numbers and addresses that befell nobody.
 #[test]
 fn a_notice_in_the_log_means_the_fault_that_it_names_whatever_its_advice_holds() {

@@ -271,7 +271,7 @@ impl Around {
     fn page(&self, entry: &'static Entry) -> String {
         let words = entry.words(self.lang);
         let (cause, avoid) = (plain(&words.cause), words.avoid.as_deref().map(plain));
-        let has_stand_ins = catalog::has_stand_ins(&words.next);
+        let has_stand_ins = catalog::is_filled_by_account(&words.next);
         let next = step(&words.step());
         let avoid = avoid.map(|avoid| format!("## {}\n\n{avoid}\n\n", self.avoid)).unwrap_or_default();
         let stand_ins = format!("{}\n\n", self.stand_ins.replace("{id}", entry.id));

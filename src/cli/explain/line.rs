@@ -22,6 +22,7 @@ use crate::{
             PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
         },
     },
+    net::is_beside,
 };
 
 /// Faults of our own ports.
@@ -32,6 +33,9 @@ const BY_ITSELF: &str = "app-only";
 
 /// As lines of a console call it.
 const CONSOLE: [&str; 2] = ["console", "コンソール"];
+
+/// The preset.
+const GOOGLE: &str = "google";
 
 /// Of a client's name.
 const NAME_CAP: usize = 100;
@@ -49,6 +53,8 @@ const OF_PROXIES: [&str; 6] = [
 /// With what is configured of the account, if it is.
 pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let protocol = protocol(text).or_else(|| protocol_of(text)).or_else(|| only_protocol(entry));
+    let account = account
+        .filter(|account| !is_of_google(text) || account.sign_in.app.known().provider.as_deref() == Some(GOOGLE));
     let is_of_tokens = entry.layer == "token" || text.contains(Stage::FetchingToken.as_str());
     let stage = is_of_tokens.then_some(Stage::FetchingToken);
     let (who, sender) = refused(text);
@@ -70,6 +76,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
                 smtp_user: smtp_user.or(told.smtp_user),
                 who_signs_on: person.or(told.who_signs_on),
                 is_app_only: is_app_only.or(told.is_app_only),
+                provider: is_of_google(text).then(|| GOOGLE.to_owned()).or(told.provider),
                 protocol,
                 host,
                 port,
@@ -111,7 +118,24 @@ fn by_a_proxy(account: &Account) -> Known {
     };
     let is_of_web = proxy.as_ref().is_some_and(|via| via.key.starts_with("http-proxy"));
     let stage = is_of_web.then_some(Stage::FetchingToken);
-    Known { proxy, carried, ..account.known(&Occasion { stage, ..Occasion::default() }) }
+    let known = account.known(&Occasion { stage, ..Occasion::default() });
+    let (host, port) = reached_through(proxy.as_ref(), &known).unzip();
+    Known { proxy, carried, host, port, ..known }
+}
+
+/// A server to which a proxy leads: that of the account, unless it lies beside every proxy.
+fn reached_through(proxy: Option<&Via>, known: &Known) -> Option<(String, u16)> {
+    let own = known.host.clone().zip(known.port).filter(|(host, _)| !is_beside(host));
+    let carried = || proxy?.carries.iter().find_map(|one| split(one));
+    match proxy {
+        Some(via) => own.filter(|(host, port)| via.carries.contains(&format!("{host}:{port}"))).or_else(carried),
+        None => own,
+    }
+}
+
+/// Its replies name its own pages, and end with its own mark.
+fn is_of_google(text: &str) -> bool {
+    ["support.google.com", "gsmtp"].iter().any(|mark| text.contains(mark))
 }
 
 /// `bob@contoso.com signed in; ...`: somebody else than was meant.
@@ -182,7 +206,11 @@ pub(super) fn sign_in(text: &str) -> Option<(&str, &str)> {
 
 /// `server="smtp.office365.com:587"`: where the session was going.
 fn server(text: &str) -> Option<(String, u16)> {
-    let (host, port) = field(text, "server")?.rsplit_once(':')?;
+    split(field(text, "server")?)
+}
+
+fn split(server: &str) -> Option<(String, u16)> {
+    let (host, port) = server.rsplit_once(':')?;
     Some((host.to_owned(), port.parse().ok()?))
 }
 

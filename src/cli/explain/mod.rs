@@ -75,7 +75,11 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         None => config::call_by(file),
     }
     let file = file.or(of_line.as_deref());
-    let config = config::load(file).map(|(config, _)| config);
+    // While its file is refused the daemon runs on, and is told by its own commands.
+    let config = match config::load_to_ask(file) {
+        Ok((config, None)) => Ok(config),
+        Ok((_, Some(problems))) | Err(problems) => Err(problems),
+    };
     let mut running_file = None;
     let found_at = config::found(file);
     let is_there = found_at.as_ref().is_ok_and(|file| file.try_exists().unwrap_or(true));

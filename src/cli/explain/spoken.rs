@@ -213,6 +213,28 @@ mod tests {
         }
     }
 
+    /// As the status, a sign-in, the setup and the log of two users had it, who pasted it in vain.
+    #[test]
+    fn what_stands_in_no_file_of_a_command_is_known_for_ours_as_well() {
+        for text in [
+            "warning: bob@x.example signed in, and ann@x.example wants ann@x.example: the mail server lets in nobody else",
+            "警告: ann@x.example がサインインしましたが、bob@x.example に必要なのは bob@x.example です。",
+            "bob@x.example signed in for ann@x.example: sign in again as ann@x.example",
+            "needs-restart: listeners +imap 127.0.0.1:2993",
+            "再起動するまで有効にならない変更: listeners +imap 127.0.0.1:2993",
+            "The secret in new.secret is no new one: it is the same as in client.secret, which stays as it is.",
+            "until a restart the daemon runs on without what is new of listeners +imap 127.0.0.1:2993",
+        ] {
+            assert!(is_met(text), "{text}");
+        }
+        for text in
+            ["エラー: ./gatepost.toml: このファイルはありません", "error: ./gatepost.toml: there is no such file"]
+        {
+            let ids: Vec<_> = faults(text).into_iter().map(|one| one.entry.id).collect();
+            assert_eq!(ids, ["configuration-missing"], "{text}");
+        }
+    }
+
     #[test]
     fn what_has_an_id_has_it_in_japanese_too() {
         for (english, japanese, id) in [

@@ -8,7 +8,11 @@ use super::{
 };
 use crate::{
     base::{Lang, invocation, printable, wrapped},
-    catalog::{self, Entry, Known, explain::Found, not_to_do, own::DAEMON_NOT_RUNNING},
+    catalog::{
+        self, Entry, Known,
+        explain::{Found, OURS_OR_THEIRS},
+        not_to_do,
+    },
 };
 
 /// Of a sentence that is shown again.
@@ -103,7 +107,7 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, fills_in: Opt
     }
     add(words.turn, prose(catalog::owner(entry.owner, lang)));
     add(words.next, told.step().drawn(WRAP, &|_| None));
-    if let Some(file) = fills_in.filter(|_| catalog::has_stand_ins(&told.next)) {
+    if let Some(file) = fills_in.filter(|_| catalog::is_filled_by_account(&told.next)) {
         let mut filled_in = words.fills_in.replace("{id}", entry.id).replace("{file}", file);
         // A configuration that is found here knows no such account.
         if let Some(address) =
@@ -158,34 +162,35 @@ pub fn json(found: &Found, known: &Known, lang: Lang) -> Value {
 
 /// Ahead of more than one: how to tell which.
 pub fn several(found: &[Found], lang: Lang) -> String {
-    let is_ours = |one: &Found| one.entry.id == DAEMON_NOT_RUNNING.id;
-    match (found.len(), found.iter().any(is_ours), lang) {
-        (0 | 1, ..) => String::new(),
-        (count, false, Lang::En) => {
-            format!("It can mean {count} things; the words behind the code would tell which.\n\n")
+    match (found, lang) {
+        ([] | [_], _) => String::new(),
+        ([ours, theirs], lang) if OURS_OR_THEIRS.iter().any(|(one, _)| one.id == ours.entry.id) => {
+            invocation::as_called(&whoever_says_so(ours.entry.id, theirs.entry.id, lang))
         }
-        (count, false, Lang::Ja) => {
-            format!("{count}通りの意味が考えられます。コードに続く文があれば、特定できます。\n\n")
+        (several, Lang::En) => {
+            format!("It can mean {} things; the words behind the code would tell which.\n\n", several.len())
         }
-        (_, true, lang) => invocation::as_called(whoever_says_so(lang)),
+        (several, Lang::Ja) => {
+            format!("{}通りの意味が考えられます。コードに続く文があれば、特定できます。\n\n", several.len())
+        }
     }
 }
 
-/// Nobody says whom the refused connection was to.
-const fn whoever_says_so(lang: Lang) -> &'static str {
+/// Nobody says whom the connection was to.
+fn whoever_says_so(ours: &str, theirs: &str, lang: Lang) -> String {
     match lang {
-        Lang::En => {
-            "Who says so tells which of these it is:\n  \
-             a mail program, a device or a command: it does not reach Gatepost (`daemon-not-running`);\n  \
-             the log of Gatepost: that does not reach the mail server (`upstream-unreachable`).\n\
+        Lang::En => format!(
+            "Where it was shown tells which of these it is:\n  \
+             by a mail program, a device or a command that was to speak to Gatepost: it is about Gatepost (`{ours}`);\n  \
+             by the log of Gatepost, or a command that was to reach the mail server: it is about that (`{theirs}`).\n\
              `gatepost status` shows whether Gatepost runs and where it listens.\n\n"
-        }
-        Lang::Ja => {
+        ),
+        Lang::Ja => format!(
             "これがどこに表示されたかで、次のどちらかが決まります。\n  \
-             メールソフト、機器、コマンドの場合：Gatepost に接続できません（`daemon-not-running`）。\n  \
-             Gatepost のログの場合：Gatepost がメールサーバーに接続できません（`upstream-unreachable`）。\n\
+             Gatepost に接続するメールソフト、機器、コマンドの場合：Gatepost に関するものです（`{ours}`）。\n  \
+             Gatepost のログ、またはメールサーバーに接続するコマンドの場合：メールサーバーに関するものです（`{theirs}`）。\n\
              Gatepost が動いているかどうかと待ち受けているアドレスは、`gatepost status` で確認できます。\n\n"
-        }
+        ),
     }
 }
 

@@ -418,3 +418,16 @@ async fn a_listener_that_a_reload_does_not_move_is_warned_of_and_told_ahead_in_t
     program.reload().await;
     assert!(!status("en").contains("needs-restart"), "{}", status("en"));
 }
+
+/// A second one is not let in, and the unit of the packages may be of nobody here.
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_starts_no_second_daemon_and_reloads_the_one_that_runs_though_its_file_is_refused() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let told = |id: &str| run(&["explain", id, "--lang", "en"], &staged.file).1;
+    let reached = told("daemon-not-running");
+    let reached = reached.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(reached.contains("The daemon of this configuration runs") && !reached.contains("Start it"), "{reached}");
+    staged.edit("[network]\n", "[network]\nno-such-key = 1\n");
+    let refused = told("proxy-login-refused");
+    assert!(refused.contains(&format!("kill -HUP {}", program.id())) && !refused.contains("systemctl"), "{refused}");
+}
