@@ -184,7 +184,7 @@ fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
         protocol: Some(Protocol::Smtp),
         stage: fault.stage,
         address: Some(&lane.account),
-        sender: fault.sender.as_deref(),
+        sender: fault.sender(),
         sign_in: sign_in.as_ref(),
         ..Occasion::default()
     };

@@ -72,7 +72,7 @@ impl StandstillStatus {
         account: Option<&Account>,
         sign_in: Option<&SignInState>,
     ) -> Self {
-        let (protocol, stage, sender) = (Some(Protocol::Smtp), fault.stage, fault.sender.as_deref());
+        let (protocol, stage, sender) = (Some(Protocol::Smtp), fault.stage, fault.sender());
         let occasion = Occasion { protocol, stage, address, sender, sign_in, ..Occasion::default() };
         let explained = Explained::of(fault.id, account, &occasion);
         let (account, id, owner, text) = (address.map(str::to_owned), fault.id, fault.owner, fault.text.clone());

@@ -82,7 +82,7 @@ impl Queue {
         let orders = self.orders();
         let account = orders.account(address);
         let sign_in = account.as_ref().and_then(|account| orders.way_out.sign_in(account));
-        let (protocol, sender) = (Some(Protocol::Smtp), fault.sender.as_deref());
+        let (protocol, sender) = (Some(Protocol::Smtp), fault.sender());
         let address = Some(address).filter(|address| !address.is_empty());
         let sign_in = sign_in.as_ref();
         let occasion = Occasion { protocol, stage: fault.stage, address, sender, sign_in, ..Occasion::default() };

@@ -96,7 +96,7 @@ mod tests {
     fn where_the_cmdlets_of_several_causes_are_typed_is_said_once_whichever_modules_they_need() {
         for (lang, once) in [(Lang::En, "An administrator types"), (Lang::Ja, "コマンドレットは、管理者が")]
         {
-            let fault = |entry: Entry| {
+            let fault = |entry: &Entry| {
                 let words = entry.told(lang, &Known { is_app_only: Some(true), ..Known::default() });
                 json!({ "id": entry.id, "cause": words.cause, "next-step": words.next, "shell": words.shell })
             };
