@@ -225,7 +225,9 @@ pub(super) fn shell(text: &str, provider: Option<&str>, lang: Lang) -> Option<St
 /// ask of Graph), each stands ahead of its own cmdlets.
 pub fn one_shell(shells: &[String], lang: Lang) -> Option<String> {
     let begins = || shells.iter().flat_map(|shell| connecting(shell));
+    // What is said in another way stays as it is.
     remark(begins().find(|begins| !is_of_graph(begins)), begins().find(|begins| is_of_graph(begins)), lang)
+        .or_else(|| shells.first().cloned())
 }
 
 fn remark(exchange: Option<&str>, graph: Option<&str>, lang: Lang) -> Option<String> {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Channel, Outbound,
-    governor::{Idle, Seat, is_over},
+    governor::{Idle, Seat},
 };
 use crate::account::Account;
 
@@ -102,7 +102,7 @@ impl Outbound {
 
     /// Whether a connection may carry one more message of the account: its sign-in and its app are still those that it lives on.
     pub async fn may_go_on(&self, account: &Account, connection: &Connection) -> bool {
-        !is_over(connection.life.as_ref())
+        connection.life.as_ref().is_some_and(|life| !life.is_cancelled())
             && self.is_of_now(account, &connection.sign_in, connection.signed_in_at).await
     }
 }

@@ -21,7 +21,7 @@ use std::{
 };
 
 pub(super) use dials::{Dialling, Obstacle};
-pub(super) use ledger::{Idle, Ledger, Seat, is_over};
+pub(super) use ledger::{Idle, Ledger, Seat};
 pub use ledger::{Ticket, Turn, Wanted};
 pub use line::Party;
 use tokio::time::Instant;

@@ -707,9 +707,10 @@ fn a_refusal_of_pop3_that_nobody_knows_is_shown_with_its_hyphen() {
 
 #[test]
 fn of_a_connection_that_was_refused_it_is_told_how_to_tell_who_was_not_reached() {
-    for (lang, way) in
-        [("en", "the log of Gatepost: that does not reach the mail server"), ("ja", "Gatepost のログの場合")]
-    {
+    for (lang, way) in [
+        ("en", "by the log of Gatepost, or a command that was to reach the mail server: it is about that"),
+        ("ja", "Gatepost のログ、またはメールサーバーに接続するコマンドの場合"),
+    ] {
         let said = well(&["Connection refused (os error 111)", "--lang", lang]);
         assert!(said.contains(way) && said.contains("`gatepost status`"), "{said}");
         assert!(said.contains("\ndaemon-not-running ") && said.contains("\nupstream-unreachable "), "{said}");

@@ -233,7 +233,7 @@ async fn a_message_that_comes_byte_by_byte_is_repaired_like_any_other() {
 async fn a_repair_gives_nobody_a_right() {
     let (world, mut smtp) = printer("eve", "").await;
     let reply = sent(&mut smtp, ANN, "From: Ann eve@elsewhere.example\r\n\r\nx\r\n").await;
-    assert!(reply.starts_with("550 5.7.1") && reply.contains("<eve@elsewhere.example> (From)"), "{reply}");
+    assert!(reply.starts_with("550 5.7.1") && reply.contains("<eve@elsewhere.example> in From"), "{reply}");
     smtp.exchange("MAIL FROM:<eve@elsewhere.example>", "550 5.7.1").await;
     assert!(world.sandbox.submissions().is_empty());
     assert!(sent(&mut smtp, ANN, &format!("{SOUND}\r\nx\r\n")).await.starts_with("250 "), "the session goes on");

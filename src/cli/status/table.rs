@@ -416,16 +416,6 @@ mod tests {
         assert!(both.ends_with(once), "{both}");
     }
 
-    #[test]
-    fn of_several_faults_each_says_whose_cmdlets_are_typed_where() {
-        let fault = |id: &str, shell: &str| json!({ "id": id, "cause": "So.", "next-step": "Do.", "shell": shell });
-        let text = draw(
-            &json!({ "faults": [fault("x", "Connect."), fault("y", "Connect to it."), fault("z", "Connect.")] }),
-            Lang::En,
-        );
-        assert!(text.ends_with("  x, z: Connect.\n  y: Connect to it.\n"), "{text}");
-    }
-
     /// The identity provider may be the one.
     #[test]
     fn who_says_no_is_named_and_when_the_provider_is_asked_again() {
@@ -450,7 +440,7 @@ mod tests {
             "    provider is asked again from  2026-11-28T14:35:10Z\n",
             "    who says no                   identity provider\n",
             "    in short                      No consent. / Not there.\n",
-            "    asked again from              2026-11-28T14:06:00Z, 2026-11-28T14:07:00Z\n",
+            "    asked again from              2026-11-28T14:06:00Z (smtp), 2026-11-28T14:07:00Z (imap)\n",
             "  x: So.\n    Do.\n    What not to do: Not.\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");

@@ -68,13 +68,8 @@ struct Parked {
 impl Idle {
     /// Its grant is no more.
     pub fn is_over(&self) -> bool {
-        is_over(self.life.as_ref())
+        self.life.as_ref().is_none_or(CancellationToken::is_cancelled)
     }
-}
-
-/// See [`Idle::is_over`].
-pub(in crate::outbound) fn is_over(life: Option<&CancellationToken>) -> bool {
-    life.is_none_or(CancellationToken::is_cancelled)
 }
 
 impl Parked {
@@ -440,8 +435,7 @@ impl Seat {
         self.ledger.books().dials.ended(dial, failed);
     }
 
-    /// Leaves the connection to whoever comes next. Needs a tokio runtime.
-    /// One whose grant is no more is ended instead.
+    /// Leaves the connection to whoever comes next; one whose grant is no more is ended. Needs a tokio runtime.
     pub(in crate::outbound) fn park(self, idle: Idle) {
         let ledger = self.ledger.clone();
         if idle.is_over() {

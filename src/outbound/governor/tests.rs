@@ -13,6 +13,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
@@ -84,7 +85,14 @@ async fn idle(sign_in: &str) -> Idle {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let channel = Channel::new(Stream::new(stream).unwrap(), BytesMut::new(), &[], Carried::default());
-    Idle { channel, keywords: Vec::new(), sign_in: sign_in.into(), signed_in_at: None, life: None, came_up: None }
+    Idle {
+        channel,
+        keywords: Vec::new(),
+        sign_in: sign_in.into(),
+        signed_in_at: None,
+        life: Some(CancellationToken::new()),
+        came_up: None,
+    }
 }
 
 #[tokio::test(start_paused = true)]
