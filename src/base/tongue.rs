@@ -9,6 +9,8 @@ const DEEP: usize = 4;
 const ENOUGH: usize = 8;
 /// The same where only a part of the text is one.
 const PLENTY: usize = 16;
+/// Joints that are tried from either end of a text.
+const JOINTS: usize = 4;
 /// Between two sentences, and between a thing and what is said of it.
 const ENGLISH: [&str; 2] = ["; ", ": "];
 const JAPANESE: [&str; 2] = ["。", ": "];
@@ -74,7 +76,8 @@ impl Phrases {
     pub fn knows(&self, text: &str) -> bool {
         let is_one = |text: &str, least| self.all.iter().any(|one| one.own >= least && one.found_in(text).is_some());
         let is_part = |joint: &&str| {
-            let mut places = text.match_indices(*joint);
+            // What is ours is at either end of what somebody pasted, however often that is joined.
+            let mut places = text.match_indices(*joint).take(JOINTS).chain(text.rmatch_indices(*joint).take(JOINTS));
             places.any(|(at, _)| {
                 text.split_at_checked(at).is_some_and(|(before, behind)| {
                     is_one(before, PLENTY) || is_one(behind.strip_prefix(*joint).unwrap_or_default(), PLENTY)

@@ -109,7 +109,8 @@ fn answer(mut stream: TcpStream) -> (String, String) {
         "/token" if form.contains("device_code=g") => {
             r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhbm5AYi5jIn0.s"}"#
         }
-        "/token" if form.contains("device_code=d") => {
+        // Their ID tokens name ann.
+        "/token" if form.contains("device_code=d") || form.contains("named-anns-code") => {
             r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","expires_in":3600,"id_token":"h.eyJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhbm5AYi5jIn0.s"}"#
         }
         // Its ID token names bob.

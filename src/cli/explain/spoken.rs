@@ -95,13 +95,13 @@ fn sentence(line: &str) -> String {
     }
     // Some have their mark in the file.
     let bare = MARKS.iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line);
-    let said = if !is_known(bare) && is_known(line) { line } else { bare };
+    let said = if bare.len() < line.len() && !is_known(bare) && is_known(line) { line } else { bare };
     said.to_owned()
 }
 
 /// What was pasted behind `hint:`.
 fn advice(text: &str) -> Option<String> {
-    let mut lines = text.lines().map(str::trim);
+    let mut lines = lines(text);
     let first = lines.find_map(|line| NEXT.iter().find_map(|mark| line.strip_prefix(mark)))?;
     let all: Vec<&str> = std::iter::once(first.trim()).chain(lines).filter(|line| !line.is_empty()).collect();
     (!all.is_empty()).then(|| all.join("\n"))

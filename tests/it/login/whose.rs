@@ -153,7 +153,7 @@ fn where_another_one_is_to_sign_in_it_is_said_who_and_the_one_whose_address_it_i
         assert!([why, step].iter().all(|part| joined.contains(&part.replace(' ', ""))), "{status}");
     }
     assert_eq!(login_by_paste(&config, "bobs-code").0, Some(0));
-    let (ended, last) = login_by_paste(&config, "anns-code");
+    let (ended, last) = login_by_paste(&config, "named-anns-code");
     let hint = last["hint"].as_str().unwrap_or_else(|| panic!("{last}"));
     assert!(ended == Some(1) && hint.contains("take the `sign-in-as` line out"), "{last}");
     assert!(hint.contains("until that is done, the sign-in of bob@b.c goes on"), "{hint}");
