@@ -41,13 +41,26 @@ pub(super) const CROWD_PATIENCE: Duration = Duration::from_secs(2 * BUSY.as_secs
 /// The same for whoever only looks and can do without: as long as the statement waits that finds it locked.
 const GLANCE_PATIENCE: Duration = Duration::from_millis(500);
 /// How far apart: making it takes milliseconds.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// See [`Store::stamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
     modified: SystemTime,
+}
+
+impl Stamp {
+    /// `None`: there is no such file, or nobody says.
+    pub(super) fn of(file: &Path) -> Option<Self> {
+        let file = std::fs::metadata(file).ok()?;
+        Some(Self { length: file.len(), modified: file.modified().ok()? })
+    }
+
+    /// A later write has another stamp.
+    pub(super) fn is_settled(&self) -> bool {
+        SystemTime::now().duration_since(self.modified).is_ok_and(|age| age > FILE_CLOCK_TICK)
+    }
 }
 
 /// What [`Store::delete_tokens`] did.
@@ -214,10 +227,7 @@ impl Store {
     /// What the file system says of the last write, by whomever; cheap enough to ask at every login. `None`: it says
     /// nothing, or a write came just now, and another one in the same tick of its clock would look alike.
     pub fn stamp(&self) -> Option<Stamp> {
-        let log = std::fs::metadata(origin::log_of(&self.database)).ok()?;
-        let modified = log.modified().ok()?;
-        let settled = SystemTime::now().duration_since(modified).is_ok_and(|age| age > FILE_CLOCK_TICK);
-        settled.then_some(Stamp { length: log.len(), modified })
+        Stamp::of(&origin::log_of(&self.database)).filter(Stamp::is_settled)
     }
 
     /// Changes whenever another process wrote (`PRAGMA data_version`).
