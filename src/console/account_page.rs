@@ -274,6 +274,8 @@ fn relative(at: Timestamp, lang: Lang) -> String {
     let now = Timestamp::now();
     let seconds = at.as_second() - now.as_second();
     match u64::try_from(seconds) {
+        // What is of this second has come.
+        Ok(0) => lang.ago(0),
         // Days ahead are those of the calendar, as the status and the notices count them.
         Ok(ahead @ 172_800..) => lang.within(u64::try_from(days_left(now, at)).map_or(ahead, |days| days * 86_400)),
         Ok(ahead) => lang.within(ahead),
