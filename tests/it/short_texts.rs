@@ -64,7 +64,7 @@ fn replies(fault: &Fault) -> [String; 4] {
 }
 
 #[test]
-fn every_reply_and_every_line_of_the_log_has_the_id_and_the_short_text_of_its_fault() {
+fn every_fault_of_the_catalogue_has_its_id_and_short_text_in_a_reply_and_where_the_log_writes_it_out() {
     for entry in catalog::all() {
         for how in ["run: gatepost login ann@contoso.com", "open http://127.0.0.1:8425/ or run: gatepost login x@y.z"] {
             for said in replies(&entry.fault_with(how)) {
