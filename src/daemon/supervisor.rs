@@ -68,7 +68,7 @@ impl Signals {
 
 #[cfg(unix)]
 mod systemd {
-    use std::{ffi::OsStr, io, time::Duration};
+    use std::{ffi::OsStr, io, os::unix::net, time::Duration};
 
     use sd_notify::NotifyState;
     use tokio::{net::UnixDatagram, time::timeout};
@@ -99,10 +99,30 @@ mod systemd {
         let _ = timeout(HEARD_WITHIN, heard(&at, &said)).await;
     }
 
-    async fn heard(at: &OsStr, said: &str) -> io::Result<usize> {
-        let socket = UnixDatagram::unbound()?;
-        socket.connect(at)?;
-        socket.send(said.as_bytes()).await
+    pub(super) async fn heard(at: &OsStr, said: &str) -> io::Result<usize> {
+        connected(at)?.send(said.as_bytes()).await
+    }
+
+    fn connected(at: &OsStr) -> io::Result<UnixDatagram> {
+        let socket = net::UnixDatagram::unbound()?;
+        match abstract_name(at) {
+            Some(name) => socket.connect_addr(&name?)?,
+            None => socket.connect(at)?,
+        }
+        socket.set_nonblocking(true)?;
+        UnixDatagram::from_std(socket)
+    }
+
+    /// One that is in no file system, as systemd-nspawn has it for what runs inside (sd_notify(3)).
+    #[cfg(target_os = "linux")]
+    fn abstract_name(at: &OsStr) -> Option<io::Result<net::SocketAddr>> {
+        use std::os::{linux::net::SocketAddrExt, unix::ffi::OsStrExt};
+        at.as_bytes().strip_prefix(b"@").map(net::SocketAddr::from_abstract_name)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn abstract_name(_: &OsStr) -> Option<io::Result<net::SocketAddr>> {
+        None
     }
 
     /// What `WatchdogSec=` of the unit says, where it says something.
@@ -176,6 +196,21 @@ mod tests {
     use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_supervisor_whose_socket_is_in_no_file_system_is_told_as_well() {
+        use std::os::{
+            linux::net::SocketAddrExt,
+            unix::net::{SocketAddr, UnixDatagram},
+        };
+        let name = format!("gatepost-notified-{}", std::process::id());
+        let supervisor = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        systemd::heard(format!("@{name}").as_ref(), "READY=1\n").await.unwrap();
+        let mut told = [0; 64];
+        let length = supervisor.recv(&mut told).unwrap();
+        assert_eq!(&told[..length], b"READY=1\n");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_watchdog_hears_nothing_while_the_daemon_hangs_and_again_when_it_works() {

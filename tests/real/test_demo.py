@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 
 import pictures
+import recording
 from bench import RealTest
 from lab.processes import Part
 from lab.terminal import Terminal
@@ -46,3 +47,17 @@ class Demo(RealTest):
         demo.wait_ready(lambda: "Ctrl-C ends the demo" in demo.said(), 60)
         for name, seen, _ in pictures.shown(demo, self.bench.browser):
             self.assertEqual(pictures.masked(f"{seen}\n"), pictures.masked(pictures.text(name).read_text()), name)
+
+    def test_the_recordings_and_the_dialogue_of_the_readme_show_what_the_demo_says_now(self):
+        """`python3 tests/real/recording.py` makes the recordings anew."""
+        for lang, readme in {"en": "README.md", "ja": "README.ja.md"}.items():
+            said = recording.said(self.bench.binary, lang, self.bench.folder)
+            drawn = recording.RECORDINGS[lang].read_text()
+            self.assertEqual(recording.masked(recording.drawn(said, lang)), recording.masked(drawn), lang)
+            text = (recording.DOCS.parent / readme).read_text()
+            (dialogue,) = re.findall(r"```\n(1\. .*?)```", text, re.DOTALL)
+            told = iter(recording.masked(line.rstrip()) for line in said)
+            for line in dialogue.splitlines():
+                if line.strip() not in ("", "..."):
+                    self.assertIn(recording.masked(line), told, f"{readme}: not in this order")
+            self.assertIn(f"(docs/{recording.RECORDINGS[lang].name})", text)
