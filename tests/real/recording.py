@@ -23,6 +23,8 @@ KEPT = re.compile(
     r"|S: (220|235|334|250 AUTH|250 2\.0\.0 OK <|a OK|\* 1 EXISTS|gpa OK|\+ *$|\+OK (Logged|1 |User))"
 )
 WIDTH, LINE, TOP = 963, 19, 54
+# What goes into the width.
+MOST = 109
 HEADING, PLACE, CLIENT, SERVER, LEFT_OUT, PROMPT = "#ffd479", "#8fa3b8", "#9be59b", "#c8d3e0", "#6b7a8a", "#e6e6e6"
 
 
@@ -57,6 +59,7 @@ def drawn(lines, lang):
         is_apart = colour == HEADING
         at += LINE if is_apart else 0
         bold = ' font-weight="bold"' if colour in (PROMPT, HEADING) else ""
+        line = line if len(line) <= MOST else f"{line[:MOST - 1]}…"
         shown.append(f'<text x="18" y="{at}" fill="{colour}"{bold} xml:space="preserve">{escape(line, quote=False)}</text>')
         at += LINE
     height = at + 13
