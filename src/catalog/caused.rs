@@ -10,7 +10,7 @@ use super::{ALL, Entry, cases::forms};
 use crate::base::Lang;
 
 /// Letters with which it is no accident; one that is not of ASCII says as much as two.
-const ENOUGH: usize = 16;
+const ENOUGH: usize = 21;
 /// Where a sentence ends.
 const ENDS: [&str; 2] = [". ", "。"];
 /// A command of ours is called in its own way on each machine.

@@ -14,8 +14,9 @@ use super::Daemon;
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// For the store, where the sessions took all of the drain's time. It is whole on disk without it: with its log.
-const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+/// For what is written last, and for the store to close, where the sessions took all of the drain's time. It is whole on disk
+/// without that: with its log.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 impl Daemon {
     /// Stops taking connections, lets transactions finish and requests for tokens be answered, within the configured
@@ -40,7 +41,7 @@ impl Daemon {
         }
         self.drained.cancel();
         let store = self.current().store.clone();
-        if timeout_at(end.max(Instant::now() + CLOSED_WITHIN), store.close()).await.is_err() {
+        if timeout_at(end.max(Instant::now() + WRITTEN_WITHIN), store.close()).await.is_err() {
             let database = store.path().display();
             warn!("{database} was not closed in time: what was written last stands in {database}-wal beside it");
         }
@@ -58,9 +59,10 @@ impl Daemon {
             self.cut_off.cancel();
             let _ = timeout_at(end, ended()).await;
         }
-        // What they sent counts for whoever starts next.
+        // What they sent counts for whoever starts next, also where sessions took all of the time.
         let gate = self.current();
-        let saved = timeout_at(end, gate.outbound.governor.save(&gate.store)).await;
+        let saved =
+            timeout_at(end.max(Instant::now() + WRITTEN_WITHIN), gate.outbound.governor.save(&gate.store)).await;
         if let Some(error) = saved.map_or_else(|late| Some(late.to_string()), |saved| Some(saved.err()?.to_string())) {
             warn!(
                 error,

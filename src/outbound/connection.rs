@@ -82,8 +82,7 @@ impl Outbound {
         let is_over = idle.is_over();
         let Idle { mut channel, keywords, sign_in, signed_in_at, life, came_up } = idle;
         if is_over || !self.is_of_now(account, &sign_in, signed_in_at).await {
-            // The server counts it until it hears so.
-            channel.quit().await;
+            seat.part(channel);
             return None;
         }
         // Of what was left over by somebody whom nobody saw signing in nobody knows whether that still holds.

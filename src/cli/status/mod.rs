@@ -2,6 +2,7 @@
 
 mod alive;
 mod asleep;
+mod once;
 mod other;
 mod remarks;
 mod silent;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    once::{is_met, shares, tells, told_once},
     remarks::remarks,
     steps::{BESIDE, steps},
 };
@@ -161,7 +162,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
             Value::Array(rows) if name == "faults" => {
-                picked(rows, FAULT, lang) + &remarks(rows, lang) + &steps(rows, lang)
+                picked(rows, FAULT, lang) + &remarks(rows, lang) + &steps(&told_once(rows, status), lang)
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -179,18 +180,11 @@ fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
     let mut told = picked(std::slice::from_ref(queue), QUEUE, lang);
     let still = queue.get("standstills").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !still.is_empty() {
-        let unmet = still.iter().filter(|one| !is_met(status, one, one.get("account")));
+        let unmet = still.iter().filter(|one| !is_met(status, one, |of| one.get("account") == Some(of)));
         told.push_str(&picked(still, STANDSTILL, lang));
         told.push_str(&steps(&unmet.cloned().collect::<Vec<_>>(), lang));
     }
     told
-}
-
-/// It stands among the faults, with what to do.
-fn is_met(status: &Value, fault: &Value, address: Option<&Value>) -> bool {
-    let mut met = status.get("faults").and_then(Value::as_array).into_iter().flatten();
-    let is_it = |one: &Value| one.get("id") == fault.get("id") && one.get("worked-again-at").is_none();
-    met.any(|one| is_it(one) && one.get("account").is_none_or(|of| Some(of) == address))
 }
 
 /// What stands in the way of these accounts, and no client met yet: that stands among the faults.
@@ -203,23 +197,13 @@ fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
             fault
         });
         let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
-        let all = of_sign_in.into_iter().flatten().chain(of_servers);
-        all.filter(|fault| !is_met(status, fault, account.get("address"))).collect::<Vec<_>>()
+        let is_its_own = |of: &Value| account.get("address") == Some(of);
+        let is_shared = |of: &Value| accounts.iter().any(|one| one.get("address") == Some(of) && shares(account, one));
+        let of_sign_in = of_sign_in.into_iter().flatten().filter(|fault| !is_met(status, fault, is_shared));
+        let of_servers = of_servers.into_iter().filter(|fault| !is_met(status, fault, is_its_own));
+        of_sign_in.chain(of_servers).collect::<Vec<_>>()
     };
     accounts.iter().flat_map(of).collect()
-}
-
-/// What befell a sign-in that several accounts live on is told once: of the one that is who signs in, else of the first.
-fn tells(account: &Value, at: &str, accounts: &[Value]) -> bool {
-    let of = |one: &Value, at: &str| one.pointer(at).and_then(Value::as_str).map(str::to_lowercase);
-    let Some(same) = account.get("same-sign-in").and_then(Value::as_array) else { return true };
-    let id = format!("{at}/id");
-    let meets_it = |one: &&Value| {
-        let is_of_it = one.get("address").is_some_and(|address| same.contains(address));
-        (is_of_it || *one == account) && of(one, &id) == of(account, &id)
-    };
-    let is_its_own = |one: &Value| of(one, "/address") == of(one, "/sign-in/identity");
-    accounts.iter().filter(meets_it).min_by_key(|one| !is_its_own(one)).is_none_or(|first| first == account)
 }
 
 /// The columns that matter, those left out that are empty for all.

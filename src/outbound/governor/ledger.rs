@@ -72,15 +72,6 @@ impl Idle {
     }
 }
 
-impl Parked {
-    fn quit(self) {
-        tokio::spawn(async move {
-            self.idle.channel.quit().await;
-            drop(self.seat);
-        });
-    }
-}
-
 /// Shared by all who send for the mailbox.
 #[derive(Default)]
 pub(in crate::outbound) struct Ledger {
@@ -163,7 +154,7 @@ impl Ledger {
             let Some(oldest) = self.books().oldest_parked() else { return };
             sleep_until(oldest + WARM).await;
             let expired = self.books().take_expired(Instant::now());
-            expired.into_iter().for_each(Parked::quit);
+            expired.into_iter().for_each(|Parked { seat, idle, .. }| seat.part(idle.channel));
         }
     }
 
@@ -171,7 +162,7 @@ impl Ledger {
     /// runtime.
     pub(super) fn close_ended(&self) {
         let ended: Vec<_> = self.books().parked.extract_if(.., |parked| parked.idle.is_over()).collect();
-        ended.into_iter().for_each(Parked::quit);
+        ended.into_iter().for_each(|Parked { seat, idle, .. }| seat.part(idle.channel));
     }
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
@@ -435,11 +426,20 @@ impl Seat {
         self.ledger.books().dials.ended(dial, failed);
     }
 
+    /// Says goodbye, and gives the room back once the server knows: it counts the connection until then. Nobody waits for it.
+    /// Needs a tokio runtime.
+    pub(in crate::outbound) fn part(self, channel: Channel) {
+        tokio::spawn(async move {
+            channel.quit().await;
+            drop(self);
+        });
+    }
+
     /// Leaves the connection to whoever comes next; one whose grant is no more is ended. Needs a tokio runtime.
     pub(in crate::outbound) fn park(self, idle: Idle) {
         let ledger = self.ledger.clone();
         if idle.is_over() {
-            return Parked { since: Instant::now(), seat: self, idle }.quit();
+            return self.part(idle.channel);
         }
         let was_watched = {
             let mut books = ledger.books();
