@@ -398,6 +398,11 @@ async fn who_is_let_in_by_another_name_stays_signed_in_and_until_then_anybody_ta
     assert!(page.contains(&format!("logout {ANN}</pre>")) && !page.contains("has what it needs"), "{page}");
     let page = browser.until(ACCOUNT, &stays).await;
     assert!(page.contains(&format!("logout {ANN}</pre>")), "{page}");
+    // Also once how it ended is put away.
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/cancel"), &[]).await;
+    let page = browser.until(ACCOUNT, &format!("The token belongs to {CAROL}, another person than {ANN}")).await;
+    assert!(page.contains(&format!("the sign-in of {BOB} goes on")) && !page.contains(&stays), "{page}");
+    assert!(page.contains("✓ ready") && page.contains(&format!("sign-in-as = &quot;{CAROL}&quot;")), "{page}");
     world.ann_hears(Protocol::Imap, IN).await;
 
     // Whoever was meant takes any place, and by the name that is let in nobody has to say who they are.

@@ -176,7 +176,10 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
     let address = known.address.clone().or_else(|| occasion.address.map(str::to_owned));
     let client = occasion.client.map(str::to_owned);
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
-    let signed_in_as = state.and_then(|state| text(state, "/consented-as")).map(str::to_owned);
+    let beside = |name| state.and_then(|state| text(state, &format!("/refused-beside/{name}")));
+    let consented_as = || state.and_then(|state| text(state, "/consented-as"));
+    let signed_in_as = beside("signed-in-as").or_else(consented_as).map(str::to_owned);
+    let whose_stays = beside("whose-stays").map(str::to_owned);
     let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
     let asks_again = faults.filter_map(|fault| {
         let id = catalog::find(text(fault, "/id")?)?.id;
@@ -186,7 +189,8 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
         let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));
         REFUSED.into_iter().find_map(one)
     });
-    Known { address, client, object_id, signed_in_as, asks_again: asks_again.collect(), refused_sign_in, ..known }
+    let asks_again = asks_again.collect();
+    Known { address, client, object_id, signed_in_as, whose_stays, asks_again, refused_sign_in, ..known }
 }
 
 /// With its id and the command, where somebody else signed in than was meant and no mail server let them in.
