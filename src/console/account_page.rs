@@ -57,18 +57,18 @@ pub struct AccountRow {
 }
 
 /// A fault in the words of the catalogue.
-struct ToldFault {
-    id: &'static str,
-    cause: String,
-    next: String,
-    avoid: Option<String>,
+pub(super) struct ToldFault {
+    pub id: &'static str,
+    pub cause: String,
+    pub next: String,
+    pub avoid: Option<String>,
     whose_turn: &'static str,
-    detail: String,
+    pub detail: String,
     is_quotation: bool,
 }
 
 impl ToldFault {
-    fn new(entry: &Entry, detail: &str, lang: Lang, known: &Known) -> Self {
+    pub fn new(entry: &Entry, detail: &str, lang: Lang, known: &Known) -> Self {
         let words = entry.told(lang, known);
         let whose_turn = catalog::owner(entry.owner, lang);
         let next = words.whole_step();

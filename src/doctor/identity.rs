@@ -1,9 +1,6 @@
 //! Whether what answers for the identity provider is one, knows the tenant, and has the same time as this machine.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, time::SystemTime};
 
 use serde_json::Value;
 use url::Url;
@@ -20,12 +17,10 @@ use super::{
 use crate::{
     base::{Fault, Lang, printable},
     catalog::doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED},
-    net::HttpReply,
+    net::{HttpReply, clock::TOO_FAR_OFF},
     oauth::{App, endpoints::metadata_of, verdict::Verdict},
 };
 
-/// Beyond it tokens and assertions are refused (Entra, Kerberos and others).
-const SKEW: Duration = Duration::from_secs(5 * 60);
 /// Names that stand for any tenant.
 const ANY_TENANT: [&str; 3] = ["common", "organizations", "consumers"];
 
@@ -147,7 +142,7 @@ fn clock_of(look: Look, there: Option<SystemTime>, here: SystemTime) -> Check {
         Err(other) => (other.duration(), false),
     };
     let seconds = apart.as_secs();
-    match apart > SKEW {
+    match apart > TOO_FAR_OFF {
         true => look.fail(Said::ClockOff { seconds, behind }, &CLOCK_SKEWED.fault(), &Who::default()),
         false => look.pass(Said::ClockRight { seconds }),
     }
@@ -161,6 +156,8 @@ pub(super) fn bare(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
     use http::{HeaderMap, StatusCode};
 

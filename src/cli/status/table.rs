@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     remarks::remarks,
     steps::{BESIDE, steps},
+    told::SAID,
 };
 use crate::{
     base::{Lang, columns, printable, wrapped},
@@ -114,6 +115,7 @@ const ENDING: &[Column] = &[
 /// Sections, and columns of those that are shown as they are.
 const JAPANESE: &[(&str, &str)] = &[
     ("accounts", "アカウント"),
+    ("clock", "このマシンの時計"),
     ("endings", "期限"),
     ("faults", "問題"),
     ("listeners", "リスナー"),
@@ -165,6 +167,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
+            Value::Object(_) if name == "clock" => clock(section, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,
@@ -172,6 +175,11 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
+}
+
+/// How far it is off, and what to do.
+fn clock(clock: &Value, lang: Lang) -> String {
+    format!("  {}\n{}", cell(clock.get(SAID).unwrap_or(&Value::Null), lang), steps(std::slice::from_ref(clock), lang))
 }
 
 /// How much waits, and behind it what stands still, if anything does.

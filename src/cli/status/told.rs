@@ -20,12 +20,15 @@ const FAULTS: [&str; 3] = ["fault", "graph-fault", "refused-beside"];
 /// Where the id of a refused sign-in stands, and when that was.
 const REFUSED: [(&str, &str); 2] =
     [("/fault/id", "/sign-in-refused-at"), ("/refused-beside/id", "/refused-beside/since")];
+/// How far the clock is off, in words.
+pub const SAID: &str = "said";
 /// As the status spells who refuses.
 const BY_PROVIDER: &str = "identity provider";
 
 /// What to do about each trouble of an account: of its sign-in, and what its servers refuse.
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     with_restart(status, lang);
+    with_clock(status, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
         let named = account_of(address, &config.accounts, &config.domains);
@@ -69,6 +72,19 @@ fn with_restart(status: &mut Value, lang: Lang) {
             Lang::Ja => format!("{what}。再起動するコマンド: {restart}"),
         };
         sections.insert("needs-restart".to_owned(), json!(told));
+    }
+}
+
+/// How far it is off, and what to do.
+fn with_clock(status: &mut Value, lang: Lang) {
+    let Some(clock) = status.get_mut("clock") else { return };
+    let seconds = clock.get("seconds").and_then(Value::as_u64);
+    let is_behind = clock.get("behind").and_then(Value::as_bool);
+    if let (Some(seconds), Some(is_behind)) = (seconds, is_behind) {
+        put(clock, SAID, Some(catalog::clock_off(seconds, is_behind, lang)));
+    }
+    if let Some(entry) = text(clock, "/id").and_then(catalog::find) {
+        explain(clock, entry.told(lang, &Known::default()));
     }
 }
 
@@ -312,5 +328,22 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         assert!(next.contains("-Identity info@contoso.com -Trustee o-1 "), "{next}");
         assert_eq!(at("/faults/3/next-step"), "Look.");
         assert!(at("/faults/4/next-step").contains("`from = [\"192.0.2.7\"]`"), "{status}");
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_in_a_sentence_with_what_to_do() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        for (lang, off, next) in [
+            (Lang::En, "this machine is 600 s behind the identity provider", "Set the clock of the machine"),
+            (Lang::Ja, "このマシンは ID プロバイダーより600秒遅れています", "マシンの時計を合わせてください"),
+        ] {
+            let mut status = json!({ "clock": { "id": "clock-skewed", "seconds": 600, "behind": true } });
+            with_steps(&mut status, &config, lang);
+            let text = super::super::table::draw(&status, lang);
+            for part in [off, "clock-skewed: ", next, "timedatectl set-ntp true"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
     }
 }
