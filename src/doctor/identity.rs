@@ -18,7 +18,7 @@ use crate::{
     base::{Fault, Lang, printable},
     catalog::doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED},
     net::{HttpReply, clock::TOO_FAR_OFF},
-    oauth::{App, endpoints::metadata_of, verdict::Verdict},
+    oauth::{App, endpoints::metadata_of, grants::unattended::meaning, verdict::Verdict},
 };
 
 /// Names that stand for any tenant.
@@ -60,7 +60,8 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
     let reply = match means.http.get(metadata.as_ref().unwrap_or(&app.token_url), &[]).await {
         Ok(reply) => reply,
         Err(fault) => {
-            let fault = Verdict::of_fault(&fault).fault("");
+            let verdict = Verdict::of_fault(&fault);
+            let fault = Verdict { entry: meaning(app.grant, verdict.entry), ..verdict }.fault("");
             let found = Found { fault: Some(fault.id), ..Found::default() };
             return (vec![http.fault(&fault, who), clock.skip(Said::Behind(Layer::Http))], found);
         }
