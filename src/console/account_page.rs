@@ -30,7 +30,7 @@ use crate::{
         together::{Met, Together, together},
         token::CLIENT_SECRET_EXPIRED,
     },
-    expiry::days_left,
+    expiry::{days_left, secret_ends},
     net::{own_uid, peer_uid},
     oauth::{self, Phase, SignInState},
 };
@@ -103,7 +103,8 @@ struct StandingCause {
 
 impl Standing {
     /// What `gatepost status` tells of the account.
-    fn all(status: &AccountStatus, account: &Account, lang: Lang) -> Vec<Self> {
+    /// `secret`: days that the secret of its app is good for, by the day that somebody wrote down.
+    fn all(status: &AccountStatus, account: &Account, secret: Option<i64>, lang: Lang) -> Vec<Self> {
         let beside = status.sign_in.as_ref().and_then(|state| Some(state.refused_beside.as_ref()?.id));
         let met = status.troubles().into_iter().filter_map(|(id, protocol, occasion)| {
             let words = catalog::find(id)?.told(lang, &account.known(&occasion));
@@ -112,6 +113,14 @@ impl Standing {
             let (id, protocol) = (id.to_owned(), protocol.map(str::to_owned));
             Some(Met { id, cause, next, shell, avoid, protocol, is_beside })
         });
+        let is_over = status.troubles().iter().any(|(id, ..)| *id == CLIENT_SECRET_EXPIRED.id);
+        let ends = secret.filter(|_| !is_over).and_then(|days| secret_ends(days, lang)).map(|cause| {
+            let words = CLIENT_SECRET_EXPIRED.told(lang, &account.known(&Occasion::of_sign_in(None)));
+            let catalog::Words { next, shell, avoid, .. } = words;
+            let id = CLIENT_SECRET_EXPIRED.id.to_owned();
+            Met { id, cause, next, shell, avoid, protocol: None, is_beside: true }
+        });
+        let met: Vec<Met> = met.chain(ends).collect();
         together(met, Step::with_remark).into_iter().map(|told| Self::new(told, lang)).collect()
     }
 
@@ -315,7 +324,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        standing: Standing::all(&status, account, look.lang),
+        standing: Standing::all(&status, account, console.days_of_secret(&account.sign_in.app.name), look.lang),
         is_waiting: open.is_some(),
         open,
         trouble,

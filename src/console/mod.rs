@@ -191,6 +191,11 @@ impl Console {
         self.calendar.of_app(app, Timestamp::now())?.ends_at
     }
 
+    /// How many days its secret is good for, by the day that somebody wrote down.
+    fn days_of_secret(&self, app: &str) -> Option<i64> {
+        self.calendar.of_app(app, Timestamp::now()).filter(|one| one.what == What::ClientSecret)?.days_left
+    }
+
     /// Why the store takes no writes; `None` where it takes them.
     async fn store_trouble(&self) -> Option<Trouble> {
         timeout(STORE_WITHIN, self.store.trouble()).await.unwrap_or(Some(Trouble::Silent))

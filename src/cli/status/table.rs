@@ -161,7 +161,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             Value::Array(rows) if name == "accounts" => {
                 picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
             }
-            Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
+            Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang) + &steps(rows, lang),
             Value::Array(rows) if name == "faults" => {
                 picked(rows, FAULT, lang) + &remarks(rows, lang) + &steps(rows, lang)
             }

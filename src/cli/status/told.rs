@@ -5,12 +5,18 @@
 
 use serde_json::{Value, json};
 
+use super::steps::BESIDE;
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
-    catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, token::SIGN_IN_MISSING},
+    catalog::{
+        self, Known, Words,
+        doctor::SOMEBODY_ELSE_SIGNED_IN,
+        token::{CLIENT_SECRET_EXPIRED, SIGN_IN_MISSING},
+    },
     cli::{language, pasted::shell},
     config::Config,
+    expiry::{What, secret_ends},
     oauth::Phase,
 };
 
@@ -29,6 +35,7 @@ const BY_PROVIDER: &str = "identity provider";
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     with_restart(status, lang);
     with_clock(status, lang);
+    with_endings(status, config, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
         let named = account_of(address, &config.accounts, &config.domains);
@@ -85,6 +92,22 @@ fn with_clock(status: &mut Value, lang: Lang) {
     }
     if let Some(entry) = text(clock, "/id").and_then(catalog::find) {
         explain(clock, entry.told(lang, &Known::default()));
+    }
+}
+
+/// What to do about a secret that ends, before its end is met.
+fn with_endings(status: &mut Value, config: &Config, lang: Lang) {
+    for ending in rows_mut(status, "endings") {
+        let days = ending.get("days-left").and_then(Value::as_i64);
+        let is_secret = text(ending, "/what") == Some(What::ClientSecret.as_str());
+        let Some(cause) = days.filter(|_| is_secret).and_then(|days| secret_ends(days, lang)) else { continue };
+        let name = text(ending, "/name").unwrap_or_default();
+        let account = config.accounts.iter().find(|account| account.sign_in.app.name == name);
+        let of_app = || config.apps.get(name).map(|app| app.known()).unwrap_or_default();
+        let known = account.map_or_else(of_app, |account| account.known(&Occasion::of_sign_in(None)));
+        explain(ending, Words { cause, ..CLIENT_SECRET_EXPIRED.told(lang, &known) });
+        put(ending, "id", Some(CLIENT_SECRET_EXPIRED.id));
+        put(ending, BESIDE, Some(true));
     }
 }
 
@@ -344,6 +367,39 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
             for part in [off, "clock-skewed: ", next, "timedatectl set-ntp true"] {
                 assert!(text.contains(part), "{part}: {text}");
             }
+        }
+    }
+
+    /// A token that is held hid it, and the account was called ready without a word.
+    #[test]
+    fn a_secret_that_ends_soon_or_has_ended_is_told_with_what_to_do_while_a_token_is_held_still() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        for (lang, days, cause, next) in [
+            (Lang::En, 5, Some("the client secret of the app ends in 5 days: "), "make a new client secret"),
+            (Lang::En, -1, Some("the client secret of the app ended 1 day ago: "), "make a new client secret"),
+            (
+                Lang::Ja,
+                0,
+                Some("クライアントシークレットは今日期限が切れます。"),
+                "新しいクライアントシークレットを作成",
+            ),
+            (
+                Lang::Ja,
+                -2,
+                Some("クライアントシークレットは2日前に期限が切れました。"),
+                "新しいクライアントシークレットを作成",
+            ),
+            (Lang::En, 31, None, ""),
+        ] {
+            let mut status = json!({ "endings": [{ "what": "client-secret", "name": "contoso", "days-left": days }] });
+            with_steps(&mut status, &config, lang);
+            let told: String = super::super::table::draw(&status, lang).split_whitespace().collect();
+            for part in [cause.unwrap_or(""), next] {
+                assert!(told.contains(&part.replace(' ', "")), "{part}: {told}");
+            }
+            assert_eq!(told.contains("client-secret-expired:"), cause.is_some(), "{told}");
+            assert!(cause.is_none() || told.contains("ann@contoso.com"), "{told}");
         }
     }
 }
