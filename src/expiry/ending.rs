@@ -74,8 +74,8 @@ pub fn secret_ends(days: i64, lang: Lang) -> Option<String> {
     Some(match lang {
         _ if days > SOON_DAYS => return None,
         Lang::En if days < 0 => format!(
-            "By `secret-expires` the client secret of the app ended {ago} {} ago: the provider gives no token to it any more, and mail \
-             stands still once the one that is held ends.",
+            "By `secret-expires` the client secret of the app ended {ago} {} ago. If it did, mail stands still once the token that is held \
+             ends; if a new one is in its place already, only its day is to be written there.",
             if ago == 1 { "day" } else { "days" }
         ),
         Lang::En => format!(
@@ -88,7 +88,7 @@ pub fn secret_ends(days: i64, lang: Lang) -> Option<String> {
             }
         ),
         Lang::Ja if days < 0 => format!(
-            "`secret-expires` によれば、アプリのクライアントシークレットは{ago}日前に期限が切れました。プロバイダーはトークンを発行しなくなっており、今のトークンの期限が切れるとメールが止まります。"
+            "`secret-expires` によれば、アプリのクライアントシークレットは{ago}日前に期限が切れました。そのとおりであれば、今のトークンの期限が切れるとメールが止まります。すでに新しいシークレットに置き換えた場合は、その期限の日を書くだけで済みます。"
         ),
         Lang::Ja => format!(
             "`secret-expires` によれば、アプリのクライアントシークレットは{}期限が切れます。期限が切れると、プロバイダーはトークンを発行しなくなり、メールが止まります。",

