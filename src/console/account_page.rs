@@ -111,14 +111,14 @@ impl Standing {
             let (cause, next, shell, avoid) = (words.cause, words.next, words.shell, words.avoid);
             let is_beside = beside.is_some_and(|beside| beside == id);
             let (id, protocol) = (id.to_owned(), protocol.map(str::to_owned));
-            Some(Met { id, cause, next, shell, avoid, protocol, is_beside })
+            Some(Met { id, cause, next, shell, avoid, protocol, is_beside, is_ahead: false })
         });
         let is_over = status.troubles().iter().any(|(id, ..)| *id == CLIENT_SECRET_EXPIRED.id);
         let ends = secret.filter(|_| !is_over).and_then(|days| secret_ends(days, lang)).map(|cause| {
             let words = CLIENT_SECRET_EXPIRED.told(lang, &account.known(&Occasion::of_sign_in(None)));
             let catalog::Words { next, shell, avoid, .. } = words;
             let id = CLIENT_SECRET_EXPIRED.id.to_owned();
-            Met { id, cause, next, shell, avoid, protocol: None, is_beside: true }
+            Met { id, cause, next, shell, avoid, protocol: None, is_beside: false, is_ahead: true }
         });
         let met: Vec<Met> = met.chain(ends).collect();
         together(met, Step::with_remark).into_iter().map(|told| Self::new(told, lang)).collect()

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::steps::BESIDE;
+use super::steps::AHEAD;
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
@@ -107,7 +107,7 @@ fn with_endings(status: &mut Value, config: &Config, lang: Lang) {
         let known = account.map_or_else(of_app, |account| account.known(&Occasion::of_sign_in(None)));
         explain(ending, Words { cause, ..CLIENT_SECRET_EXPIRED.told(lang, &known) });
         put(ending, "id", Some(CLIENT_SECRET_EXPIRED.id));
-        put(ending, BESIDE, Some(true));
+        put(ending, AHEAD, Some(true));
     }
 }
 
@@ -399,6 +399,7 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
                 assert!(told.contains(&part.replace(' ', "")), "{part}: {told}");
             }
             assert_eq!(told.contains("client-secret-expired:"), cause.is_some(), "{told}");
+            assert!(!told.contains("hasexpired") && !told.contains("Whatthelogsays"), "nobody was told so yet: {told}");
         }
     }
 }
