@@ -46,3 +46,4 @@ class Demo(RealTest):
         demo.wait_ready(lambda: "Ctrl-C ends the demo" in demo.said(), 60)
         for name, seen, _ in pictures.shown(demo, self.bench.browser):
             self.assertEqual(pictures.masked(f"{seen}\n"), pictures.masked(pictures.text(name).read_text()), name)
+            self.assertEqual(self.bench.browser.wider(), [], name)
