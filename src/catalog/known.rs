@@ -125,7 +125,7 @@ pub struct Known {
     pub who_signs_on: Option<String>,
     /// Who signed in, where that is somebody else.
     pub signed_in_as: Option<String>,
-    /// Whose sign-in is good and stays, where theirs does not take its place.
+    /// Whose sign-in is good and stays in use, where theirs does not take its place.
     pub whose_stays: Option<String>,
     /// Whom a message claims to be from.
     pub sender: Option<String>,

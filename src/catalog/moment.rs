@@ -5,7 +5,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::base::invocation;
+use crate::base::{Lang, invocation};
 
 /// A time of today, as the log has it.
 pub fn hour(at: Timestamp) -> String {
@@ -26,6 +26,16 @@ pub fn moment(at: Timestamp, form: &str) -> String {
 /// Ahead of `utc`, which is the same as it stands elsewhere.
 pub fn beside(at: Timestamp, form: &str, utc: String) -> String {
     in_zone(at, form, utc, TimeZone::system())
+}
+
+/// How far this machine's clock is off.
+pub fn clock_off(seconds: u64, is_behind: bool, lang: Lang) -> String {
+    match (lang, is_behind) {
+        (Lang::En, true) => format!("this machine is {seconds} s behind the identity provider"),
+        (Lang::En, false) => format!("this machine is {seconds} s ahead of the identity provider"),
+        (Lang::Ja, true) => format!("このマシンは ID プロバイダーより{seconds}秒遅れています"),
+        (Lang::Ja, false) => format!("このマシンは ID プロバイダーより{seconds}秒進んでいます"),
+    }
 }
 
 fn in_zone(at: Timestamp, form: &str, utc: String, zone: TimeZone) -> String {

@@ -19,6 +19,8 @@ pub struct Met {
     pub protocol: Option<String>,
     /// It stands in nobody's way, so that no client hears of it.
     pub is_beside: bool,
+    /// Nobody met it so far.
+    pub is_ahead: bool,
 }
 
 /// Why, and by which protocols that was met.
@@ -29,11 +31,15 @@ pub struct Cause {
     pub protocols: Vec<String>,
     /// All who met it were in nobody's way.
     pub is_beside: bool,
+    pub is_ahead: bool,
 }
 
 impl Cause {
-    /// What was heard of it.
+    /// What was heard of it, if anything was.
     pub fn in_short(&self, lang: Lang) -> Option<String> {
+        if self.is_ahead {
+            return None;
+        }
         if self.is_beside { in_short_unheard(&self.id, lang) } else { in_short(&self.id, lang) }
     }
 }
@@ -111,7 +117,7 @@ fn of_causes(met: impl IntoIterator<Item = Met>) -> Vec<Vec<Met>> {
 fn laid_out(met: Vec<Met>, lay_out: fn(&str, Option<&str>) -> Step) -> Together {
     let mut told = Together::default();
     let (mut cause, mut texts) = (Cause::default(), Vec::new());
-    cause.is_beside = met.iter().all(|one| one.is_beside);
+    (cause.is_beside, cause.is_ahead) = (met.iter().all(|one| one.is_beside), met.iter().all(|one| one.is_ahead));
     for Met { id, cause: text, next, shell, avoid, protocol, .. } in met {
         (cause.id, cause.text) = (id, text);
         let at = texts.iter().position(|known| *known == next).unwrap_or_else(|| {

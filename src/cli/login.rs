@@ -58,17 +58,36 @@ pub fn run(named: Option<&Path>, args: &LoginArgs) -> Outcome {
 
 /// For a command that was told its language.
 pub(super) fn run_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
-    let outcome = signed_in(lang, named, args);
-    if let Err(failure) = &outcome
-        && args.json
-    {
-        let event = json!({ "event": "failed", "error": failure.text(), "hint": failure.hint() });
+    let NotSignedIn { failure, refused } = match signed_in(lang, named, args) {
+        Ok(()) => return Ok(()),
+        Err(how) => how,
+    };
+    if args.json {
+        let event = json!({
+            "event": "failed",
+            "error": failure.text(),
+            "hint": failure.hint(),
+            "signed-in-as": refused.as_ref().and_then(|verdict| verdict.signed_in_as.as_ref()),
+            "whose-stays": refused.as_ref().and_then(|verdict| verdict.whose_stays.as_ref()),
+        });
         SignInUi::new(true, false, lang).done("", event)?;
     }
-    outcome
+    Err(failure)
 }
 
-fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
+/// Why nobody is signed in anew, also as it was judged where it was refused.
+struct NotSignedIn {
+    failure: Failure,
+    refused: Option<Box<Verdict>>,
+}
+
+impl From<Failure> for NotSignedIn {
+    fn from(failure: Failure) -> Self {
+        Self { failure, refused: None }
+    }
+}
+
+fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Result<(), NotSignedIn> {
     block_on(async {
         let state = State::open(named).await?;
         let account = state.account(&args.account)?;
@@ -86,21 +105,21 @@ fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Outcome {
             let store = &state.config.store.url;
             login.ui.step(&Said::OtherDaemon { address: &account.address, running: &running, own: &own, store });
         }
-        match login.through(&state, args.flow).await {
+        Ok(match login.through(&state, args.flow).await {
             Ok(()) => Ok(()),
-            Err(Ended::Failed(failure)) => Err(failure),
+            Err(Ended::Failed(failure)) => Err(failure.into()),
             Err(Ended::Refused(verdict)) => {
                 // Whoever asks for mail meanwhile is told this. Where it cannot be written, it is told here at least.
                 let _ = sign_in::note_refusal(&state.store, &account.sign_in, &verdict, &clock).await;
-                let goes_on = sign_in::is_signed_in(&state.store, &account.sign_in).await.unwrap_or(false);
+                let verdict = login.with_who_stays(&state, verdict).await;
                 // Where somebody else signed in, the refusal itself says whose stays.
-                if goes_on && verdict.whose_stays.is_none() && !account.sign_in.app.grant.is_unattended() {
+                if verdict.whose_stays.is_some() && verdict.signed_in_as.is_none() {
                     login.ui.step(&Said::OldGoesOn { address: &account.address });
                 }
-                Err(refused(&verdict, &account, lang))
+                Err(NotSignedIn { failure: refused(&verdict, &account, lang), refused: Some(Box::new(verdict)) })
             }
-        }
-    })
+        })
+    })?
 }
 
 /// That the daemon on this store reads, which never learns of what stands in ours.
@@ -179,6 +198,10 @@ impl Login<'_> {
         };
         let (code, visit) = timeout(PATIENCE, answer).await.map_err(|_| Failed::TooLate.failure(self.ui.lang))?;
         let kept = async { self.keep(state, self.redeem(request, code?).await?).await }.await;
+        let kept = match kept {
+            Err(verdict) => Err(self.with_who_stays(state, verdict).await),
+            kept => kept,
+        };
         if let Some(visit) = visit {
             visit.ended(&self.account.known(&Occasion::of_sign_in(None)), kept.as_ref()).await;
         }
@@ -292,6 +315,10 @@ impl Login<'_> {
     async fn redeem(&self, request: CodeRequest, code: Secret) -> Result<TokenSet, Verdict> {
         self.ui.step(&Said::BrowserIsDone);
         request.redeem(self.endpoints, code).await
+    }
+
+    async fn with_who_stays(&self, state: &State, verdict: Verdict) -> Verdict {
+        sign_in::with_who_stays(&state.store, &self.account.sign_in, verdict).await
     }
 
     async fn keep(&self, state: &State, set: TokenSet) -> Result<Kept, Verdict> {

@@ -30,7 +30,7 @@ use crate::{
         together::{Met, Together, together},
         token::CLIENT_SECRET_EXPIRED,
     },
-    expiry::days_left,
+    expiry::{days_left, secret_ends},
     net::{own_uid, peer_uid},
     oauth::{self, Phase, SignInState},
 };
@@ -57,18 +57,18 @@ pub struct AccountRow {
 }
 
 /// A fault in the words of the catalogue.
-struct ToldFault {
-    id: &'static str,
-    cause: String,
-    next: String,
-    avoid: Option<String>,
+pub(super) struct ToldFault {
+    pub id: &'static str,
+    pub cause: String,
+    pub next: String,
+    pub avoid: Option<String>,
     whose_turn: &'static str,
-    detail: String,
+    pub detail: String,
     is_quotation: bool,
 }
 
 impl ToldFault {
-    fn new(entry: &Entry, detail: &str, lang: Lang, known: &Known) -> Self {
+    pub fn new(entry: &Entry, detail: &str, lang: Lang, known: &Known) -> Self {
         let words = entry.told(lang, known);
         let whose_turn = catalog::owner(entry.owner, lang);
         let next = words.whole_step();
@@ -103,15 +103,24 @@ struct StandingCause {
 
 impl Standing {
     /// What `gatepost status` tells of the account.
-    fn all(status: &AccountStatus, account: &Account, lang: Lang) -> Vec<Self> {
+    /// `secret`: days that the secret of its app is good for, by the day that somebody wrote down.
+    fn all(status: &AccountStatus, account: &Account, secret: Option<i64>, lang: Lang) -> Vec<Self> {
         let beside = status.sign_in.as_ref().and_then(|state| Some(state.refused_beside.as_ref()?.id));
         let met = status.troubles().into_iter().filter_map(|(id, protocol, occasion)| {
             let words = catalog::find(id)?.told(lang, &account.known(&occasion));
             let (cause, next, shell, avoid) = (words.cause, words.next, words.shell, words.avoid);
             let is_beside = beside.is_some_and(|beside| beside == id);
             let (id, protocol) = (id.to_owned(), protocol.map(str::to_owned));
-            Some(Met { id, cause, next, shell, avoid, protocol, is_beside })
+            Some(Met { id, cause, next, shell, avoid, protocol, is_beside, is_ahead: false })
         });
+        let is_over = status.troubles().iter().any(|(id, ..)| *id == CLIENT_SECRET_EXPIRED.id);
+        let ends = secret.filter(|_| !is_over).and_then(|days| secret_ends(days, lang)).map(|cause| {
+            let words = CLIENT_SECRET_EXPIRED.told(lang, &account.known(&Occasion::of_sign_in(None)));
+            let catalog::Words { next, shell, avoid, .. } = words;
+            let id = CLIENT_SECRET_EXPIRED.id.to_owned();
+            Met { id, cause, next, shell, avoid, protocol: None, is_beside: false, is_ahead: true }
+        });
+        let met: Vec<Met> = met.chain(ends).collect();
         together(met, Step::with_remark).into_iter().map(|told| Self::new(told, lang)).collect()
     }
 
@@ -315,7 +324,7 @@ fn show(look: &Look, console: &Console, account: &Account, trouble: Option<&'sta
         identity: &account.sign_in.identity,
         app: &account.sign_in.app.name,
         provider: &account.sign_in.app.provider,
-        standing: Standing::all(&status, account, look.lang),
+        standing: Standing::all(&status, account, console.days_of_secret(&account.sign_in.app.name), look.lang),
         is_waiting: open.is_some(),
         open,
         trouble,

@@ -55,6 +55,7 @@ pub use entry::opening;
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 use queue_status::QueueStatus;
 pub use sign_ins::SignIns;
+use status::ClockStatus;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};
 pub use visits::{Holder, Visits};
 
@@ -65,7 +66,7 @@ use crate::{
     expiry::{Calendar, Ending, What},
     meter::Meter,
     net::Peer,
-    oauth::{Keepers, Phase, SignInState},
+    oauth::{Keepers, Phase, SignInState, clock::Off},
     outbound::{Refusals, Standing, goes_by_graph},
     queue::Queue,
     store::{Store, Trouble},
@@ -188,6 +189,11 @@ impl Console {
     /// When the secret or certificate of this app ends.
     fn end_of_app(&self, app: &str) -> Option<Timestamp> {
         self.calendar.of_app(app, Timestamp::now())?.ends_at
+    }
+
+    /// How many days its secret is good for, by the day that somebody wrote down.
+    fn days_of_secret(&self, app: &str) -> Option<i64> {
+        self.calendar.of_app(app, Timestamp::now()).filter(|one| one.what == What::ClientSecret)?.days_left
     }
 
     /// Why the store takes no writes; `None` where it takes them.
@@ -341,6 +347,8 @@ async fn metrics(State(console): State<Arc<Console>>, asked: HeaderMap) -> Respo
     let first = |end: fn(&SignInState) -> Option<Timestamp>| states.iter().filter_map(end).min();
     let policy = first(|state| state.policy_ends_at);
     console.meter.next_sign_in(&[("policy", policy), ("unused", first(|state| state.idle_until))]);
+    let behind = |off: Off| i64::try_from(off.seconds).unwrap_or(i64::MAX) * if off.is_behind { 1 } else { -1 };
+    console.meter.clock_behind(console.keepers.clock_off().map_or(0, behind));
     let clients = console.clients();
     console.meter.client_successes(clients.iter().map(|client| client.name.as_str()));
     console.queue.measure();
@@ -362,5 +370,6 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let (configuration, needs_restart) = (read(&console.configuration).clone(), console.needs_restart());
     let restart = needs_restart.as_ref().map(|_| invocation::restart_told());
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
-    Json(Status { store, endings, configuration, needs_restart, restart, queue, ..status })
+    let clock = console.keepers.clock_off().map(ClockStatus::of);
+    Json(Status { store, endings, configuration, clock, needs_restart, restart, queue, ..status })
 }

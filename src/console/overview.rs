@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{
     Console,
-    account_page::{AccountRow, path_of},
+    account_page::{AccountRow, ToldFault, path_of},
     entry::form_is_old,
     look::{Frame, Look, drawn},
     mailboxes::{self, DomainStatus},
@@ -24,7 +24,11 @@ use super::{
 use crate::{
     account::{Account, told},
     base::{Lang, Stage, invocation, printable},
-    catalog::{self, doctor::SOMEBODY_ELSE_SIGNED_IN, message::SENDER_NOT_ALLOWED},
+    catalog::{
+        self, Known,
+        doctor::{CLOCK_SKEWED, SOMEBODY_ELSE_SIGNED_IN},
+        message::SENDER_NOT_ALLOWED,
+    },
     meter::{self, FaultView, MessageView, SessionView},
 };
 
@@ -39,6 +43,7 @@ struct Overview<'a> {
     frame: Frame<'a>,
     store_trouble: Option<String>,
     queue_trouble: Option<String>,
+    clock: Option<ToldFault>,
     /// What takes a restart, and the commands for it.
     needs_restart: Option<String>,
     accounts: Vec<AccountRow>,
@@ -135,6 +140,10 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
     drawn(&Overview {
         store_trouble: console.store_trouble().await.map(|trouble| lang.store_trouble(&trouble)),
         queue_trouble: console.queue_trouble(lang),
+        clock: console.keepers.clock_off().map(|off| {
+            let said = catalog::clock_off(off.seconds, off.is_behind, lang);
+            ToldFault::new(CLOCK_SKEWED, &said, lang, &Known::default())
+        }),
         needs_restart: console.needs_restart().map(|what| lang.needs_restart(&what, &invocation::restart_told())),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
         domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),

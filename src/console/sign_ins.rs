@@ -369,6 +369,10 @@ async fn browser(
     let (code, visit) = timeout(PATIENCE, came_back(listener, &request, pasted)).await.unwrap_or_else(too_late);
     let endpoints = endpoints(&console.sign_ins, &account.sign_in);
     let kept = async { keep(console, account, request.redeem(endpoints, code?).await?).await }.await;
+    let kept = match kept {
+        Err(verdict) => Err(sign_in::with_who_stays(&console.store, &account.sign_in, verdict).await),
+        kept => kept,
+    };
     if let Some(visit) = visit {
         visit.ended(&account.known(&Occasion::of_sign_in(None)), kept.as_ref()).await;
     }

@@ -11,11 +11,14 @@ use super::{
 };
 use crate::{
     account::{Account, BY_LOGIN, Domain, Occasion, Route, account_of, told},
-    base::{Lang, invocation},
-    catalog::{Words, doctor::SOMEBODY_ELSE_SIGNED_IN},
+    base::{Fault, Lang, invocation},
+    catalog::{
+        Words,
+        doctor::{CLOCK_SKEWED, SOMEBODY_ELSE_SIGNED_IN},
+    },
     expiry::Ending,
     meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
-    oauth::{Phase, SignInState},
+    oauth::{Phase, SignInState, clock::Off},
     outbound::{GRAPH_WAY, Standing},
 };
 
@@ -30,6 +33,9 @@ pub struct Status {
     /// Stands for the configuration that was loaded last; changes with it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub configuration: String,
+    /// That of this machine, where the identity provider's answers show that it is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockStatus>,
     /// What the configuration has since it was loaded again, and the daemon not before a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_restart: Option<String>,
@@ -53,6 +59,25 @@ pub struct Status {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedStatus>,
     pub faults: Vec<FaultStatus>,
+}
+
+/// A wrong clock, and what the catalogue says of that, in English.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClockStatus {
+    pub id: &'static str,
+    pub text: String,
+    pub seconds: u64,
+    pub behind: bool,
+    #[serde(flatten)]
+    pub explained: Explained,
+}
+
+impl ClockStatus {
+    pub(super) fn of(Off { seconds, is_behind }: Off) -> Self {
+        let Fault { id, text, .. } = CLOCK_SKEWED.fault();
+        Self { id, text, seconds, behind: is_behind, explained: Explained::of(id, None, &Occasion::default()) }
+    }
 }
 
 /// A fault, with what the catalogue says of it and of this account, in English.
@@ -318,6 +343,7 @@ impl Status {
             at,
             store: None,
             configuration: String::new(),
+            clock: None,
             needs_restart: None,
             restart: None,
             reload: invocation::reload(),

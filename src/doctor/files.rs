@@ -26,7 +26,7 @@ use crate::{
         token::{APP_CERTIFICATE_UNREADABLE, CLIENT_SECRET_EXPIRED},
     },
     config::Config,
-    expiry::{Calendar, Ending, What},
+    expiry::{Calendar, Ending, SOON_DAYS, What},
     net::{ServerTls, own_uid, self_signed_certificate},
     oauth::{AppCredential, Resource},
     store::Store,
@@ -34,8 +34,6 @@ use crate::{
 
 /// Less room than this is a fault: a few hundred messages of a copier.
 const LEAST_ROOM: u64 = 100 * 1024 * 1024;
-/// An end that is this near is worth a word.
-const SOON_DAYS: i64 = 30;
 
 /// What there is of stored sign-ins.
 pub(super) enum Kept {

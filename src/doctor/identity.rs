@@ -1,9 +1,6 @@
 //! Whether what answers for the identity provider is one, knows the tenant, and has the same time as this machine.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, time::SystemTime};
 
 use serde_json::Value;
 use url::Url;
@@ -20,12 +17,10 @@ use super::{
 use crate::{
     base::{Fault, Lang, printable},
     catalog::doctor::{CAPTIVE_PORTAL, CLOCK_SKEWED},
-    net::HttpReply,
-    oauth::{App, endpoints::metadata_of, verdict::Verdict},
+    net::{HttpReply, clock::TOO_FAR_OFF},
+    oauth::{App, endpoints::metadata_of, grants::unattended::meaning, verdict::Verdict},
 };
 
-/// Beyond it tokens and assertions are refused (Entra, Kerberos and others).
-const SKEW: Duration = Duration::from_secs(5 * 60);
 /// Names that stand for any tenant.
 const ANY_TENANT: [&str; 3] = ["common", "organizations", "consumers"];
 
@@ -65,7 +60,8 @@ pub(super) async fn look(lang: Lang, means: &Means, app: &App, open: &Open, who:
     let reply = match means.http.get(metadata.as_ref().unwrap_or(&app.token_url), &[]).await {
         Ok(reply) => reply,
         Err(fault) => {
-            let fault = Verdict::of_fault(&fault).fault("");
+            let verdict = Verdict::of_fault(&fault);
+            let fault = Verdict { entry: meaning(app.grant, verdict.entry), ..verdict }.fault("");
             let found = Found { fault: Some(fault.id), ..Found::default() };
             return (vec![http.fault(&fault, who), clock.skip(Said::Behind(Layer::Http))], found);
         }
@@ -147,7 +143,7 @@ fn clock_of(look: Look, there: Option<SystemTime>, here: SystemTime) -> Check {
         Err(other) => (other.duration(), false),
     };
     let seconds = apart.as_secs();
-    match apart > SKEW {
+    match apart > TOO_FAR_OFF {
         true => look.fail(Said::ClockOff { seconds, behind }, &CLOCK_SKEWED.fault(), &Who::default()),
         false => look.pass(Said::ClockRight { seconds }),
     }
@@ -161,6 +157,8 @@ pub(super) fn bare(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
     use http::{HeaderMap, StatusCode};
 

@@ -25,6 +25,8 @@ pub(super) struct Who {
     pub identity: Option<String>,
     /// See [`Known::signed_in_as`].
     pub signed_in_as: Option<String>,
+    /// See [`Known::whose_stays`].
+    pub whose_stays: Option<String>,
     pub app: Option<String>,
     pub provider: Option<String>,
     pub tenant: Option<String>,
@@ -98,8 +100,7 @@ impl Who {
             smtp_user: self.smtp_user.clone(),
             who_signs_on: self.identity.clone(),
             signed_in_as: self.signed_in_as.clone(),
-            // It makes none.
-            whose_stays: None,
+            whose_stays: self.whose_stays.clone(),
             sender: self.sender.clone(),
             client: self.client.clone(),
             device_address: self.device_address.clone(),

@@ -327,10 +327,11 @@ async fn refused_sign_in(store: &Store, account: &Account) -> Option<(&'static s
 /// That a later sign-in was refused, of which the one that is stored knows nothing: whoever tried it meant something by it.
 pub(super) async fn refused_beside(scope: &Scope, account: &Account, store: &Store, who: &Who) -> Option<Check> {
     let row = store.token(&account.sign_in.key()).await.ok()?.row?;
-    let (refusal, at) = refusal_beside(&row, &account.sign_in.fingerprint())?;
+    let (refusal, at) = refusal_beside(&row, &account.sign_in)?;
     let at = Timestamp::try_from(at).ok()?;
     let look = Look::at(scope.lang, Layer::Token, Name::LaterSignIn).account(&account.address);
-    let who = Who { refused_sign_in: Some((refusal.entry.id, at)), ..who.clone() };
+    let (signed_in_as, whose_stays) = (refusal.signed_in_as.clone(), refusal.whose_stays.clone());
+    let who = Who { refused_sign_in: Some((refusal.entry.id, at)), signed_in_as, whose_stays, ..who.clone() };
     let fault = refusal.fault_of_sign_in(&account.sign_in.app, &way_to_sign_in(account));
     Some(look.note(Said::RefusedBeside { id: refusal.entry.id, at }, &fault, &who))
 }

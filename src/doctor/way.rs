@@ -35,7 +35,7 @@ use crate::{
         self, DialError, DialLayer, Looked, Network, Proxy, Stream, TlsFaultKind, Untrusted, Upstream, UpstreamTls,
         Want, drive, is_beside,
     },
-    oauth::App,
+    oauth::{App, grants::unattended::meaning},
     wire::{sasl::Credentials, smtp::SmtpBack},
 };
 
@@ -82,6 +82,7 @@ pub(super) struct Target {
     via: Option<Via>,
     /// Whose it is, where one app alone has it.
     app: Option<Arc<App>>,
+    unreachable: &'static Entry,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,14 +145,6 @@ impl Target {
         self.proxy.as_ref().filter(|_| !is_beside(&self.upstream.host))
     }
 
-    fn unreachable(&self) -> &'static Entry {
-        match self.name {
-            Name::IdentityProvider => TOKEN_ENDPOINT_UNREACHABLE,
-            Name::GraphServer => GRAPH_UNREACHABLE,
-            _ => UPSTREAM_UNREACHABLE,
-        }
-    }
-
     fn unresolved(&self) -> &'static Entry {
         if self.is_of_mail() { UPSTREAM_NAME_UNKNOWN } else { PROVIDER_NAME_UNKNOWN }
     }
@@ -210,7 +203,12 @@ fn of(config: &Config, destination: Destination) -> Option<Target> {
         Service::Mail(Protocol::Imap) => of_mail(Name::ImapServer, &app.imap),
         Service::Mail(Protocol::Pop3) => of_mail(Name::Pop3Server, &app.pop3),
     };
-    Some(Target { name, upstream, secure, proxy: proxy.clone(), via: via.clone(), app: Some(app) })
+    let unreachable = match name {
+        Name::IdentityProvider => meaning(app.grant, TOKEN_ENDPOINT_UNREACHABLE),
+        Name::GraphServer => GRAPH_UNREACHABLE,
+        _ => UPSTREAM_UNREACHABLE,
+    };
+    Some(Target { name, upstream, secure, proxy: proxy.clone(), via: via.clone(), app: Some(app), unreachable })
 }
 
 fn identity_of(app: &App) -> Option<(Upstream, Secure)> {
@@ -284,8 +282,8 @@ impl Steps<'_> {
                 (Layer::Dns, self.target.unresolved())
             }
             DialLayer::Proxy(trouble) => (Layer::Proxy, trouble.entry()),
-            _ if error.through.is_some() => (Layer::Proxy, self.target.unreachable()),
-            _ => (Layer::Tcp, self.target.unreachable()),
+            _ if error.through.is_some() => (Layer::Proxy, self.target.unreachable),
+            _ => (Layer::Tcp, self.target.unreachable),
         };
         if layer == Layer::Tcp && self.target.upstream.host.parse::<std::net::IpAddr>().is_err() {
             let found: Vec<String> = error.tried.iter().map(|(address, _)| address.ip().to_string()).collect();
@@ -365,7 +363,7 @@ impl Steps<'_> {
             Some(_) if self.target.is_of_mail() => UPSTREAM_TLS_UNTRUSTED,
             None if self.target.is_of_mail() => UPSTREAM_TLS_FAILED,
             _ if self.target.is_identity() => TOKEN_ENDPOINT_UNTRUSTED,
-            _ => self.target.unreachable(),
+            _ => self.target.unreachable,
         };
         entry.fault().detail(detail)
     }

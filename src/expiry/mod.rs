@@ -8,4 +8,4 @@ mod calendar;
 mod ending;
 
 pub use calendar::Calendar;
-pub use ending::{Ending, Watched, What, days_left};
+pub use ending::{Ending, SOON_DAYS, Watched, What, days_left, secret_ends};

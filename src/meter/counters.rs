@@ -133,6 +133,11 @@ impl Meter {
         }
     }
 
+    /// How far the clock of this machine is behind; below zero it is ahead.
+    pub fn clock_behind(&self, seconds: i64) {
+        self.sign_ins.clock.set(seconds);
+    }
+
     /// The first of all sign-ins that will need a person, by the reason.
     pub fn next_sign_in(&self, reasons: &[(&'static str, Option<Timestamp>)]) {
         self.sign_ins.next.clear();

@@ -178,6 +178,7 @@ impl Mail {
 pub(super) struct SignIns {
     pub phases: Family<PhaseLabel, Gauge>,
     pub next: Family<ReasonLabel, Gauge>,
+    pub clock: Gauge,
     pub requests: Family<OutcomeLabel, Counter>,
     pub seconds: Histogram,
 }
@@ -186,10 +187,13 @@ impl SignIns {
     pub fn registered(to: &mut Registry) -> Self {
         let phases = "Sign-ins by how they stand, those of mailboxes of whole domains too";
         let next = "When the first sign-in has to be renewed by a person, in seconds since 1970";
+        let behind =
+            "How far this machine's clock is behind the identity provider's, below zero ahead; 0 within five minutes";
         let requests = "Requests to identity providers by their end";
         Self {
             phases: registered(to, "sign_ins", phases, Family::default()),
             next: registered(to, "next_sign_in_timestamp_seconds", next, Family::default()),
+            clock: registered(to, "clock_behind_seconds", behind, Gauge::default()),
             requests: registered(to, "token_requests", requests, no_outcome()),
             seconds: registered(to, "token_seconds", "Answers of identity providers", clock()),
         }

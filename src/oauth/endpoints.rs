@@ -198,12 +198,15 @@ impl Endpoints<'_> {
         self.judged(reply, &secrets.collect::<Vec<_>>())
     }
 
-    /// Lets only success through. `sent` are the secrets of the request.
+    /// Lets only success through. `sent` are the secrets of the request. What the provider itself says has its time.
     pub(super) fn judged(&self, reply: HttpReply, sent: &[&Secret]) -> Result<HttpReply, Verdict> {
-        match reply.status.is_success() && !says_error(&reply) {
-            true => Ok(reply),
-            false => Err(Verdict::of_reply(&reply, self.clock.wall(), sent)),
+        if reply.status.is_success() && !says_error(&reply) {
+            self.clock.compare(reply.date);
+            return Ok(reply);
         }
+        let verdict = Verdict::of_reply(&reply, self.clock.wall(), sent);
+        self.clock.compare(reply.date.filter(|_| verdict.word.is_some()));
+        Err(verdict)
     }
 }
 

@@ -146,7 +146,8 @@ mod tests {
         assert!(carried(&row).is_empty());
         row.last_refresh = Some(at(9 * DAY));
         assert_eq!(carried(&row), row.ended);
-        row.failure = Some(Failure { id: "x".into(), detail: String::new(), at: None, app: String::new() });
+        row.failure =
+            Some(Failure { id: "x".into(), detail: String::new(), at: None, app: String::new(), signed_in_as: None });
         assert_eq!(forecast(&row), None, "it is over already");
         assert_eq!(carried(&row), row.ended);
     }

@@ -24,7 +24,7 @@ use self::asleep::Asleep;
 use super::{
     DomainSignIns, Resource, SignIn,
     app::login_for,
-    clock::Clock,
+    clock::{Clock, Off},
     counter::{Counter, NoBearer, Want},
     keeper::{Keeper, Means},
     patience,
@@ -290,6 +290,11 @@ impl Keepers {
     /// When a person last signed in; changes with every new sign-in.
     pub fn signed_in_at(&self, sign_in: &SignIn) -> Option<jiff::Timestamp> {
         self.counter(sign_in)?.signed_in_at()
+    }
+
+    /// How far the clock of this machine is off, where the last answer of a provider showed that it is too far.
+    pub fn clock_off(&self) -> Option<Off> {
+        self.means.clock.off()
     }
 
     /// Why a mail server takes no token of this sign-in, where somebody else gave it than was meant, whom none let in so far.

@@ -118,9 +118,14 @@ async fn stored(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -
     Err(Verdict::new(STORE_FAILING, format!("{key} changes all the time in {}", store.path().display())))
 }
 
+/// By the name that the provider has for them, where it says.
+fn whose<'a>(row: &'a TokenRow, sign_in: &'a SignIn) -> &'a String {
+    row.consented_as.as_ref().unwrap_or(&sign_in.identity)
+}
+
 /// Of what `other` gave, in whose place the sign-in of before stays.
 fn stays(before: &TokenRow, sign_in: &SignIn, other: &str) -> Verdict {
-    let whose = before.consented_as.as_ref().unwrap_or(&sign_in.identity);
+    let whose = whose(before, sign_in);
     let why = match before.is_let_in {
         true => format!("{other} signed in; the sign-in of {whose} stays: the mail server lets {whose} in"),
         false => format!("{other} signed in; the sign-in of {whose} stays: {whose} is who was meant"),
@@ -140,8 +145,7 @@ pub(super) fn is_in_doubt(row: &TokenRow, sign_in: &SignIn) -> bool {
 
 /// Remembers that a person's sign-in was refused, until one comes about: whoever asks for mail meanwhile is told that, and
 /// not to sign in as if nobody had tried. Where somebody is signed in and well it changed nothing, and is no more than a
-/// note; what passes by itself, or is ours, is not worth it. Nor is what somebody else gave: whoever was signed in well
-/// still is, and has nothing to do. `true`: it is remembered, and a keeper that runs tells the log.
+/// note; what passes by itself, or is ours, is not worth it. `true`: it is remembered, and a keeper that runs tells the log.
 pub async fn note_refusal(
     store: &Store,
     sign_in: &SignIn,
@@ -149,13 +153,15 @@ pub async fn note_refusal(
     clock: &Clock,
 ) -> Result<bool, StoreError> {
     let is_refusal = matches!(verdict.entry.kind, Kind::SignInNeeded | Kind::IdentityRefused);
-    let is_others = verdict.entry.id == SOMEBODY_ELSE_SIGNED_IN.id;
-    if !is_refusal || is_others || sign_in.app.grant.is_unattended() {
+    if !is_refusal || sign_in.app.grant.is_unattended() {
         return Ok(false);
     }
     let is_beside = is_signed_in(store, sign_in).await?;
     // A daemon that fetches at this moment would lose what it cannot get again.
-    if is_beside && sign_in.app.rotation == Rotation::OneTime {
+    let is_at_risk = is_beside && sign_in.app.rotation == Rotation::OneTime;
+    // It was refused for a sign-in that ended meanwhile.
+    let is_idle = !is_beside && verdict.entry.id == SOMEBODY_ELSE_SIGNED_IN.id;
+    if is_at_risk || is_idle {
         return Ok(false);
     }
     let refusal = Failure {
@@ -163,6 +169,7 @@ pub async fn note_refusal(
         detail: verdict.detail.clone(),
         at: Some(clock.wall()),
         app: sign_in.fingerprint(),
+        signed_in_as: verdict.signed_in_as.clone(),
     };
     let key = sign_in.key();
     loop {
@@ -189,9 +196,21 @@ pub fn refusal_of(row: &TokenRow, fingerprint: &str) -> Option<Verdict> {
 }
 
 /// The refusal of a later sign-in, where the one that is stored goes on, and when that was. It counts likewise.
-pub fn refusal_beside(row: &TokenRow, fingerprint: &str) -> Option<(Verdict, SystemTime)> {
-    let refusal = row.refused_beside.as_ref().filter(|refusal| refusal.app == fingerprint)?;
-    Some((Verdict::new(catalog::find(&refusal.id)?, refusal.detail.clone()), refusal.at?))
+pub fn refusal_beside(row: &TokenRow, sign_in: &SignIn) -> Option<(Verdict, SystemTime)> {
+    let refusal = row.refused_beside.as_ref().filter(|refusal| refusal.app == sign_in.fingerprint())?;
+    let verdict = Verdict {
+        signed_in_as: refusal.signed_in_as.clone(),
+        whose_stays: refusal.signed_in_as.as_ref().map(|_| whose(row, sign_in).clone()),
+        ..Verdict::new(catalog::find(&refusal.id)?, refusal.detail.clone())
+    };
+    Some((verdict, refusal.at?))
+}
+
+/// What a sign-in was refused with whose sign-in stays in use all the same, where one is good.
+pub async fn with_who_stays(store: &Store, sign_in: &SignIn, verdict: Verdict) -> Verdict {
+    let row = store.token(&sign_in.key()).await.ok().and_then(|found| found.row);
+    let good = row.filter(|row| is_good(row, sign_in) && !sign_in.app.grant.is_unattended());
+    Verdict { whose_stays: good.map(|row| whose(&row, sign_in).clone()), ..verdict }
 }
 
 /// What became of a sign-in that another program had.

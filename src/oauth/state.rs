@@ -98,6 +98,11 @@ pub struct FaultSeen {
     pub owner: &'static str,
     pub text: String,
     pub since: Option<Timestamp>,
+    /// Who signed in, where it was refused since that is somebody else than was meant, and whose sign-in goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_in_as: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whose_stays: Option<String>,
     /// When the provider is asked again after a refusal, with nobody doing anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asks_again_at: Option<Timestamp>,
@@ -156,9 +161,10 @@ impl SignInState {
 
     pub(super) fn note_refused_beside(&mut self, row: Option<&TokenRow>, sign_in: &SignIn) {
         self.refused_beside = row.and_then(|row| {
-            let (verdict, at) = refusal_beside(row, &sign_in.fingerprint())?;
+            let (verdict, at) = refusal_beside(row, sign_in)?;
             let how = format!("run: {} {}", gatepost(), login_for(&sign_in.account, &sign_in.identity));
-            Some(FaultSeen::new(&verdict.fault_of_sign_in(&sign_in.app, &how), at))
+            let seen = FaultSeen::new(&verdict.fault_of_sign_in(&sign_in.app, &how), at);
+            Some(FaultSeen { signed_in_as: verdict.signed_in_as, whose_stays: verdict.whose_stays, ..seen })
         });
     }
 
@@ -193,6 +199,12 @@ impl SignInState {
     /// The same as long as no mail server let them in: then it is another name of the one who was meant.
     pub fn in_doubt(&self, sign_in: &SignIn) -> Option<&str> {
         self.somebody_else(sign_in).filter(|_| !self.is_let_in)
+    }
+
+    /// Who signed in last: another than was meant, whose token is held or was refused.
+    pub fn came_as(&self, sign_in: &SignIn) -> Option<&str> {
+        let beside = self.refused_beside.as_ref().and_then(|beside| beside.signed_in_as.as_deref());
+        beside.or_else(|| self.somebody_else(sign_in))
     }
 
     /// Whether somebody signed in, or was taken over from another program, and did not sign out since.
@@ -233,6 +245,8 @@ impl FaultSeen {
             owner: fault.owner.as_str(),
             text: fault.text.clone(),
             since: timestamp(since),
+            signed_in_as: None,
+            whose_stays: None,
             asks_again_at: None,
         }
     }

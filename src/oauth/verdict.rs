@@ -35,7 +35,7 @@ pub struct Verdict {
     pub word: Option<String>,
     /// Who signed in, where that is somebody else than was meant.
     pub signed_in_as: Option<String>,
-    /// Whose sign-in stays, where theirs does not take its place.
+    /// Whose sign-in stays in use, where one that is good was not replaced.
     pub whose_stays: Option<String>,
 }
 

@@ -89,6 +89,9 @@ pub struct Failure {
     pub at: Option<SystemTime>,
     /// The app registration it was said to (see `App::fingerprint`): a changed one deserves a new try.
     pub app: String,
+    /// Who signed in, where it was refused since that is somebody else than was meant.
+    #[serde(default)]
+    pub signed_in_as: Option<String>,
 }
 
 /// A row together with its version. No row (never there, or deleted) has a version too, to be saved against.

@@ -340,6 +340,16 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     assert_eq!([one(0), one(1)], [("listener-certificate", days - 7), ("client-secret", days)]);
 }
 
+/// A token that is held hides it: the page said that all is well.
+#[tokio::test]
+async fn an_account_whose_secret_ends_soon_by_the_configuration_is_told_so_on_its_page_while_it_is_ready() {
+    let app = format!("secret-expires = {}", day_in(-2).0);
+    let world = World::with(Plan { app: format!("client-secret = \"y\"\n{app}"), ..Plan::default() }).await;
+    world.sandbox.register(gatepost::sandbox::Registration::confidential(gatepost::sandbox::PUBLIC_CLIENT, "y"));
+    let page = crate::browser::Browser::inside(&world).await.page(crate::pages::ACCOUNT).await;
+    assert!(page.contains("client-secret-expired") && page.contains("the client secret of the app ended"), "{page}");
+}
+
 #[tokio::test]
 async fn people_are_told_in_the_language_that_is_configured_and_the_log_stays_english() {
     let hook = Hook::start(&[]).await;

@@ -321,6 +321,47 @@ async fn an_accounts_page_says_when_its_secret_ends_and_when_a_policy_ends_its_s
     assert!(is_said(&browser.page("/").await));
 }
 
+/// `gatepost doctor` alone knew it, whoever was asked to look meanwhile.
+#[tokio::test]
+async fn a_clock_that_is_off_stands_in_status_metrics_and_overview_until_an_answer_shows_it_right() {
+    let world = World::with(Plan::faulty(|faults| faults.identity.clock_ahead = 700)).await;
+    world.ann_hears(Protocol::Imap, IN).await;
+    let mut browser = Browser::inside(&world).await;
+    let metrics = world.metrics().await;
+    let behind = metrics.lines().find_map(|line| line.strip_prefix("gatepost_clock_behind_seconds ")).unwrap();
+    assert!((690..=700).contains(&behind.parse::<i64>().unwrap()), "{behind}");
+    let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
+    let status = async || -> serde_json::Value {
+        let asked = browser.client.get(browser.base.join("/api/status").unwrap()).bearer_auth(&token);
+        asked.send().await.unwrap().json().await.unwrap()
+    };
+    let told = &status().await["clock"];
+    assert_eq!((told["id"].as_str(), told["behind"].as_bool()), (Some("clock-skewed"), Some(true)), "{told}");
+    assert_eq!(told["seconds"].to_string(), behind);
+    assert_eq!(told["text"], "The clock of Gatepost's machine is wrong");
+    assert!(told["next-step"].as_str().unwrap().contains("Set the clock of the machine"), "{told}");
+    let page = browser.page("/").await;
+    for part in [
+        "<code>clock-skewed</code>",
+        &format!("{behind} s behind the identity provider"),
+        "timedatectl",
+        "Do not sign in",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    world.sandbox.faults().clear();
+    world.sign_in(ANN).await;
+    world.ann_hears(Protocol::Imap, IN).await;
+    world.metrics_with("gatepost_clock_behind_seconds 0").await;
+    assert!(status().await.get("clock").is_none() && !browser.page("/").await.contains("clock-skewed"));
+    world.sandbox.faults().set(|faults| faults.identity.clock_ahead = -700);
+    world.sign_in(ANN).await;
+    world.ann_hears(Protocol::Imap, IN).await;
+    browser.keep_cookies(&browser.get("/?lang=ja").await);
+    browser.until("/", "秒進んでいます").await;
+    assert!(world.metrics().await.contains("gatepost_clock_behind_seconds -"));
+}
+
 #[tokio::test]
 async fn somebody_else_who_consented_is_named_in_the_status_and_on_both_pages() {
     let mut plan = nobody_signed_in();
@@ -398,6 +439,11 @@ async fn who_is_let_in_by_another_name_stays_signed_in_and_until_then_anybody_ta
     assert!(page.contains(&format!("logout {ANN}</pre>")) && !page.contains("has what it needs"), "{page}");
     let page = browser.until(ACCOUNT, &stays).await;
     assert!(page.contains(&format!("logout {ANN}</pre>")), "{page}");
+    // Also once how it ended is put away.
+    browser.submit(ACCOUNT, &format!("{ACCOUNT}/cancel"), &[]).await;
+    let page = browser.until(ACCOUNT, &format!("The token belongs to {CAROL}, another person than {ANN}")).await;
+    assert!(page.contains(&format!("the sign-in of {BOB} goes on")) && !page.contains(&stays), "{page}");
+    assert!(page.contains("✓ ready") && page.contains(&format!("sign-in-as = &#34;{CAROL}&#34;")), "{page}");
     world.ann_hears(Protocol::Imap, IN).await;
 
     // Whoever was meant takes any place, and by the name that is let in nobody has to say who they are.

@@ -221,7 +221,7 @@ build_clients() {
 # By the line of the guide.
 install_cargo_deb() {
     local line
-    line=$(grep -o 'cargo install --locked cargo-deb@[0-9.]*' "$here/../../docs/systemd.md")
+    line=$(python3 "$here/lab/guide.py" systemd.md 'cargo install --locked cargo-deb@3.8.0')
     [ "$("$built/cargo/bin/cargo-deb" --version 2>/dev/null)" != "$(tr @ ' ' <<<"${line##* }")" ] || return 0
     say 'building cargo-deb'
     quietly $line --quiet --debug --root "$built/cargo" --target-dir "$built/cargo/target"

@@ -47,6 +47,7 @@ class Demo(RealTest):
         demo.wait_ready(lambda: "Ctrl-C ends the demo" in demo.said(), 60)
         for name, seen, _ in pictures.shown(demo, self.bench.browser):
             self.assertEqual(pictures.masked(f"{seen}\n"), pictures.masked(pictures.text(name).read_text()), name)
+            self.assertEqual(self.bench.browser.wider(), [], name)
 
     def test_the_recordings_and_the_dialogue_of_the_readme_show_what_the_demo_says_now(self):
         """`python3 tests/real/recording.py` makes the recordings anew."""

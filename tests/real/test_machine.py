@@ -9,7 +9,7 @@ import re
 
 from lab import engine
 from lab.authority import Authority
-from lab.guide import DOCS, block, code, spoken, typed
+from lab.guide import DOCS, block, code, of_sentence, typed
 from lab.sandbox import APP_ID, APP_SECRET
 from server import ANN, CONFIGURATION, PASSWORD, READY, UNIT, Server
 
@@ -82,7 +82,7 @@ class Servers(Server):
         machine.types("mkdir -p /safe /var/backups && systemctl daemon-reload && systemctl start gatepost")
         self.signs_in(f"as-gatepost gatepost login {ANN} --flow device")
 
-        (copies,) = spoken("backup.md", ("sqlite3",))
+        copies = of_sentence("backup.md", 'sqlite3 gatepost.db ".backup copy.db"')
         counts = "SELECT (SELECT count(*) FROM sqlite_schema), * FROM pragma_integrity_check"
         looks = "".join(f'sqlite3 {name} "{counts}"\n' for name in ("gatepost.db", "copy.db"))
         machine.writes("/src/copies.sh", f"cd /var/lib/gatepost\n{copies}\n{looks}rm copy.db\n")
@@ -173,9 +173,8 @@ class Servers(Server):
             volume = machine.types("docker volume inspect --format '{{.Mountpoint}}' gatepost").stdout.strip()
             machine.types(f"cp /etc/ssl/demo.pem {volume}/demo.pem && chmod 644 {volume}/demo.pem")
             machine.writes("/src/gatepost.toml", self.of_the_demo(f'[network]\nca-file = "/var/lib/gatepost/demo.pem"\n{text}'))
-            for spoken in ("docker exec gatepost /usr/bin/gatepost config check", "docker kill -s HUP gatepost"):
-                self.assertIn(spoken, " ".join((DOCS / "docker.md").read_text().split()))
-                machine.types(spoken)
+            machine.types(of_sentence("docker.md", "docker exec gatepost /usr/bin/gatepost config check"))
+            machine.types(of_sentence("docker.md", "docker kill -s HUP gatepost"))
             machine.waits_for("the file to be read again", "docker logs gatepost 2>&1 | grep 'configuration taken over'")
             return self.signs_in(line)
 
@@ -246,7 +245,9 @@ class Servers(Server):
         self.demo()
         self.serves()
         machine = self.machine
-        (line,) = spoken("systemd.md", ("systemd-ask-password",))
+        line = of_sentence(
+            "systemd.md", "systemd-ask-password -n | sudo systemd-creds encrypt --name=client-secret - /etc/gatepost/client-secret.cred"
+        )
         plain = block("systemd.md", "# /etc/systemd/system/gatepost.service.d/secret.conf")
         setting = re.search(r"`(client-secret-file = [^`]*)`", (DOCS / "systemd.md").read_text())[1]
         lent = f"LoadCredentialEncrypted=client-secret:{line.split()[-1]}"
@@ -265,7 +266,7 @@ class Servers(Server):
     def test_a_daemon_of_a_user_is_looked_at_as_that_user(self):
         self.demo()
         machine = self.machine
-        (line,) = (line for line in spoken("doctor.md", ("sudo",)) if line.startswith("sudo -u "))
+        line = of_sentence("doctor.md", "sudo -u gatepost gatepost doctor")
         as_the_user = line.removesuffix("doctor")
         machine.types("install -m 755 target/release/gatepost /usr/bin/gatepost && useradd --create-home gatepost")
         self.configures(code("printer.md", "[[account]]"))

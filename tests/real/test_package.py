@@ -12,13 +12,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lab.guide import spoken, typed
+from lab.guide import of_sentence, typed
 
 HERE = Path(__file__).resolve().parent
 PROJECT, BUILT = HERE.parent.parent, HERE / "clients" / "built"
 
-# "$1": a folder for the overlay, "$2": the packages, old and new, "$3": more programs, "$4": the line that installs the old one. Each step
-# says its name first.
+# "$1": a folder for the overlay, "$2": the packages, old and new, "$3": more programs, behind them what the guide says to type: the line
+# that installs the old one, and how it is removed and purged. Each step says its name first.
 STEPS = r"""
 set -eu
 mount -t tmpfs -o size=2g overlay "$1"
@@ -51,18 +51,18 @@ exec chroot "$1/system" /bin/sh -euxc '
     tail -n 1 /etc/gatepost/gatepost.toml | grep -qx "# mine"
     test -s /var/lib/private/gatepost/gatepost.db
     : step remove
-    apt remove --yes gatepost
+    $2 --yes gatepost
     ! command -v gatepost
     test -s /etc/gatepost/gatepost.toml
     test -s /var/lib/private/gatepost/gatepost.db
     : step purge
-    apt purge --yes gatepost
+    $3 --yes gatepost
     ! test -e /etc/gatepost/gatepost.toml
     ! test -e /var/lib/private/gatepost
     test -s /etc/gatepost/password
     ! ls -d /etc/systemd/system/*/gatepost* /usr/share/doc/gatepost 2>/dev/null
     : step done
-' sh "$4" </dev/null
+' sh "$4" "$5" "$6" </dev/null
 """
 
 
@@ -84,16 +84,15 @@ class Package(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="gatepost-package-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def test_the_tool_that_makes_it_is_the_one_that_the_guide_says_to_install(self):
-        """`install.sh` types that line."""
-        (line,) = spoken("systemd.md", ("cargo",))
+    def test_the_tool_that_makes_it_is_the_one_that_install_sh_installs_by_the_line_of_the_guide(self):
+        line = of_sentence("systemd.md", "cargo install --locked cargo-deb@3.8.0")
         shown = subprocess.run([BUILT / "cargo" / "bin" / "cargo-deb", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.assertEqual(line, f"cargo install --locked {shown.strip().replace(' ', '@')}")
         self.assertIn(f"hint: {line}", (PROJECT / "Makefile").read_text())
-        self.assertRegex(line, re.search(r"grep -o '(.*?)'", (HERE / "install.sh").read_text())[1])
 
     def test_it_is_built_installed_upgraded_removed_and_purged(self):
         makes, installs = typed("systemd.md")[:2]
+        removes, purges = of_sentence("systemd.md", "apt remove"), of_sentence("systemd.md", "apt purge")
         old = self.made(makes)
         (self.folder / "target" / "debian").mkdir(parents=True)
         shutil.copy(old, self.folder / old.relative_to(PROJECT))
@@ -101,7 +100,7 @@ class Package(unittest.TestCase):
         overlay = self.folder / "overlay"
         overlay.mkdir()
         ran = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", STEPS, "sh", overlay, self.folder, BUILT / "machine.tar", installs],
+            ["unshare", "--mount", "sh", "-c", STEPS, "sh", overlay, self.folder, BUILT / "machine.tar", installs, removes, purges],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
         )
         self.assertEqual(ran.returncode, 0, ran.stdout)

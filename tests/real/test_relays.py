@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import RealTest
 from daemon import PORTS, Daemon
-from lab.guide import DOCS, block, code, spoken
+from lab.guide import DOCS, block, code, of_sentence
 from lab.lab import free_address
 from lab.processes import Part, greets, run
 from lab.sandbox import USERS, Sandbox
@@ -115,7 +115,7 @@ class Relays(RealTest):
         run(*exim, "-odi", "-f", "root@server.contoso.example", READER, text=f"To: {READER}\nFrom: root@server.contoso.example\nSubject: cron-by-exim\n\nx\n")
         self.arrives_as_the_accounts("cron-by-exim")
         # What the guide says to look with: an empty queue, and one in which a message waits.
-        lists, shows = sorted(spoken("devices/exim.md", ("exim",)), key=len)
+        lists, shows = of_sentence("devices/exim.md", "exim -bp"), of_sentence("devices/exim.md", "exim -Mvl ID")
         self.assertEqual(run(*exim, *lists.split()[1:]).stdout, "")
         run(*exim, "-odq", "-f", "root@server.contoso.example", READER, text="Subject: waits\n\nx\n")
         waits = re.search(r"\S+-\S+-\S+", run(*exim, *lists.split()[1:]).stdout)[0]

@@ -7,7 +7,7 @@ clock, which all who are on this computer share: systemd's clock service is swit
 
 import re
 
-from lab.guide import DOCS, block, code, of_fault, of_faults, shell_lines, spoken, typed
+from lab.guide import DOCS, block, code, of_fault, of_faults, of_sentence, shell_lines, typed
 from lab.password import hashed
 from server import ANN, CONFIGURATION, PASSWORD, Server
 
@@ -29,9 +29,9 @@ ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 && cp ~/.ssh/id_ed25519.pub 
 getent passwd sshd || useradd --system --home-dir /run/sshd --shell /usr/sbin/nologin sshd
 cp /usr/share/openssh/sshd_config /etc/ssh/ && ssh-keygen -A && systemctl start ssh
 """
-# What the guide of Exim says of Debian's own configuration: lines, their files, the command, what is chosen, what is typed.
+# What the guide of Exim says of Debian's own configuration: lines, their files, what is chosen and typed behind the command.
 OF_DEBIAN = (
-    r"put `([^`]*)` into `([^`]*)`, and `([^`]*)` into `([^`]*)`, .*? `(dpkg-reconfigure [^`]*)`: \"([^\"]*)\", smarthost `([^`]*)`"
+    r"put `([^`]*)` into `([^`]*)`, and `([^`]*)` into `([^`]*)`, .*? `dpkg-reconfigure [^`]*`: \"([^\"]*)\", smarthost `([^`]*)`"
 )
 AT_DESK = "nsenter --net=/run/netns/desk "
 SOCKETS = "sudo systemctl restart gatepost.socket"
@@ -80,9 +80,11 @@ class System(Server):
             self.assertEqual(self.process(), before)
 
         does = {
-            "sudo systemctl start gatepost": starts, "sudo systemctl edit gatepost.socket": edits, "sudo systemctl stop gatepost": machine.types,
-            "sudo systemctl enable --now gatepost.socket": machine.types, "sudo systemctl restart gatepost": restarts,
-            "sudo systemctl reload gatepost": reloads,
+            "sudo systemctl start gatepost": starts, "sudo systemctl stop gatepost": machine.types,
+            "sudo systemctl enable --now gatepost.socket": machine.types,
+            of_sentence("systemd.md", "sudo systemctl edit gatepost.socket"): edits,
+            of_sentence("systemd.md", "sudo systemctl restart gatepost"): restarts,
+            of_sentence("unattended.md", "sudo systemctl reload gatepost"): reloads,
         }
         self.assertEqual({line for line in of_faults() if " systemctl " in line} - {*does}, {SOCKETS})
         self.listens_at(f"127.0.0.1:{PORT + 2500}")
@@ -187,10 +189,13 @@ class System(Server):
         machine.types("cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf && cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf")
         machine.types("postfix start")
         self.addCleanup(machine.types, "postfix stop", check=False)
-        (lists,) = spoken("devices/postfix.md", ("mailq",))
-        for page, user in (("coming-from-elsewhere.md", "ann@contoso.com:PASSWORD"), ("devices/postfix.md", "postfix:what-was-shown")):
+        lists = of_sentence("devices/postfix.md", "mailq")
+        elsewhere = of_sentence("coming-from-elsewhere.md", "postmap /etc/postfix/sasl_passwd && postfix reload")
+        of_postfix = of_sentence("devices/postfix.md", "postfix reload")
+        for page, user, takes_over in (
+            ("coming-from-elsewhere.md", "ann@contoso.com:PASSWORD", elsewhere), ("devices/postfix.md", "postfix:what-was-shown", of_postfix),
+        ):
             with self.subTest(page):
-                (takes_over,) = spoken(page, ("postfix", "postmap"))
                 passwords = block(page, "[127.0.0.1]:1587 ")
                 self.assertIn(user, passwords)
                 machine.writes("/etc/postfix/main.cf", machine.reads("/usr/share/postfix/main.cf.debian") + block(page, "relayhost = "))
@@ -211,12 +216,12 @@ class System(Server):
         machine.types(f"ln -s {OF_EXIM}/usr/sbin/exim4 /usr/sbin/exim4 && install -d -o Debian-exim /var/spool/exim4 /var/log/exim4")
 
         words = " ".join((DOCS / "devices/exim.md").read_text().split())
-        login, kept, macro, macros, asks, kind, smarthost = re.search(OF_DEBIAN, words).groups()
+        login, kept, macro, macros, kind, smarthost = re.search(OF_DEBIAN, words).groups()
         machine.types(f"echo '{login.replace('what-was-shown', PASSWORD)}' >>{kept} && echo '{macro}' >>{macros}")
         pages = (DOCS / language / "devices/exim.md" for language in ("", "ja"))
         (mends,) = {line for page in pages for line in shell_lines(page) if line.startswith("sudo sed")}
         machine.types(mends)
-        terminal = machine.terminal(asks)
+        terminal = machine.terminal(of_sentence("devices/exim.md", "dpkg-reconfigure exim4-config"))
         self.addCleanup(terminal.close)
         for question, answer in (
             ("General type of mail configuration: ", None), ("System mail name: ", "server.contoso.com"), ("incoming SMTP connections: ", ""),
@@ -236,7 +241,7 @@ class System(Server):
 
     def test_squid_takes_the_lines_of_the_guide_over(self):
         machine = self.machine
-        (takes_over,) = spoken("corporate-network.md", ("squid",))
+        takes_over = of_sentence("corporate-network.md", "squid -k reconfigure")
         machine.types("squid && squid -k check")
         self.addCleanup(machine.types, "squid -k kill", check=False)
         asks = "curl -sS -m 10 -p -x http://127.0.0.1:3128 telnet://127.0.0.1:587"

@@ -5,53 +5,41 @@ use serde_json::Value;
 
 use crate::{base::Lang, catalog::message::SENDER_NOT_ALLOWED};
 
+struct Remark {
+    /// Of a fault that it has to do with.
+    is_about: fn(&Value) -> bool,
+    en: &'static str,
+    ja: &'static str,
+}
+
+const REMARKS: [Remark; 3] = [
+    // Where only the address of clients is known, what ends a fault of one may have been another one's.
+    Remark {
+        is_about: |one| is_over(one) && one.get("account").is_none_or(|of| of == "") && one.get("client").is_none(),
+        en: "Without an account, it worked again means: a client of that address was let in, or a rule admits it.",
+        ja: "アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。",
+    },
+    // What ended a refusal of ours for want of a rule: that is no message that went.
+    Remark {
+        is_about: |one| is_over(one) && one.get("id").is_some_and(|id| id == SENDER_NOT_ALLOWED.id),
+        en: "With sender-not-allowed, it worked again means: since then send-as allows the sender, or its program sends as another.",
+        ja: "sender-not-allowed の行の「その後、成功した時刻」は、send-as で差出人が許可されたか、プログラムの差出人が変わった時刻です。",
+    },
+    // What ends a refusal of a sender: nobody can be asked whether its program was set otherwise.
+    Remark {
+        is_about: |one| !is_over(one) && one.get("sender").is_some(),
+        en: "A refused sender is past once a message of it goes, its program sends as another for the first time, or a day passes.",
+        ja: "差出人の拒否は、その差出人のメッセージが送信されるか、プログラムの差出人が初めて別のものに変わるか、1日が過ぎると、過去のものとします。",
+    },
+];
+
+fn is_over(fault: &Value) -> bool {
+    fault.get("worked-again-at").is_some()
+}
+
 pub fn remarks(faults: &[Value], lang: Lang) -> String {
-    [nameless, allowed, of_a_sender].map(|remark| remark(faults, lang)).concat()
-}
-
-/// Where only the address of clients is known, what ends a fault of one may have been another one's.
-fn nameless(faults: &[Value], lang: Lang) -> &'static str {
-    let is_nameless = |one: &Value| one.get("account").is_none_or(|of| of == "") && one.get("client").is_none();
-    let is_over = |one: &Value| one.get("worked-again-at").is_some() && is_nameless(one);
-    match (faults.iter().any(is_over), lang) {
-        (false, _) => "",
-        (true, Lang::En) => {
-            "  Without an account, it worked again means: a client of that address was let in, or a rule admits it.\n"
-        }
-        (true, Lang::Ja) => {
-            "  アカウントのない行の「その後、成功した時刻」は、同じアドレスのクライアントが受け入れられたか、ルールで許可された時刻です。\n"
-        }
-    }
-}
-
-/// What ended a refusal of ours for want of a rule: that is no message that went.
-fn allowed(faults: &[Value], lang: Lang) -> &'static str {
-    let is_over = |one: &Value| {
-        one.get("worked-again-at").is_some() && one.get("id").is_some_and(|id| id == SENDER_NOT_ALLOWED.id)
-    };
-    match (faults.iter().any(is_over), lang) {
-        (false, _) => "",
-        (true, Lang::En) => {
-            "  With sender-not-allowed, it worked again means: since then send-as allows the sender, or its program sends as another.\n"
-        }
-        (true, Lang::Ja) => {
-            "  sender-not-allowed の行の「その後、成功した時刻」は、send-as で差出人が許可されたか、プログラムの差出人が変わった時刻です。\n"
-        }
-    }
-}
-
-/// What ends a refusal of a sender: nobody can be asked whether its program was set otherwise.
-fn of_a_sender(faults: &[Value], lang: Lang) -> &'static str {
-    let stands = |one: &Value| one.get("sender").is_some() && one.get("worked-again-at").is_none();
-    match (faults.iter().any(stands), lang) {
-        (false, _) => "",
-        (true, Lang::En) => {
-            "  A refused sender is past once a message of it goes, its program sends as another for the first time, or a day passes.\n"
-        }
-        (true, Lang::Ja) => {
-            "  差出人の拒否は、その差出人のメッセージが送信されるか、プログラムの差出人が初めて別のものに変わるか、1日が過ぎると、過去のものとします。\n"
-        }
-    }
+    let told = REMARKS.iter().filter(|remark| faults.iter().any(remark.is_about));
+    told.map(|remark| format!("  {}\n", if lang == Lang::Ja { remark.ja } else { remark.en })).collect()
 }
 
 #[cfg(test)]

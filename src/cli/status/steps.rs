@@ -15,6 +15,8 @@ use crate::{
 
 /// Marks a fault that is beside a sign-in which goes on.
 pub const BESIDE: &str = "beside";
+/// Marks one that nobody met so far.
+pub const AHEAD: &str = "ahead";
 
 /// Of what to do about a fault.
 const STEP_CAP: usize = 4000;
@@ -52,8 +54,8 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
             shells.push(shell);
             ids.extend((!ids.contains(&id)).then(|| id.clone()));
         }
-        let is_beside = fault.get(BESIDE).is_some();
-        met.push(Met { id, cause, next, shell, avoid, protocol, is_beside });
+        let (is_beside, is_ahead) = (fault.get(BESIDE).is_some(), fault.get(AHEAD).is_some());
+        met.push(Met { id, cause, next, shell, avoid, protocol, is_beside, is_ahead });
     }
     let told = together(met, Step::behind_remark);
     let causes: usize = told.iter().map(|told| told.causes.len()).sum();

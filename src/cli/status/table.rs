@@ -6,6 +6,7 @@ use super::{
     once::{is_met, shares, tells, told_once},
     remarks::remarks,
     steps::{BESIDE, steps},
+    told::SAID,
 };
 use crate::{
     base::{Lang, columns, printable, wrapped},
@@ -115,6 +116,7 @@ const ENDING: &[Column] = &[
 /// Sections, and columns of those that are shown as they are.
 const JAPANESE: &[(&str, &str)] = &[
     ("accounts", "アカウント"),
+    ("clock", "このマシンの時計"),
     ("endings", "期限"),
     ("faults", "問題"),
     ("listeners", "リスナー"),
@@ -160,12 +162,13 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             Value::Array(rows) if name == "accounts" => {
                 picked(rows, ACCOUNT, lang) + &steps(&refused(rows, status), lang)
             }
-            Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang),
+            Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang) + &steps(rows, lang),
             Value::Array(rows) if name == "faults" => {
                 picked(rows, FAULT, lang) + &remarks(rows, lang) + &steps(&told_once(rows, status), lang)
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
+            Value::Object(_) if name == "clock" => clock(section, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,
@@ -173,6 +176,11 @@ pub fn draw(status: &Value, lang: Lang) -> String {
         text.push_str(&format!("\n{}\n{rows}", heading(name, lang)));
     }
     text
+}
+
+/// How far it is off, and what to do.
+fn clock(clock: &Value, lang: Lang) -> String {
+    format!("  {}\n{}", cell(clock.get(SAID).unwrap_or(&Value::Null), lang), steps(std::slice::from_ref(clock), lang))
 }
 
 /// How much waits, and behind it what stands still, if anything does.

@@ -5,12 +5,18 @@
 
 use serde_json::{Value, json};
 
+use super::steps::AHEAD;
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
-    catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, token::SIGN_IN_MISSING},
+    catalog::{
+        self, Known, Words,
+        doctor::SOMEBODY_ELSE_SIGNED_IN,
+        token::{CLIENT_SECRET_EXPIRED, SIGN_IN_MISSING},
+    },
     cli::{language, pasted::shell},
     config::Config,
+    expiry::{What, secret_ends},
     oauth::Phase,
 };
 
@@ -20,12 +26,16 @@ const FAULTS: [&str; 3] = ["fault", "graph-fault", "refused-beside"];
 /// Where the id of a refused sign-in stands, and when that was.
 const REFUSED: [(&str, &str); 2] =
     [("/fault/id", "/sign-in-refused-at"), ("/refused-beside/id", "/refused-beside/since")];
+/// How far the clock is off, in words.
+pub const SAID: &str = "said";
 /// As the status spells who refuses.
 const BY_PROVIDER: &str = "identity provider";
 
 /// What to do about each trouble of an account: of its sign-in, and what its servers refuse.
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     with_restart(status, lang);
+    with_clock(status, lang);
+    with_endings(status, config, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
         let named = account_of(address, &config.accounts, &config.domains);
@@ -69,6 +79,35 @@ fn with_restart(status: &mut Value, lang: Lang) {
             Lang::Ja => format!("{what}。再起動するコマンド: {restart}"),
         };
         sections.insert("needs-restart".to_owned(), json!(told));
+    }
+}
+
+/// How far it is off, and what to do.
+fn with_clock(status: &mut Value, lang: Lang) {
+    let Some(clock) = status.get_mut("clock") else { return };
+    let seconds = clock.get("seconds").and_then(Value::as_u64);
+    let is_behind = clock.get("behind").and_then(Value::as_bool);
+    if let (Some(seconds), Some(is_behind)) = (seconds, is_behind) {
+        put(clock, SAID, Some(catalog::clock_off(seconds, is_behind, lang)));
+    }
+    if let Some(entry) = text(clock, "/id").and_then(catalog::find) {
+        explain(clock, entry.told(lang, &Known::default()));
+    }
+}
+
+/// What to do about a secret that ends, before its end is met.
+fn with_endings(status: &mut Value, config: &Config, lang: Lang) {
+    for ending in rows_mut(status, "endings") {
+        let days = ending.get("days-left").and_then(Value::as_i64);
+        let is_secret = text(ending, "/what") == Some(What::ClientSecret.as_str());
+        let Some(cause) = days.filter(|_| is_secret).and_then(|days| secret_ends(days, lang)) else { continue };
+        let name = text(ending, "/name").unwrap_or_default();
+        let account = config.accounts.iter().find(|account| account.sign_in.app.name == name);
+        let of_app = || config.apps.get(name).map(|app| app.known()).unwrap_or_default();
+        let known = account.map_or_else(of_app, |account| account.known(&Occasion::of_sign_in(None)));
+        explain(ending, Words { cause, ..CLIENT_SECRET_EXPIRED.told(lang, &known) });
+        put(ending, "id", Some(CLIENT_SECRET_EXPIRED.id));
+        put(ending, AHEAD, Some(true));
     }
 }
 
@@ -176,7 +215,10 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
     let address = known.address.clone().or_else(|| occasion.address.map(str::to_owned));
     let client = occasion.client.map(str::to_owned);
     let object_id = state.and_then(|state| text(state, "/object-id")).map(str::to_owned);
-    let signed_in_as = state.and_then(|state| text(state, "/consented-as")).map(str::to_owned);
+    let beside = |name| state.and_then(|state| text(state, &format!("/refused-beside/{name}")));
+    let consented_as = || state.and_then(|state| text(state, "/consented-as"));
+    let signed_in_as = beside("signed-in-as").or_else(consented_as).map(str::to_owned);
+    let whose_stays = beside("whose-stays").map(str::to_owned);
     let faults = state.into_iter().flat_map(|state| FAULTS.map(|name| state.get(name))).flatten();
     let asks_again = faults.filter_map(|fault| {
         let id = catalog::find(text(fault, "/id")?)?.id;
@@ -186,7 +228,8 @@ fn known(account: Option<&Account>, occasion: &Occasion<'_>, state: Option<&Valu
         let one = |(id, at)| Some((catalog::find(text(state, id)?)?.id, text(state, at)?.parse().ok()?));
         REFUSED.into_iter().find_map(one)
     });
-    Known { address, client, object_id, signed_in_as, asks_again: asks_again.collect(), refused_sign_in, ..known }
+    let asks_again = asks_again.collect();
+    Known { address, client, object_id, signed_in_as, whose_stays, asks_again, refused_sign_in, ..known }
 }
 
 /// With its id and the command, where somebody else signed in than was meant and no mail server let them in.
@@ -308,5 +351,55 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
         assert!(next.contains("-Identity info@contoso.com -Trustee o-1 "), "{next}");
         assert_eq!(at("/faults/3/next-step"), "Look.");
         assert!(at("/faults/4/next-step").contains("`from = [\"192.0.2.7\"]`"), "{status}");
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_in_a_sentence_with_what_to_do() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        for (lang, off, next) in [
+            (Lang::En, "this machine is 600 s behind the identity provider", "Set the clock of the machine"),
+            (Lang::Ja, "このマシンは ID プロバイダーより600秒遅れています", "マシンの時計を合わせてください"),
+        ] {
+            let mut status = json!({ "clock": { "id": "clock-skewed", "seconds": 600, "behind": true } });
+            with_steps(&mut status, &config, lang);
+            let text = super::super::table::draw(&status, lang);
+            for part in [off, "clock-skewed: ", next, "timedatectl set-ntp true"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+
+    /// A token that is held hid it, and the account was called ready without a word.
+    #[test]
+    fn a_secret_that_ends_soon_or_has_ended_is_told_with_what_to_do_while_a_token_is_held_still() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        for (lang, days, cause, next) in [
+            (Lang::En, 5, Some("the client secret of the app ends in 5 days: "), "make a new client secret"),
+            (Lang::En, -1, Some("the client secret of the app ended 1 day ago. "), "make a new client secret"),
+            (
+                Lang::Ja,
+                0,
+                Some("クライアントシークレットは今日期限が切れます。"),
+                "新しいクライアントシークレットを作成",
+            ),
+            (
+                Lang::Ja,
+                -2,
+                Some("クライアントシークレットは2日前に期限が切れました。"),
+                "新しいクライアントシークレットを作成",
+            ),
+            (Lang::En, 31, None, ""),
+        ] {
+            let mut status = json!({ "endings": [{ "what": "client-secret", "name": "contoso", "days-left": days }] });
+            with_steps(&mut status, &config, lang);
+            let told: String = super::super::table::draw(&status, lang).split_whitespace().collect();
+            for part in [cause.unwrap_or(""), next] {
+                assert!(told.contains(&part.replace(' ', "")), "{part}: {told}");
+            }
+            assert_eq!(told.contains("client-secret-expired:"), cause.is_some(), "{told}");
+            assert!(!told.contains("hasexpired") && !told.contains("Whatthelogsays"), "nobody was told so yet: {told}");
+        }
     }
 }

@@ -149,7 +149,16 @@ fn ready(name: &str) -> SignInState {
 }
 
 fn broken(name: &str, phase: Phase, id: &'static str) -> SignInState {
-    let fault = FaultSeen { id, kind: "", owner: "", text: String::new(), since: None, asks_again_at: None };
+    let fault = FaultSeen {
+        id,
+        kind: "",
+        owner: "",
+        text: String::new(),
+        since: None,
+        signed_in_as: None,
+        whose_stays: None,
+        asks_again_at: None,
+    };
     SignInState { phase, fault: Some(fault), ..ready(name) }
 }
 

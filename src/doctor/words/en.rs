@@ -6,7 +6,7 @@ use crate::{
         Lang, Owner,
         invocation::{gatepost, start},
     },
-    catalog::{moment, not_to_do},
+    catalog::{clock_off, moment, not_to_do},
     net::ListenerTls,
     queue::MOST_MESSAGES,
 };
@@ -154,10 +154,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Tenant { name, id } => format!("tenant {name} is {id}"),
         Said::NoDate => "its answer has no date".to_owned(),
         Said::ClockRight { seconds } => format!("{seconds} s off"),
-        Said::ClockOff { seconds, behind } => {
-            let direction = if *behind { "behind" } else { "ahead of" };
-            format!("this machine is {seconds} s {direction} the identity provider")
-        }
+        Said::ClockOff { seconds, behind } => clock_off(*seconds, *behind, Lang::En),
         Said::NameAMailbox { domain } => format!("name one mailbox: {} doctor ann@{domain}", gatepost()),
         Said::ProviderFails { id: Some(id) } => format!("not asked for: the identity provider says {id}"),
         Said::ProviderFails { id: None } => "not looked at: the identity provider cannot be used".to_owned(),

@@ -6,7 +6,7 @@ use crate::{
         Lang, Owner,
         invocation::{gatepost, start},
     },
-    catalog::{moment, not_to_do},
+    catalog::{clock_off, moment, not_to_do},
     queue::MOST_MESSAGES,
 };
 
@@ -163,10 +163,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Tenant { name, id } => format!("テナント {name} は {id}"),
         Said::NoDate => "応答に日時がありません".to_owned(),
         Said::ClockRight { seconds } => format!("ずれは{seconds}秒"),
-        Said::ClockOff { seconds, behind } => {
-            let direction = if *behind { "遅れています" } else { "進んでいます" };
-            format!("このマシンは ID プロバイダーより{seconds}秒{direction}")
-        }
+        Said::ClockOff { seconds, behind } => clock_off(*seconds, *behind, Lang::Ja),
         Said::NameAMailbox { domain } => {
             format!("メールボックスを1つ指定してください: {} doctor ann@{domain}", gatepost())
         }

@@ -117,7 +117,17 @@ fn refused(known: &Known, verdict: &Verdict, lang: Lang) -> String {
         Lang::Ja => format!("<p>{cause}（{detail}）</p>"),
     };
     let avoid = words.avoid.as_ref().map(|avoid| said(&said_not_to(avoid, lang))).unwrap_or_default();
-    format!("{why}{}{avoid}", step(&Step::of(&words.whole_step())))
+    // Of somebody else the step says so.
+    let stays = verdict.whose_stays.as_ref().filter(|_| verdict.signed_in_as.is_none());
+    let stays = stays.map(|whose| said(&still_in_use(whose, lang))).unwrap_or_default();
+    format!("{why}{stays}{}{avoid}", step(&Step::of(&words.whole_step())))
+}
+
+fn still_in_use(whose: &str, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("Nothing has changed: the sign-in of {whose} from before stays in use."),
+        Lang::Ja => format!("何も変わっていません。これまでの {whose} のサインインが引き続き使われます。"),
+    }
 }
 
 /// A paragraph of ours.

@@ -50,7 +50,8 @@ const MEANINGS: &[(Grant, &Entry, &Entry)] = &[
     (Grant::ManagedIdentity, TOKEN_ENDPOINT_UNREACHABLE, MANAGED_IDENTITY_UNREACHABLE),
 ];
 
-fn meaning(grant: Grant, entry: &'static Entry) -> &'static Entry {
+/// What `entry` is called under `grant`.
+pub fn meaning(grant: Grant, entry: &'static Entry) -> &'static Entry {
     let row = MEANINGS.iter().find(|(under, general, _)| *under == grant && general.id == entry.id);
     row.map_or(entry, |(.., meant)| meant)
 }

@@ -133,6 +133,7 @@ impl Keeper {
             detail: verdict.detail.clone(),
             at: Some(self.means.clock.wall()),
             app: self.fingerprint.clone(),
+            signed_in_as: None,
         });
         if verdict.entry.id == SIGN_IN_FREQUENCY.id {
             frequency::note(&mut row, self.means.clock.wall());
@@ -187,7 +188,7 @@ impl Keeper {
         if before.map(refused).unwrap_or_default() == refused(row) {
             return;
         }
-        let beside = || refusal_beside(row, &self.fingerprint).map(|(refusal, _)| refusal);
+        let beside = || refusal_beside(row, &self.sign_in).map(|(refusal, _)| refusal);
         if let Some(refusal) = refusal_of(row, &self.fingerprint).or_else(beside) {
             let fault = refusal.fault_of_sign_in(&self.sign_in.app, &self.how);
             tracing::warn!(sign_in = %self.sign_in.key(), %fault, detail = refusal.detail, "a sign-in was refused");

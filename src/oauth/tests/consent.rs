@@ -317,6 +317,7 @@ async fn an_imported_token_replaces_only_one_that_the_provider_called_dead() {
             detail: String::new(),
             at: None,
             app: house.sign_in.fingerprint(),
+            signed_in_as: None,
         });
         let row = crate::store::TokenRow { failure, ..found.row.unwrap() };
         assert!(house.store.save_token(&key, found.version, &row).await.unwrap());

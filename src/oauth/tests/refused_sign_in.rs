@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::endpoint::{House, refusal, set};
 use crate::{
-    catalog::token::{CONSENT_MISSING, SIGN_IN_MISSING, TOKEN_ENDPOINT_UNREACHABLE, USER_NOT_ASSIGNED},
+    catalog::{
+        doctor::SOMEBODY_ELSE_SIGNED_IN,
+        token::{CONSENT_MISSING, SIGN_IN_MISSING, TOKEN_ENDPOINT_UNREACHABLE, USER_NOT_ASSIGNED},
+    },
     oauth::{Phase, sign_in, verdict::Verdict},
 };
 
@@ -96,5 +99,28 @@ async fn a_consent_that_a_sign_in_with_more_scopes_lacked_is_not_shown_by_a_toke
     let bearer = house.keepers.bearer(&house.sign_in).await.unwrap();
     house.keepers.refused(&house.sign_in, bearer.generation).await.unwrap();
     let row = house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap();
-    assert!(sign_in::refusal_beside(&row, &asked.fingerprint()).is_some());
+    assert!(sign_in::refusal_beside(&row, &asked).is_some());
+}
+
+#[tokio::test]
+async fn who_signed_in_where_somebody_else_was_meant_is_kept_by_name_and_a_row_without_names_is_read() {
+    let house = House::signed_in(vec![], 3600).await;
+    let verdict = Verdict {
+        signed_in_as: Some("bob@contoso.example".to_owned()),
+        ..Verdict::new(SOMEBODY_ELSE_SIGNED_IN, "bob@contoso.example signed in")
+    };
+    let note = async || {
+        sign_in::note_refusal(&house.store, &house.sign_in, &verdict, &house.clock).await.unwrap();
+        house.store.token(&house.sign_in.key()).await.unwrap().row.unwrap()
+    };
+    let (told, _) = sign_in::refusal_beside(&note().await, &house.sign_in).unwrap();
+    let names = [told.signed_in_as.as_deref(), told.whose_stays.as_deref()];
+    assert_eq!(names, [Some("bob@contoso.example"), Some("ann@contoso.example")]);
+    let mut row = serde_json::to_value(note().await).unwrap();
+    row["refused_beside"].as_object_mut().unwrap().remove("signed_in_as").unwrap();
+    let (told, _) = sign_in::refusal_beside(&serde_json::from_value(row).unwrap(), &house.sign_in).unwrap();
+    assert_eq!((told.entry.id, told.signed_in_as, told.whose_stays), (SOMEBODY_ELSE_SIGNED_IN.id, None, None));
+    // A logout in between: there is nothing beside which it was refused.
+    house.store.delete_tokens(&house.sign_in.key()).await.unwrap();
+    assert!(!sign_in::note_refusal(&house.store, &house.sign_in, &verdict, &house.clock).await.unwrap());
 }

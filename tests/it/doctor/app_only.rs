@@ -124,3 +124,22 @@ async fn a_machine_of_azure_whose_own_identity_works_is_well() {
         .edit(app, &format!("provider = \"microsoft365\"\ngrant = \"managed-identity\"\ntoken-url = \"{identity}\"\n"));
     staged.is_well().await;
 }
+
+/// `login` called it by its own name, and `doctor` by that of any endpoint, with a step that was none.
+#[tokio::test]
+async fn an_identity_of_a_machine_that_cannot_be_reached_has_one_id_in_login_and_doctor() {
+    let staged = staged("no-such").await;
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    let (_, app) = text.split_once("[app.contoso]\n").unwrap();
+    let (app, _) = app.split_once("smtp = ").unwrap();
+    let (_shut, nobody) = crate::world::nobody_at("127.0.0.1".parse().unwrap());
+    let identity = format!("http://{nobody}/metadata/identity/oauth2/token");
+    staged
+        .edit(app, &format!("provider = \"microsoft365\"\ngrant = \"managed-identity\"\ntoken-url = \"{identity}\"\n"));
+    let (_, _, errors) = crate::process::run(&["login", ANN], &staged.file);
+    assert!(errors.contains("[managed-identity-unreachable]"), "{errors}");
+    let command = "curl -H Metadata:true \"http://169.254.169.254/metadata/instance?api-version=2021-02-01\"";
+    staged
+        .fails_first(First { layer: "tcp", name: "identity-provider", id: "managed-identity-unreachable", command })
+        .await;
+}

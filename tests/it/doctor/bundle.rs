@@ -12,7 +12,10 @@ use gatepost::{
 };
 
 use super::stage::Staged;
-use crate::world::{ANN, BOB, PASSWORD, Plan, cheap_hash, plain, settings};
+use crate::{
+    process::Program,
+    world::{ANN, BOB, PASSWORD, Plan, cheap_hash, plain, settings},
+};
 
 const SUBJECT: &str = "Quarterly figures of the secret project";
 const BODY: &str = "the body that nobody else should read";
@@ -49,6 +52,17 @@ pub fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
+/// A message of ann's, as a mail program sends it.
+pub async fn sends(program: &Program, message: &str) {
+    let mut smtp = program.greeted(Protocol::Smtp).await;
+    smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
+    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
+    smtp.exchange("DATA", "354 ").await;
+    smtp.send(format!("{message}.\r\n").as_bytes()).await;
+    smtp.expect("250 ").await;
+}
+
 #[tokio::test]
 async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     let staged = Staged::new(Plan {
@@ -70,13 +84,7 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
         "client-secret-with-entropy-42",
     ));
     let program = super::clients::daemon_of(&staged).await;
-    let mut smtp = program.greeted(Protocol::Smtp).await;
-    smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
-    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
-    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
-    smtp.exchange("DATA", "354 ").await;
-    smtp.send(format!("From: {ANN}\r\nSubject: {SUBJECT}\r\n\r\n{BODY}\r\n.\r\n").as_bytes()).await;
-    smtp.expect("250 ").await;
+    sends(&program, &format!("From: {ANN}\r\nSubject: {SUBJECT}\r\n\r\n{BODY}\r\n")).await;
     let mut wrong = program.greeted(Protocol::Imap).await;
     assert!(wrong.login(Protocol::Imap, ANN, "a guess that was wrong").await.starts_with("a NO"));
 

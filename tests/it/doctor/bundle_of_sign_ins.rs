@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use gatepost::{base::Protocol, sandbox::Registration};
+use gatepost::sandbox::Registration;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -16,13 +16,13 @@ use tokio::{
 };
 
 use super::{
-    bundle::{spellings, unpacked},
+    bundle::{sends, spellings, unpacked},
     stage::Staged,
 };
 use crate::{
     graph::large,
     process::command,
-    world::{ANN, BOB, PASSWORD, Plan, cheap_hash, plain},
+    world::{ANN, BOB, Plan, cheap_hash},
 };
 
 const ROBOT: &str = "33333333-0000-4000-8000-000000000003";
@@ -155,13 +155,7 @@ async fn what_passed_at_a_sign_in_and_on_the_way_to_graph_is_in_no_bundle() {
     signed_in(&staged, "device").await;
     signed_in(&staged, "browser").await;
     let program = super::clients::daemon_of(&staged).await;
-    let mut smtp = program.greeted(Protocol::Smtp).await;
-    smtp.exchange(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD)), "235 ").await;
-    smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
-    smtp.exchange(&format!("RCPT TO:<{BOB}>"), "250 ").await;
-    smtp.exchange("DATA", "354 ").await;
-    smtp.send(format!("{}.\r\n", large::message(4_000_001)).as_bytes()).await;
-    smtp.expect("250 ").await;
+    sends(&program, &large::message(4_000_001)).await;
 
     let file = staged.dir.path().join("support.tar.gz");
     let told = staged.doctor(&["--bundle", file.to_str().unwrap()]).await;

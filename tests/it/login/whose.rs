@@ -6,9 +6,14 @@ use std::{
     path::Path,
 };
 
+use gatepost::base::Protocol;
 use serde_json::Value;
 
 use super::{Provider, account, begin, event, redirected, run, with_hash};
+use crate::{
+    process::{Program, command},
+    world::{PASSWORD, cheap_hash},
+};
 
 /// A login of ann whose browser comes back with this code. What the browser is shown in this language, the exit code and the
 /// last event.
@@ -133,8 +138,71 @@ fn whoever_is_meant_by_sign_in_as_is_nobody_else_and_the_owner_of_the_mailbox_is
     let (ended, last) = login_by_paste(&config, "bobs-code");
     let error = last["error"].as_str().unwrap();
     assert!(ended == Some(1) && error.contains("the sign-in of ann.smith@b.c stays"), "{last}");
+    assert_eq!((last["signed-in-as"].as_str(), last["whose-stays"].as_str()), (Some("bob@b.c"), Some("ann.smith@b.c")));
     let (_, status, _) = run(&["status", "--lang", "en"], &config);
-    assert!(status.contains("ready") && !status.contains("bob@b.c"), "{status}");
+    assert!(status.contains("ready") && status.contains("the sign-in of ann.smith@b.c goes on"), "{status}");
+}
+
+/// Nobody but the one who sat before it learned that it had happened, and which sign-in is in use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_person_who_signed_in_over_a_good_sign_in_is_told_by_log_status_and_doctor_until_one_comes_about() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let ann = account("ann@b.c", &format!("password = \"{}\"", cheap_hash(PASSWORD)));
+    let listeners: String = ["smtp", "imap", "pop3"]
+        .map(|name| format!("[[listener]]\nprotocol = \"{name}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"off\"\n"))
+        .concat();
+    let config = provider.config(folder.path(), "authorization-code", &format!("{ann}{listeners}"));
+    assert_eq!(login_by_paste(&config, "anns-code").0, Some(0));
+    let program = Program::from(command(&["run", "--log-format", "json"], Path::new(&config))).await;
+    assert_eq!(login_by_paste(&config, "bobs-code").0, Some(1));
+    let logged = program.logs("a sign-in was refused").await;
+    for part in ["somebody-else-signed-in", "bob@b.c signed in; the sign-in of ann@b.c stays", "login ann@b.c"] {
+        assert!(logged.contains(part), "{part}: {logged}");
+    }
+    let heard = program.greeted(Protocol::Imap).await.login(Protocol::Imap, "ann@b.c", PASSWORD).await;
+    assert!(heard.contains("upstream-unreachable"), "mail goes on: {heard}");
+    let (_, told, _) = run(&["status", "--json"], &config);
+    let told = &serde_json::from_str::<Value>(&told).unwrap()["accounts"][0]["sign-in"];
+    let beside = &told["refused-beside"];
+    assert_eq!((told["phase"].as_str(), beside["id"].as_str()), (Some("ready"), Some("somebody-else-signed-in")));
+    assert_eq!((beside["signed-in-as"].as_str(), beside["whose-stays"].as_str()), (Some("bob@b.c"), Some("ann@b.c")));
+    for (lang, who, stays) in [
+        ("en", "to bob@b.c, another person than ann@b.c", "the sign-in of ann@b.c goes on"),
+        ("ja", "ann@b.c ではなく、別の人（bob@b.c）のもの", "それまでは ann@b.c のサインインが有効"),
+    ] {
+        for command in [&["status"][..], &["doctor", "--offline"]] {
+            let (_, out, _) = run(&[command, &["--lang", lang]].concat(), &config);
+            // Wrapped somewhere.
+            let joined: String = out.split_whitespace().collect();
+            for part in ["somebody-else-signed-in", who, stays, "sign-in-as = \"bob@b.c\"", "login ann@b.c"] {
+                assert!(joined.contains(&part.replace(' ', "")), "{command:?}: {part}: {out}");
+            }
+        }
+    }
+    assert_eq!(run(&["doctor", "--offline"], &config).0, 0, "nothing fails");
+    assert_eq!(login_by_paste(&config, "anns-code").0, Some(0));
+    for command in [&["status"][..], &["doctor", "--offline"]] {
+        let (_, out, _) = run(command, &config);
+        assert!(!out.contains("somebody-else") && !out.contains("bob@b.c"), "{out}");
+    }
+}
+
+/// The page said that nothing came of it, and not that mail goes on.
+#[test]
+fn a_browser_and_a_script_whose_sign_in_was_refused_beside_a_good_one_are_told_that_this_stays() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
+    let config = ann_of(&provider, folder.path());
+    let (page, _, last) = login_by_browser(&config, "refused-code", "en");
+    assert!(!page.contains("stays in use") && last["whose-stays"].is_null(), "there was none: {last} {page}");
+    assert_eq!(login_by_paste(&config, "anns-code").0, Some(0));
+    for (lang, stays) in [
+        ("en", "the sign-in of ann@b.c from before stays in use."),
+        ("ja", "これまでの ann@b.c のサインインが引き続き使われます。"),
+    ] {
+        let (page, _, last) = login_by_browser(&config, "refused-code", lang);
+        assert!(page.contains(stays) && page.contains("AADSTS50105"), "{page}");
+        assert_eq!((last["event"].as_str(), last["whose-stays"].as_str()), (Some("failed"), Some("ann@b.c")));
+    }
 }
 
 /// All said that nobody had signed in, and to sign in as nobody in particular; and when ann did, to give her rights on her

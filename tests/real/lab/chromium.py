@@ -137,6 +137,11 @@ class Chromium:
         """What of the page is to be read."""
         return self._ask("POST", "/execute/sync", {"script": "return document.body.innerText", "args": []})
 
+    def wider(self):
+        """The headings of the tables that have to be moved aside to be read."""
+        wide = "[...document.querySelectorAll('.wide')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText.split('\\n')[0])"
+        return self._ask("POST", "/execute/sync", {"script": f"return {wide}", "args": []})
+
     def whole(self):
         """A picture of the page from its top to its end, however long it is."""
         def devtools(command, **parameters):

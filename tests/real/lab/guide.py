@@ -1,10 +1,13 @@
 """What a guide or the page of a fault shows: its blocks of code, and the lines that it says to type, in either language.
 
-It exists so that a configuration in a guide is the one that is tried. It refuses to be a copy of any of it.
+It exists so that a configuration in a guide is the one that is tried. It refuses to be a copy of any of it. Called with a page and a
+command it prints what `of_sentence` gives.
 """
 
+import ast
 import os
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -42,6 +45,22 @@ def spoken(page, programs):
     english, japanese = (spans(DOCS / language / page) for language in ("", "ja"))
     assert english == japanese, f"ja/{page} has other commands in its sentences: {english ^ japanese}"
     return english
+
+
+def of_sentence(page, command):
+    """A command within a sentence of a page, in both languages, for the test that types it."""
+    assert command in spoken(page, (command.partition(" ")[0],)), f"no sentence of {page} says to type {command}"
+    return command
+
+
+def taken(file):
+    """Each page and command that a test, or what installs the tools of all, has from `of_sentence` and does something with."""
+    if file.suffix == ".sh":
+        return set(re.findall(r"""=\$\(python3 "\$here/lab/guide\.py" (\S+) '([^']+)'\)""", file.read_text()))
+    nodes = [*ast.walk(ast.parse(file.read_text()))]
+    dropped = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    calls = (node for node in nodes if isinstance(node, ast.Call) and node not in dropped)
+    return {tuple(map(ast.literal_eval, call.args)) for call in calls if getattr(call.func, "id", "") == "of_sentence"}
 
 
 def programs(elsewhere):
@@ -106,3 +125,7 @@ def _blocks(path):
     fenced = re.findall(r"(?ms)^```\w*\n(.*?)^```", text)
     indented = re.findall(r"(?m)(?:^ {4}.*\n|^\n(?= {4}))+", text)
     return fenced + [re.sub(r"(?m)^ {4}", "", code).lstrip("\n") for code in indented]
+
+
+if __name__ == "__main__":
+    print(of_sentence(*sys.argv[1:]))
