@@ -14,7 +14,7 @@ use super::{
     filled::{Filled, filled},
     find, graph_code,
     matching::{self, meant, stands_in},
-    oauth_word,
+    oauth_word, of_kinds,
     own::{
         CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, UPSTREAM_TIMEOUT, UPSTREAM_TLS_UNTRUSTED,
         UPSTREAM_UNREACHABLE,
@@ -50,6 +50,12 @@ pub struct Found {
     pub entry: &'static Entry,
     /// What in the text says so.
     pub by: By,
+}
+
+impl Found {
+    pub fn by_id(entry: &'static Entry) -> Self {
+        Self { entry, by: By::Id(entry.id) }
+    }
 }
 
 /// What tells a fault, for example `AADSTS53003 (blocked by Conditional Access)`.
@@ -203,9 +209,14 @@ fn at_advice(line: &str) -> Option<(&str, &str)> {
 /// with it. Anywhere else it may be a part of an address, or what a server quotes.
 fn ids(text: &str) -> Vec<Found> {
     let marked: Vec<_> = text.lines().filter_map(marked).collect();
-    let bare = || text.split_whitespace().next().and_then(|word| id_of(word.trim_matches([':', ',', '.', '`', '"'])));
+    let bare = || first_word(text).and_then(|word| id_of(word.trim_matches([':', ',', '.', '`', '"'])));
     let known = if marked.is_empty() { bare().into_iter().collect() } else { marked };
-    known.into_iter().map(|entry| Found { entry, by: By::Id(entry.id) }).collect()
+    known.into_iter().map(Found::by_id).collect()
+}
+
+/// Japanese goes on without a blank.
+fn first_word(text: &str) -> Option<&str> {
+    text.split(|c: char| c.is_whitespace() || matches!(c, '、' | '（')).find(|word| !word.is_empty())
 }
 
 fn id_of(word: &str) -> Option<&'static Entry> {
@@ -301,12 +312,13 @@ fn oauth(text: &str) -> Vec<Found> {
     known.last().map(|(entry, word)| Found { entry, by: By::OAuth(word.to_owned()) }).into_iter().collect()
 }
 
-/// `5.7.139` and `535 5.7.139`, with no words: every fault that has this code.
+/// `5.7.139`, `535 5.7.139` and `-ERR [AUTH]`, with no words: every fault that has this code, ours first.
 fn codes(text: &str) -> Vec<Found> {
     let is_code = |token: &str| token.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let ours = of_kinds::faults(text).into_iter().map(|entry| Found { entry, by: By::Code(text.trim().to_owned()) });
     let all: Vec<&str> = text.split_whitespace().collect();
     if all.is_empty() || !all.iter().all(|token| is_code(token)) {
-        return Vec::new();
+        return ours.collect();
     }
     let enhanced = all.iter().find(|token| token.contains('.')).or(all.first()).copied().unwrap_or_default();
     let has = |entry: &&Entry| {
@@ -314,7 +326,7 @@ fn codes(text: &str) -> Vec<Found> {
         let is_meant = |word: &str| stands_in(word, enhanced) || (enhanced, word) == SIGN_ON_REFUSED;
         words.any(|word| matching::is_code(word) && is_meant(word))
     };
-    ALL.iter().filter(has).map(|entry| Found { entry, by: By::Code(enhanced.to_owned()) }).collect()
+    ours.chain(ALL.iter().filter(has).map(|entry| Found { entry, by: By::Code(enhanced.to_owned()) })).collect()
 }
 
 /// What a server says, at whatever stage. A code tells more than a word.

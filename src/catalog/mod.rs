@@ -17,6 +17,7 @@ mod look;
 mod matching;
 mod moment;
 mod names;
+mod of_kinds;
 mod replied;
 pub mod replies;
 mod step;
@@ -30,7 +31,8 @@ pub use entry::{At, Entry, Pattern, Words, consent_in_entra, put_behind};
 pub use harmless::{is_harmless, is_harmless_path, shell};
 pub use known::{Known, Place, Via, has_stand_ins, is_filled_by_account, may_be_exchange};
 pub use moment::{asked_again, beside, clock_off, hour, moment};
-pub use names::{in_short, in_short_with_id, not_to_do, owner, said_not_to, source, stage};
+pub use names::{helps_to_wait, in_short, in_short_with_id, kind, not_to_do, owner, said_not_to, source, stage};
+pub use of_kinds::kinds;
 pub use step::{Line, Step, with_label};
 
 use crate::base::{Kind, Lang, Owner, Protocol};

@@ -1,7 +1,7 @@
 //! Owners, stages and short texts in the words of a language.
 
 use super::{Entry, find};
-use crate::base::{Lang, Owner, Stage};
+use crate::base::{Kind, Lang, Owner, Stage};
 
 /// Whose turn it is, in the words of `lang`.
 pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
@@ -17,6 +17,48 @@ pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
         (Lang::Ja, Owner::Operator) => "Gatepost の管理者",
         (Lang::Ja, Owner::Provider) => "プロバイダー",
         (Lang::Ja, Owner::Gatepost) => "Gatepost",
+    }
+}
+
+/// What is wrong in general, as docs/when-it-fails.md has it.
+pub const fn kind(kind: Kind, lang: Lang) -> &'static str {
+    match (lang, kind) {
+        (Lang::En, Kind::BadCredentials) => "wrong user name or password here",
+        (Lang::En, Kind::SignInNeeded) => "somebody has to sign in",
+        (Lang::En, Kind::Unavailable) => "provider down, slow or throttling",
+        (Lang::En, Kind::IdentityRefused) => "provider refuses this identity",
+        (Lang::En, Kind::Limited) => "the mailbox is at its limits",
+        (Lang::En, Kind::TooBusy) => "too busy here",
+        (Lang::En, Kind::Bug) => "a fault of Gatepost",
+        (Lang::Ja, Kind::BadCredentials) => "Gatepost 用のユーザー名・パスワードの誤り",
+        (Lang::Ja, Kind::SignInNeeded) => "サインインが必要",
+        (Lang::Ja, Kind::Unavailable) => "プロバイダーの停止、遅延、制限",
+        (Lang::Ja, Kind::IdentityRefused) => "プロバイダーがこのアカウントを拒否",
+        (Lang::Ja, Kind::Limited) => "メールボックスの上限に到達",
+        (Lang::Ja, Kind::TooBusy) => "Gatepost が混雑",
+        (Lang::Ja, Kind::Bug) => "Gatepost の不具合",
+    }
+}
+
+/// Whether it passes by itself, likewise.
+pub const fn helps_to_wait(kind: Kind, lang: Lang) -> &'static str {
+    match (lang, kind) {
+        (Lang::En, Kind::Bug) => "perhaps; please report it",
+        (Lang::Ja, Kind::Bug) => "場合による（報告してください）",
+        (Lang::En, kind) => {
+            if kind.passes_by_itself() {
+                "yes"
+            } else {
+                "no"
+            }
+        }
+        (Lang::Ja, kind) => {
+            if kind.passes_by_itself() {
+                "はい"
+            } else {
+                "いいえ"
+            }
+        }
     }
 }
 

@@ -39,6 +39,15 @@ pub fn is_of_one_client(id: &str) -> bool {
 /// No room or no disk for what is kept here: a message that is not kept proves nothing of that.
 pub const OF_THE_QUEUE: [&str; 2] = [QUEUE_FULL.id, QUEUE_FAILING.id];
 
+const NOT_ASCII: (u16, &str) = (550, "5.6.7");
+const LOST: (u16, &str) = (451, "4.4.2");
+const NO_ROOM: (u16, &str) = (452, "4.3.1");
+const NOT_WRITTEN: (u16, &str) = (451, "4.3.0");
+
+/// Faults with a code of their own.
+pub(super) const OF_ONE: [(&Entry, (u16, &str)); 4] =
+    [(SMTPUTF8_MISSING, NOT_ASCII), (UPSTREAM_LOST, LOST), (QUEUE_FULL, NO_ROOM), (QUEUE_FAILING, NOT_WRITTEN)];
+
 /// `particulars`: behind the entry's own text.
 pub fn refusal(entry: &Entry, code: (u16, &str), particulars: impl Display) -> Reply {
     Reply::of(code, &entry.fault().saying(particulars))
@@ -46,12 +55,12 @@ pub fn refusal(entry: &Entry, code: (u16, &str), particulars: impl Display) -> R
 
 /// To what an upstream without SMTPUTF8 does not carry (RFC 6531 3.5): "an address", "the header".
 pub fn not_ascii(place: &str) -> Reply {
-    refusal(SMTPUTF8_MISSING, (550, "5.6.7"), format_args!("it stands in {place}"))
+    refusal(SMTPUTF8_MISSING, NOT_ASCII, format_args!("it stands in {place}"))
 }
 
 /// To a message that goes no further; `fate`: what became of it.
 pub fn lost(fate: &str, how: impl Display) -> Reply {
-    refusal(UPSTREAM_LOST, (451, "4.4.2"), format_args!("{fate} ({how})"))
+    refusal(UPSTREAM_LOST, LOST, format_args!("{fate} ({how})"))
 }
 
 /// No answer to a whole message says nothing of it.
@@ -62,6 +71,6 @@ pub fn lost_behind_the_dot(how: impl Display) -> Reply {
 /// To a message that is not taken over: 452 where there is no room, else a local error (RFC 5321 4.2.3); never for good.
 /// `why`: for the log.
 pub fn not_kept(is_full: bool, why: impl Display) -> Reply {
-    let (entry, code) = if is_full { (QUEUE_FULL, (452, "4.3.1")) } else { (QUEUE_FAILING, (451, "4.3.0")) };
+    let (entry, code) = if is_full { (QUEUE_FULL, NO_ROOM) } else { (QUEUE_FAILING, NOT_WRITTEN) };
     Reply::of(code, &entry.fault().detail(why.to_string()))
 }

@@ -251,9 +251,22 @@ mod tests {
             ("550 5.1.8 <r1@fabrikam.example>: Recipient address rejected: Domain not found", None),
             ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", None),
             ("550 5.1.1 no such user", None),
+            ("550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", None),
             ("550 5.7.570 something else", None),
         ] {
             assert_eq!(mailbox_refusal(text).map(|fault| fault.id), id, "{text}");
+        }
+    }
+
+    /// As Exchange answers for an address that a tenant does not have: nobody's other message is in its way.
+    #[test]
+    fn access_that_is_denied_to_a_recipient_is_about_that_recipient_alone() {
+        for said in ["550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", "550 5.4.1 All recipient addresses rejected : Access denied"] {
+            let entry = message_refusal(said).unwrap();
+            assert_eq!((entry.id, is_about_recipient(entry.id), entry.stops_mailbox), ("recipient-unknown", true, false), "{said}");
+        }
+        for (said, id) in [("550 5.4.1 Relay Access Denied", Some("relay-denied")), ("550 5.4.1 no route to host", None)] {
+            assert_eq!(message_refusal(said).map(|entry| entry.id), id, "{said}");
         }
     }
 

@@ -46,6 +46,10 @@ pub fn line(check: &Check, marks: Marks, lang: Lang) -> String {
     let said = [about.as_str(), first].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join(": ");
     let mut text = format!("{mark} {} {} {said}", padded(check.layer.as_str(), LAYER), padded(&check.title, TITLE));
     text.truncate(text.trim_end().len());
+    // So that whoever has this line alone has its id.
+    if let Some(fault) = check.fault.as_ref().filter(|fault| check.outcome == Outcome::Fail && first != fault.id) {
+        text.push_str(&format!(" [{}]", fault.id));
+    }
     for more in detail {
         text.push_str(&format!("\n      {more}"));
     }
@@ -69,6 +73,15 @@ pub fn said_in(line: &str) -> Option<&str> {
     let behind = marks.find_map(|mark| line.trim_start().strip_prefix(mark)?.strip_prefix(' '))?;
     let (layer, said) = behind.trim_start().split_once(' ')?;
     Layer::ALL.iter().any(|one| one.as_str() == layer).then(|| said.trim_start())
+}
+
+/// The id with which a line that tells of a failure ends: in brackets, or as all that it says.
+pub fn id_in(line: &str) -> Option<&str> {
+    let said = said_in(line)?.trim_end();
+    match said.strip_suffix(']') {
+        Some(said) => Some(said.rsplit_once(" [")?.1),
+        None => Some(said.rsplit_once(": ")?.1),
+    }
 }
 
 /// Of a detail that begins with what it is about, which stands before it.
@@ -296,6 +309,28 @@ mod tests {
         assert!(said.ends_with(" h:587: プロキシー http://p:3128: プロキシーが許可していません\n"), "{said}");
         assert!(drawn(Lang::En, "127.0.0.1:25", "127.0.0.1:25").ends_with(" 127.0.0.1:25\n"));
         assert!(drawn(Lang::En, "h:58", "h:587: timed out").ends_with(" h:58: h:587: timed out\n"));
+    }
+
+    /// Whoever has one line of it alone looks its id up.
+    #[test]
+    fn a_line_that_fails_has_its_id_once_and_no_other_has_one() {
+        use super::super::{look::Look, words::Said};
+        use crate::catalog::doctor::PROVIDER_NAME_UNKNOWN;
+        let (fault, who) = (PROVIDER_NAME_UNKNOWN.fault(), Who::default());
+        for lang in Lang::ALL {
+            let look = || Look::at(lang, Layer::Dns, Name::IdentityProvider).target("login.microsoftonline.com");
+            let drawn = |check: &Check| line(check, Marks::Signs, lang);
+            let words = drawn(&look().fail(Said::Plain("name resolution failed\nmore".into()), &fault, &who));
+            assert!(words.contains(" [provider-name-unknown]\n      more\n"), "{words}");
+            let bare = drawn(&look().fail(Said::Id(fault.id), &fault, &who));
+            assert!(bare.ends_with(": provider-name-unknown\n"), "{bare}");
+            let well = drawn(&look().pass(Said::Plain("answers".into())));
+            assert!(!well.contains('['), "{well}");
+            for line in [words, bare] {
+                assert_eq!(id_in(line.lines().next().unwrap()), Some("provider-name-unknown"), "{line}");
+            }
+        }
+        assert_eq!(id_in("550 5.1.1 no: sign-in-missing"), None, "no line of the doctor");
     }
 
     #[test]

@@ -39,7 +39,7 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout_at};
 
-pub use draw::{Marks, explanation, explanation_of_each, line, said_in, summary};
+pub use draw::{Marks, explanation, explanation_of_each, id_in, line, said_in, summary};
 pub use identity::clock_off;
 pub use refused::refused_message;
 pub use report::{Check, Explained, Layer, Outcome, Report};

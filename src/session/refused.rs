@@ -19,7 +19,10 @@ use crate::{
         upstream::{is_about_recipient, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
-    wire::smtp::{Reply, SIZE_LIMIT, reply::mail_refusal},
+    wire::smtp::{
+        Reply, SIZE_LIMIT,
+        reply::{COME_AGAIN, mail_refusal},
+    },
 };
 
 impl Relay<'_> {
@@ -109,7 +112,7 @@ impl Relay<'_> {
         let reply = not_now(&fault);
         // It is the mailbox's, and 5xx would be taken for the message's. Whoever has a login comes again and hears 535.
         if reply.code >= 500 && self.admitted.has_logged_in() {
-            return Reply::of((421, "4.7.0"), &fault);
+            return Reply::of(COME_AGAIN, &fault);
         }
         reply
     }

@@ -23,6 +23,7 @@ const BESIDE: [&str; 2] = ["src/store/error.rs", "src/store/readiness.rs"];
 /// They have both languages themselves, or say nothing to people.
 const THEIR_OWN: &[&str] = &[
     "src/cli/explain/health.rs", // how lines of the log begin
+    "src/cli/explain/coded.rs",
     "src/cli/explain/told.rs",
     "src/cli/explain/line.rs",
     "src/cli/login_words.rs",

@@ -3,6 +3,7 @@
 //! It needs no configuration and asks nobody. Where there is one, which a line of the log may name, and `--account` or the
 //! text names an account of it, or it has only one, the commands hold its addresses, tenant and app.
 
+mod coded;
 mod health;
 mod line;
 mod spoken;
@@ -94,7 +95,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
-    let found = spoken::faults(&text);
+    let (found, kinds) = (spoken::faults(&text), catalog::kinds(&text));
     let process = found.iter().filter(|_| !is_configured).find_map(|one| explain::filled_in(&text, one.entry).process);
     process.into_iter().for_each(|process| invocation::runs_as(Daemon::Process(process)));
     // What cannot have been said to the app of this account is explained in general.
@@ -110,14 +111,14 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     };
     let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
-    if found.is_empty() {
+    if found.is_empty() && kinds.is_empty() {
         return unmatched(&text, args.json, lang);
     }
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
-        return out(&told::object(&text, found, None));
+        return out(&told::object(&text, found, coded::json(&kinds, lang)));
     }
-    let mut page = told::several(&found, lang);
+    let mut page = coded::page(&text, &kinds, !found.is_empty(), lang) + &told::several(&found, lang);
     for one in &found {
         page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));
     }
@@ -129,7 +130,8 @@ fn unmatched(text: &str, as_json: bool, lang: Lang) -> Outcome {
     let spoken = spoken::read(text, lang);
     match spoken {
         spoken if as_json => {
-            out(&told::object(text, Vec::new(), spoken.as_ref().map(|one| told::spoken_json(one, lang))))?;
+            let said = spoken.as_ref().map(|one| ("said-by-gatepost", told::spoken_json(one, lang)));
+            out(&told::object(text, Vec::new(), said))?;
             spoken.map(drop).ok_or_else(|| Failure::silent(1))
         }
         _ if health::is_healthy(text) => out(told::healthy(lang)),

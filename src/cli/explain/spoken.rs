@@ -9,7 +9,10 @@ use std::sync::OnceLock;
 use super::health;
 use crate::{
     base::{Lang, Phrases},
-    catalog::explain::{self, By, Found},
+    catalog::{
+        self,
+        explain::{self, By, Found},
+    },
     cli::language,
     doctor,
 };
@@ -50,7 +53,11 @@ pub struct Spoken {
 
 /// The faults that the text means, which may have been said in Japanese.
 pub fn faults(text: &str) -> Vec<Found> {
-    let found = explain::read(text);
+    let mut seen = Vec::new();
+    let named = lines(text).filter_map(doctor::id_in).filter_map(catalog::find);
+    let named: Vec<Found> =
+        named.filter(|entry| !seen.contains(&entry.id) && (seen.push(entry.id), true).1).map(Found::by_id).collect();
+    let found = if named.is_empty() { explain::read(text) } else { named };
     if !found.is_empty() || text.is_ascii() {
         return found;
     }
@@ -259,6 +266,24 @@ mod tests {
                 let ids: Vec<_> = faults(text).into_iter().map(|one| one.entry.id).collect();
                 assert_eq!(ids, [id], "{text}");
             }
+        }
+    }
+
+    /// As somebody pasted them who was told another fault, or none.
+    #[test]
+    fn a_failing_line_of_the_doctor_means_the_id_that_it_ends_with() {
+        let dns = "✗ dns      identity provider            login.microsoftonline.com: name resolution failed";
+        let dns = &*format!("{dns} [provider-name-unknown]");
+        let token = "✗ token    mail token                   bob@contoso.example: sign-in-missing";
+        let proxy = "FAIL proxy    SMTP サーバー                h:587: プロキシーが許可していません [proxy-forbids]";
+        for (text, ids) in [
+            (dns, &["provider-name-unknown"][..]),
+            (token, &["sign-in-missing"]),
+            (proxy, &["proxy-forbids"]),
+            (&format!("{dns}\n{token}\n{token}"), &["provider-name-unknown", "sign-in-missing"]),
+        ] {
+            let found: Vec<_> = faults(text).into_iter().map(|one| one.entry.id).collect();
+            assert_eq!(found, ids, "{text}");
         }
     }
 

@@ -144,12 +144,10 @@ pub fn fields(entry: &'static Entry, known: &Known, lang: Lang) -> Map<String, V
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// For programs: what was pasted, and what is known of it.
-pub fn object(text: &str, found: Vec<Value>, spoken: Option<Value>) -> String {
-    let fields =
-        [("text", Some(json!(printable(text, 4000)))), ("found", Some(json!(found))), ("said-by-gatepost", spoken)];
-    let object: Map<String, Value> =
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+/// For programs: what was pasted, and what is known of it. `ours`: what Gatepost says there by itself, with its name.
+pub fn object(text: &str, found: Vec<Value>, ours: Option<(&str, Value)>) -> String {
+    let fields = [("text", json!(printable(text, 4000))), ("found", json!(found))].into_iter().chain(ours);
+    let object: Map<String, Value> = fields.map(|(name, value)| (name.to_owned(), value)).collect();
     let object = Value::Object(object);
     format!("{object:#}\n")
 }

@@ -4,14 +4,18 @@ use crate::base::{Fault, Kind};
 
 /// `NO [CODE] text` without tag and line end (RFC 5530; LIMIT from RFC 9051 7.1).
 pub fn refusal(fault: &Fault) -> String {
-    let code = match fault.kind {
+    format!("NO [{}] {}", code(fault.kind), fault.reply_text())
+}
+
+/// What stands in its brackets.
+pub const fn code(kind: Kind) -> &'static str {
+    match kind {
         Kind::BadCredentials => "AUTHENTICATIONFAILED",
         Kind::SignInNeeded | Kind::IdentityRefused => "CONTACTADMIN",
         Kind::Unavailable | Kind::Limited => "UNAVAILABLE",
         Kind::TooBusy => "LIMIT",
         Kind::Bug => "SERVERBUG",
-    };
-    format!("NO [{code}] {}", fault.reply_text())
+    }
 }
 
 /// A status word with what follows.

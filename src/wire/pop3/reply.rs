@@ -6,12 +6,16 @@ use crate::base::{Fault, Kind};
 
 /// `-ERR [CODE] text` (RFC 2449 8, RFC 3206).
 pub fn refusal(fault: &Fault) -> Bytes {
-    let code = match fault.kind {
+    Bytes::from(format!("-ERR [{}] {}\r\n", code(fault.kind), fault.reply_text()))
+}
+
+/// What stands in its brackets.
+pub const fn code(kind: Kind) -> &'static str {
+    match kind {
         Kind::BadCredentials => "AUTH",
         Kind::SignInNeeded | Kind::IdentityRefused => "SYS/PERM",
         Kind::Unavailable | Kind::Limited | Kind::TooBusy | Kind::Bug => "SYS/TEMP",
-    };
-    Bytes::from(format!("-ERR [{code}] {}\r\n", fault.reply_text()))
+    }
 }
 
 /// One line of an upstream.

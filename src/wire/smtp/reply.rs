@@ -92,28 +92,39 @@ impl Reply {
     }
 }
 
+/// To whoever has logged in, where 5xx would be taken for the message's: it comes again, and hears that at its login.
+pub const COME_AGAIN: (u16, &str) = (421, "4.7.0");
+
 /// The answer to AUTH. The text ends with the fault's id.
 pub fn auth_refusal(fault: &Fault) -> Reply {
-    let code = match fault.kind {
+    Reply::of(auth_code(fault.kind), fault)
+}
+
+/// How that begins.
+pub const fn auth_code(kind: Kind) -> (u16, &'static str) {
+    match kind {
         Kind::BadCredentials => (535, "5.7.8"),
         Kind::SignInNeeded | Kind::IdentityRefused => (535, "5.7.0"),
         Kind::Unavailable | Kind::Limited | Kind::Bug => (454, "4.7.0"),
         Kind::TooBusy => (421, "4.3.2"),
-    };
-    Reply::of(code, fault)
+    }
 }
 
 /// The answer to MAIL, RCPT or DATA where nobody said AUTH, or after it.
 pub fn mail_refusal(fault: &Fault) -> Reply {
-    let code = match fault.kind {
+    Reply::of(mail_code(fault.kind), fault)
+}
+
+/// How that begins.
+pub const fn mail_code(kind: Kind) -> (u16, &'static str) {
+    match kind {
         Kind::BadCredentials => (530, "5.7.0"),
         Kind::SignInNeeded | Kind::IdentityRefused => (550, "5.7.1"),
         Kind::Unavailable => (451, "4.7.0"),
         // RFC 3463 3.4, X.3.2: not accepting messages; nothing is wrong.
         Kind::Limited | Kind::TooBusy => (451, "4.3.2"),
         Kind::Bug => (451, "4.3.0"),
-    };
-    Reply::of(code, fault)
+    }
 }
 
 const LINE_CAP: usize = 4 * 1024;

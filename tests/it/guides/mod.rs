@@ -6,6 +6,7 @@
 mod commands;
 mod configurations;
 mod markdown;
+mod shown;
 mod typed;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
