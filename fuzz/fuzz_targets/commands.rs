@@ -1,7 +1,10 @@
 //! One SMTP command of a client, and what of it goes upstream.
 #![no_main]
 
-use gatepost::wire::smtp::{Command, command::Carries};
+use gatepost::{
+    session::parting::told,
+    wire::smtp::{Command, command::Carries},
+};
 use gatepost_fuzz::replies_are_lines;
 use libfuzzer_sys::fuzz_target;
 
@@ -12,8 +15,8 @@ fuzz_target!(|line: &[u8]| {
             Ok(Command::Mail(mail)) => (mail.to_wire(carries), mail.address),
             Ok(Command::Rcpt(rcpt)) => (rcpt.to_wire(carries), rcpt.address),
             Ok(_) => continue,
-            Err(reply) => {
-                replies_are_lines(&reply.to_wire());
+            Err(mistake) => {
+                replies_are_lines(&mistake.reply(&told().mistake).to_wire());
                 continue;
             }
         };

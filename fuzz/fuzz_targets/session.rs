@@ -2,12 +2,15 @@
 #![no_main]
 
 use bytes::BytesMut;
-use gatepost::wire::{
-    Back, Front, Knock, Machine, Protection, SignOn, Step, Welcome,
-    imap::{ImapBack, ImapFront},
-    lines::{COMMAND_CAP, Lines},
-    pop3::{Pop3Back, Pop3Front},
-    smtp::{Command, Replies, SmtpBack, SmtpFront, command::Carries, front::Keywords},
+use gatepost::{
+    session::parting::told,
+    wire::{
+        Back, Front, Knock, Machine, Protection, SignOn, Step, Welcome,
+        imap::{ImapBack, ImapFront},
+        lines::{COMMAND_CAP, Lines},
+        pop3::{Pop3Back, Pop3Front},
+        smtp::{Command, Replies, SmtpBack, SmtpFront, command::Carries, front::Keywords},
+    },
 };
 use gatepost_fuzz::{TOKEN, credentials, doorman, replies_are_lines};
 use libfuzzer_sys::fuzz_target;
@@ -42,7 +45,7 @@ impl<F: Front, B: Back> Stage<F, B> {
                     match drive(&mut front, &mut said.to_client) {
                         Ok(None) => return Stage::Knocking(front),
                         Ok(Some(Knock::Login(claim))) if claim.login.starts_with('a') => break,
-                        Ok(Some(Knock::Bye)) | Err(()) => return Stage::Over,
+                        Ok(Some(Knock::Bye | Knock::ShownOut(_))) | Err(()) => return Stage::Over,
                         Ok(Some(knock)) => drop(doorman(&mut front, knock)),
                     }
                 }
@@ -127,7 +130,7 @@ fn relay(client: &[u8], upstream: &[u8], capabilities: &[String]) {
             Ok(Command::Mail(mail)) => replies_are_lines(mail.to_wire(carries).as_bytes()),
             Ok(Command::Rcpt(rcpt)) => replies_are_lines(rcpt.to_wire(carries).as_bytes()),
             Ok(_) => continue,
-            Err(reply) => replies_are_lines(&reply.to_wire()),
+            Err(mistake) => replies_are_lines(&mistake.reply(&told().mistake).to_wire()),
         }
         match replies.cut() {
             Ok(Some(reply)) => replies_are_lines(&reply.to_wire()),
@@ -141,17 +144,17 @@ fuzz_target!(|data: &[u8]| {
     let Some((protocol, script)) = data.split_first() else { return };
     match protocol % 3 {
         0 => {
-            let front = SmtpFront::new(Keywords::new("gatepost.example", Vec::new()), Protection::Plain);
+            let front = SmtpFront::new(Keywords::new("gatepost.example", Vec::new()), Protection::Plain, told());
             let (stage, _) = play(front, || SmtpBack::new(credentials(), false, "gatepost.example"), script);
             if let Stage::Through { client, upstream, capabilities } = stage {
                 relay(&client, &upstream, &capabilities);
             }
         }
         1 => drop(play(
-            ImapFront::new(&["IMAP4REV1".into()], Protection::Plain),
+            ImapFront::new(&["IMAP4REV1".into()], Protection::Plain, told()),
             || ImapBack::new(credentials(), false, None),
             script,
         )),
-        _ => drop(play(Pop3Front::new(Protection::Plain), || Pop3Back::new(credentials(), false), script)),
+        _ => drop(play(Pop3Front::new(Protection::Plain, told()), || Pop3Back::new(credentials(), false), script)),
     }
 });

@@ -127,7 +127,8 @@ pub fn doorman<F: Front>(front: &mut F, knock: Knock) -> (String, bool) {
             ("unnamed".into(), false)
         }
         Knock::Unprotected => ("unprotected".into(), false),
-        Knock::Bye => ("bye".into(), true),
+        Knock::Mistaken(words) => (format!("mistake: {words}"), false),
+        Knock::Bye | Knock::ShownOut(_) => ("bye".into(), true),
     }
 }
 

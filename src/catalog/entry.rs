@@ -32,6 +32,8 @@ pub struct Entry {
     pub(super) doctor_tells: bool,
     /// A client hears of it, with its id.
     pub is_heard: bool,
+    /// Somebody has to see it. What is none is over once it is said: a recipient that was mistyped, a scan of the port.
+    pub is_trouble: bool,
     /// Its words are met in replies that mean something more particular as well, which stands before it.
     pub(super) is_general: bool,
     /// The file it stands in: `own`, `token`, `sign-on`, `message`, `session`, `graph`.

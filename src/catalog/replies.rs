@@ -6,14 +6,15 @@ use super::{
     Entry,
     message::{
         BARE_CR, CLIENT_MESSAGE_TOO_LARGE, HEADER_TOO_LARGE, MESSAGE_BEHIND_REFUSAL, MESSAGE_OVER_ANNOUNCED_SIZE,
-        NUL_BYTE, RECIPIENT_NOT_ALLOWED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE, SMTPUTF8_MISSING, TOO_MANY_RECIPIENTS,
+        MESSAGE_TOO_SLOW, NUL_BYTE, RECIPIENT_NOT_ALLOWED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE, SMTPUTF8_MISSING,
+        TOO_MANY_RECIPIENTS,
     },
     own::{QUEUE_FAILING, QUEUE_FULL, UPSTREAM_LOST},
 };
 use crate::wire::smtp::Reply;
 
 /// What stands in the way of a message that is to stay here for now; what comes behind the queue is not among it.
-pub const AHEAD_OF_THE_QUEUE: [&str; 13] = [
+pub const AHEAD_OF_THE_QUEUE: [&str; 14] = [
     QUEUE_FULL.id,
     QUEUE_FAILING.id,
     BARE_CR.id,
@@ -27,6 +28,7 @@ pub const AHEAD_OF_THE_QUEUE: [&str; 13] = [
     RECIPIENT_NOT_ALLOWED.id,
     TOO_MANY_RECIPIENTS.id,
     MESSAGE_BEHIND_REFUSAL.id,
+    MESSAGE_TOO_SLOW.id,
 ];
 
 /// What the program of one client does, or its rule refuses: another client's messages prove nothing of it. A sender is

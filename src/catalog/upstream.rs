@@ -10,10 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::{
     At, Entry, find,
     matching::{meant, stands_in},
-    message::{
-        MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN,
-        SEND_AS_DENIED,
-    },
+    message::{MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, SEND_AS_DENIED},
     session::SESSION_TOKEN_EXPIRED,
     sign_on::*,
 };
@@ -91,9 +88,9 @@ fn unknown_refusal(reply: &str, at_recipient: bool) -> &'static Entry {
     }
 }
 
-/// Whether it is about one recipient: whoever mistypes an address is told, and nothing stands in the way of other messages.
-pub fn is_about_recipient(id: &str) -> bool {
-    [RECIPIENT_UNKNOWN.id, RECIPIENT_REFUSED.id, RECIPIENT_REFUSED_FOR_NOW.id].contains(&id)
+/// Whether somebody has to see what is refused under this id; what nobody knows is trouble.
+pub fn is_trouble(id: &str) -> bool {
+    find(id).is_none_or(|entry| entry.is_trouble)
 }
 
 /// Whether Exchange refuses the sender in this reply: at MAIL (5.7.60), or at the end of the message (5.2.252, and

@@ -170,7 +170,7 @@ impl Courier {
             if !self.take_in_hand() {
                 return Err(Next::At(Place::Fresh));
             }
-            let outcome = Outcome::damaged("554 5.3.0 the envelope of this message is damaged on disk");
+            let outcome = Outcome::damaged();
             return self.write_down(message, waiting, outcome, Duration::ZERO).await;
         };
         let senders = queue.senders(message).await;

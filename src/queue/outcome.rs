@@ -10,7 +10,12 @@ use super::{
 };
 use crate::{
     base::{Fault, printable, redacted},
-    catalog::upstream::message_refusal,
+    catalog::{
+        Entry,
+        own::{ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
+        replies::refusal,
+        upstream::message_refusal,
+    },
     meter::{Meter, at_level},
     store::{Ended, EndedRecipient, QueuedMessage, QueuedRecipient, RecipientState},
     wire::smtp::{Enhanced, Reply},
@@ -52,11 +57,12 @@ const CLASSES: [&str; 16] = [
 ];
 
 /// What a recipient hears whose time is over (RFC 3463 X.4.7).
-const EXPIRED: &str = "554 5.4.7 ";
+const EXPIRED: (u16, &str) = (554, "5.4.7");
 
 /// Whether a recipient failed because its time was over.
 pub(super) fn is_expiry(reply: &str) -> bool {
-    reply.starts_with(EXPIRED)
+    let (code, enhanced) = EXPIRED;
+    reply.starts_with(&format!("{code} {enhanced} "))
 }
 
 /// What a recipient's line shows where the way out is shut.
@@ -98,6 +104,11 @@ impl Said {
     const fn of(fate: Fate, reason: &'static str) -> Self {
         Self { fate, text: String::new(), is_doubtful: false, reason, refusal: None, fault: None, detail: None }
     }
+
+    /// What is said of a recipient here, and by no server: `reply` is of `entry`.
+    fn here(reason: &'static str, entry: &Entry, reply: &Reply) -> Self {
+        Self { text: words(reply), fault: Some(entry.id), ..Self::of(Fate::Failed, reason) }
+    }
 }
 
 impl Outcome {
@@ -112,9 +123,8 @@ impl Outcome {
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
-        let missing = "450 4.3.0 nothing was said of this recipient".to_owned();
-        let unsaid = Said { text: missing, ..Said::of(Fate::Deferred, "4.3.x") };
-        verdicts.resize(asked_for, unsaid);
+        let unsaid = refusal(UPSTREAM_PROTOCOL, (450, "4.3.0"), "nothing was said of this recipient");
+        verdicts.resize(asked_for, Said { fate: Fate::Deferred, ..Said::here("4.3.x", UPSTREAM_PROTOCOL, &unsaid) });
         Self { verdicts, retry_after, pause: None }
     }
 
@@ -126,21 +136,17 @@ impl Outcome {
 
     /// What was in the way stays beside it, and is what these failed of.
     pub fn expired<'a>(hours: u64, waiting: impl Iterator<Item = &'a QueuedRecipient>) -> Self {
-        let text = format!("{EXPIRED}not delivered within {hours} hours");
-        let said = |one: &QueuedRecipient| Said {
-            text: text.clone(),
-            refusal: Refusal::beside(one),
-            ..Said::of(Fate::Failed, TIME_IS_OVER)
-        };
+        let reply = refusal(MESSAGE_EXPIRED, EXPIRED, format_args!("after {hours} hours"));
+        let expired = Said::here(TIME_IS_OVER, MESSAGE_EXPIRED, &reply);
+        let said = |one: &QueuedRecipient| Said { refusal: Refusal::beside(one), ..expired.clone() };
         Self { verdicts: waiting.map(said).collect(), retry_after: None, pause: None }
     }
 
-    pub fn damaged(text: &str) -> Self {
-        Self::failed(text.to_owned(), "damaged")
-    }
-
-    fn failed(text: String, reason: &'static str) -> Self {
-        let said = Said { text, ..Said::of(Fate::Failed, reason) };
+    /// The envelope cannot be read.
+    pub fn damaged() -> Self {
+        let reply = Reply::of((554, "5.3.0"), &ENVELOPE_DAMAGED.fault());
+        let refusal = Some(Refusal::from(ENVELOPE_DAMAGED));
+        let said = Said { refusal, ..Said::here("damaged", ENVELOPE_DAMAGED, &reply) };
         Self { verdicts: vec![said], retry_after: None, pause: None }
     }
 
@@ -278,6 +284,30 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_here_of_a_recipient_has_the_text_and_the_id_of_its_fault() {
+        let waits = QueuedRecipient {
+            line: String::new(),
+            state: RecipientState::Waiting,
+            attempts: 0,
+            reply: None,
+            fault: None,
+            doubts: 0,
+            is_reported: false,
+        };
+        let unsaid = Outcome::of_report(Report { verdicts: Vec::new(), retry_after: None }, 1);
+        for (outcome, entry, said) in [
+            (unsaid, UPSTREAM_PROTOCOL, "450 4.3.0 {}: nothing was said of this recipient [gatepost "),
+            (Outcome::expired(120, [waits].iter()), MESSAGE_EXPIRED, "554 5.4.7 {}: after 120 hours [gatepost "),
+            (Outcome::damaged(), ENVELOPE_DAMAGED, "554 5.3.0 {} [gatepost "),
+        ] {
+            let one = outcome.said(0).unwrap();
+            assert_eq!(one.text, format!("{}{}]", said.replace("{}", entry.text), entry.id));
+            assert_eq!(one.fault, Some(entry.id));
+            assert!(is_expiry(&one.text) == (entry.id == MESSAGE_EXPIRED.id), "{}", one.text);
+        }
+    }
 
     #[test]
     fn a_recipient_whose_time_is_over_failed_of_what_was_in_its_way() {

@@ -19,7 +19,7 @@ use crate::{
         Entry, find,
         message::{MESSAGE_REFUSED, SEND_AS_DENIED},
         replies::AHEAD_OF_THE_QUEUE,
-        upstream::{is_about_recipient, message_refusal, refusal_meaning},
+        upstream::{message_refusal, refusal_meaning},
     },
     message::Headers,
     meter::Proof,
@@ -30,13 +30,11 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
     entry: &'static Entry,
-    /// It is about one recipient, and nothing stands in the way of other messages.
-    is_recipients: bool,
 }
 
 impl PartialEq for Refusal {
     fn eq(&self, other: &Self) -> bool {
-        (self.entry.id, self.is_recipients) == (other.entry.id, other.is_recipients)
+        self.entry.id == other.entry.id
     }
 }
 
@@ -63,7 +61,7 @@ impl Refusal {
 
 impl From<&'static Entry> for Refusal {
     fn from(entry: &'static Entry) -> Self {
-        Self { entry, is_recipients: is_about_recipient(entry.id) }
+        Self { entry }
     }
 }
 
@@ -101,7 +99,7 @@ impl Queue {
         let mut worst = Advice::default();
         for refusal in outcome.refusals() {
             let fault = self.explained(message, refusal.entry).await.at(Stage::Relaying);
-            let stands = !refusal.is_recipients && message.bounce == 0;
+            let stands = refusal.entry.is_trouble && message.bounce == 0;
             match stands {
                 true => self.meter.fault(Protocol::Smtp, &message.account, &fault),
                 false => self.meter.passing_fault(Protocol::Smtp, &fault),

@@ -21,12 +21,12 @@ use crate::{
     base::{Claim, Fault, Protocol, Stage},
     catalog::{
         doctor::CLIENT_WITHOUT_STARTTLS,
-        own::{AUTHENTICATION_REQUIRED, CONNECTIONS_USED_UP},
+        own::{AUTHENTICATION_REQUIRED, CONNECTION_CLOSED, CONNECTIONS_USED_UP},
     },
     meter::{Answer, Entry, Outcome, Proof},
     net::{Broken, Peer, Seat, Stream, Want, drive, flush, write},
     outbound::{Connection, SignedOn, Within},
-    wire::{Front, Knock, Protection, Violation, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
+    wire::{Front, Knock, Protection, Welcome, imap::ImapFront, pop3::Pop3Front, smtp::SmtpFront},
 };
 
 /// Waiting for the client before it is signed on, TLS and all; our own work in between does not count.
@@ -35,6 +35,12 @@ const CLIENT_WAIT: Duration = Duration::from_secs(60);
 const GUESSES_PER_CONNECTION: u32 = 10;
 /// For reading what a client still sends after our last words, so that they are not lost to a reset.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// What becomes of a connection, in the log: we end it, or cannot go on with it.
+pub(super) const CLOSED: &str = "connection closed";
+const DROPPED: &str = "client dropped";
+/// Why everybody is shown out at the end.
+pub(super) const SHUTTING_DOWN: &str = "it shuts down, try again";
 
 /// A client that may go on.
 pub(super) struct Through {
@@ -127,23 +133,28 @@ fn knocking<'a>(
     let door = Door { gate, doorway, seat, entry, peer: client.client() };
     match doorway.protocol {
         Protocol::Smtp => {
-            let front = |shown| SmtpFront::new(shown, protection).telling_tls_first(parting::tls_first());
             let mut shown = gate.outbound.seen.ehlo(&gate.host, apps);
             shown.carried.retain(|word| word != "DSN" || !gate.register.sends_by_graph());
-            Box::pin(door.knock(client, front(shown)))
+            Box::pin(door.knock(client, SmtpFront::new(shown, protection, parting::told())))
         }
         Protocol::Imap => {
-            let front = ImapFront::new(&gate.outbound.seen.carried(Protocol::Imap, apps), protection);
-            Box::pin(door.knock(client, front.telling_tls_first(parting::tls_first())))
+            let carried = gate.outbound.seen.carried(Protocol::Imap, apps);
+            Box::pin(door.knock(client, ImapFront::new(&carried, protection, parting::told())))
         }
-        Protocol::Pop3 => {
-            Box::pin(door.knock(client, Pop3Front::new(protection).telling_tls_first(parting::tls_first())))
-        }
+        Protocol::Pop3 => Box::pin(door.knock(client, Pop3Front::new(protection, parting::told()))),
     }
 }
 
 /// Who is in, and what to; or whose login it was, as far as that is known, and what was in its way.
 type Admission = Result<(Admitted, Beyond), (Option<Admitted>, Fault)>;
+
+/// What was met in a session: the log is told of it once.
+#[derive(Default)]
+pub(super) struct Met {
+    lack_of_tls: bool,
+    /// How many.
+    pub mistakes: u32,
+}
 
 /// Why a session has to end.
 #[derive(Clone, Copy)]
@@ -170,24 +181,29 @@ impl<'a> Door<'a> {
             let mut deadline = client.opened() + CLIENT_WAIT;
             let mut failures = 0;
             let mut was_refused = false;
-            let mut is_told = false;
+            let mut met = Met::default();
             while failures < GUESSES_PER_CONNECTION {
-                let claim = match self.hear(&mut client, &mut front, deadline).await? {
+                let claim = match self.hear(&mut client, &mut front, deadline, &met).await? {
                     Want::StartTls => {
                         client = Box::pin(self.upgrade(client, deadline)).await?;
                         front.secured();
                         continue;
                     }
                     Want::Event(Knock::Unprotected) => {
-                        self.wants_tls(&mut is_told, "login refused", "it came without TLS");
+                        self.wants_tls(&mut met, "login refused", "it came without TLS");
                         continue;
                     }
-                    Want::Event(Knock::Bye) => {
-                        // Where a login is offered behind STARTTLS alone, this one saw none.
-                        if self.doorway.protection(&client) == Protection::Required {
-                            self.wants_tls(&mut is_told, "client left", "it said goodbye before a login");
-                        }
+                    Want::Event(Knock::Mistaken(words)) => {
+                        self.mistaken(&mut met, &words);
+                        continue;
+                    }
+                    Want::Event(Knock::ShownOut(why)) => {
+                        self.trouble(Some(CONNECTION_CLOSED), CLOSED, why);
                         linger(&mut client).await;
+                        return None;
+                    }
+                    Want::Event(Knock::Bye) => {
+                        self.said_goodbye(&mut client, met).await;
                         return None;
                     }
                     Want::Event(Knock::Unnamed) => None,
@@ -216,18 +232,33 @@ impl<'a> Door<'a> {
                 deadline += knocked.elapsed();
             }
             let _ = flush(&mut client, &mut front).await;
-            self.farewell(&mut client).await;
+            self.farewell(&mut client, "too many failed logins").await;
             None
         }
     }
 
+    async fn said_goodbye(&self, client: &mut Stream, mut met: Met) {
+        // Where a login is offered behind STARTTLS alone, this one saw none.
+        if self.doorway.protection(client) == Protection::Required {
+            self.wants_tls(&mut met, "client left", "it said goodbye before a login");
+        }
+        self.left(&met);
+        linger(client).await;
+    }
+
     /// What the client wants next; `None`: the session is over.
-    async fn hear<F: Front>(&self, client: &mut Stream, front: &mut F, deadline: Instant) -> Option<Want<Knock>> {
+    async fn hear<F: Front>(
+        &self,
+        client: &mut Stream,
+        front: &mut F,
+        deadline: Instant,
+        met: &Met,
+    ) -> Option<Want<Knock>> {
         tokio::select! {
             want = drive(client, front, deadline) => match want {
                 Ok(want) => Some(want),
                 Err(broken) => {
-                    self.lost(client, &broken).await;
+                    self.lost(client, &broken, met).await;
                     None
                 }
             },
@@ -277,9 +308,9 @@ impl<'a> Door<'a> {
 
     async fn show_out(&self, client: &mut Stream, ending: Ending) {
         match ending {
-            Ending::Draining => self.farewell(client).await,
+            Ending::Draining => self.farewell(client, SHUTTING_DOWN).await,
             Ending::Evicted => {
-                self.trouble(Some(CONNECTIONS_USED_UP), "connection closed", "it made room for another one");
+                self.trouble(Some(CONNECTIONS_USED_UP), CLOSED, "it made room for another one");
                 // Its seat is taken already: what cannot be said without waiting is left out.
                 let words = parting::too_busy(self.doorway.protocol);
                 let _ = timeout(Duration::ZERO, write(client, words.as_bytes())).await;
@@ -365,7 +396,7 @@ impl<'a> Door<'a> {
     ) -> Option<Box<Through>> {
         front.accept(&beyond.welcome());
         if let Err(broken) = flush(&mut client, &mut front).await {
-            self.lost(&mut client, &broken).await;
+            self.lost(&mut client, &broken, &Met::default()).await;
             return None;
         }
         let protocol = self.doorway.protocol;
@@ -401,37 +432,33 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// `is_told`: of this session it is known already.
-    fn wants_tls(&self, is_told: &mut bool, what: &str, why: &str) {
-        if !mem::replace(is_told, true) {
+    fn wants_tls(&self, met: &mut Met, what: &str, why: &str) {
+        if !mem::replace(&mut met.lack_of_tls, true) {
             self.trouble(Some(CLIENT_WITHOUT_STARTTLS), what, why);
         }
     }
 
     /// The client is gone, silent or makes no sense.
-    async fn lost(&self, client: &mut Stream, broken: &Broken) {
-        let (session, stage) = (self.entry.id(), self.entry.stage());
-        let trouble = match broken {
-            Broken::Violation(violation) => trouble_of(violation),
-            _ => None,
-        };
+    async fn lost(&self, client: &mut Stream, broken: &Broken, met: &Met) {
         match broken {
-            Broken::Closed => debug!(session, peer = %self.peer.address, %stage, "client left"),
-            broken => self.trouble(trouble, "client dropped", &broken.to_string()),
-        }
-        match broken {
-            Broken::Violation(Violation { farewell: Some(farewell), .. }) => {
-                let _ = write(client, parting::last_words(farewell, trouble).as_bytes()).await;
-                linger(client).await;
+            Broken::Closed => self.left(met),
+            Broken::TimedOut => self.farewell(client, "no login within a minute").await,
+            Broken::Violation(violation) => {
+                let of = trouble_of(violation);
+                self.trouble(Some(of), DROPPED, &violation.what);
+                if let Some(farewell) = &violation.farewell {
+                    let _ = write(client, parting::last_words(farewell, of).as_bytes()).await;
+                    linger(client).await;
+                }
             }
-            Broken::TimedOut => self.farewell(client).await,
-            _ => {}
+            Broken::Io(_) => self.trouble(None, DROPPED, &broken.to_string()),
         }
     }
 
     /// Last words to a client that is not signed on.
-    async fn farewell(&self, client: &mut Stream) {
-        let _ = write(client, parting::closing(self.doorway.protocol).as_bytes()).await;
+    async fn farewell(&self, client: &mut Stream, why: &str) {
+        self.trouble(Some(CONNECTION_CLOSED), CLOSED, why);
+        let _ = write(client, parting::closing(self.doorway.protocol, why).as_bytes()).await;
         linger(client).await;
     }
 }

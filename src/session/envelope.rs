@@ -9,6 +9,7 @@ use super::{
     attend::{Left, attended},
     destination::Destination,
     mending::{force_envelope, is_forced},
+    mistaken::mistake,
     opened::Envelope,
     recipients,
     refused::larger_than,
@@ -25,7 +26,7 @@ use crate::{
     message::Repairs,
     meter::Entry,
     outbound::{Channel, Connection, Lost, Turn, Within, day_used_up, ehlo, is_about_sign_on, not_signed_on},
-    wire::smtp::{Mail, Rcpt, Reply},
+    wire::smtp::{Mail, Mistake, Rcpt, Reply},
 };
 
 /// Exchange's most for one message; each copy of more costs the client another message.
@@ -34,7 +35,7 @@ const RECIPIENTS: usize = 1000;
 impl Relay<'_> {
     pub(super) async fn mail(&mut self, mut mail: Mail) -> Result<Reply, Left> {
         if self.envelope.is_some() {
-            return Ok(Reply::new(503, "5.5.1 A message is open already, RSET first"));
+            return Ok(mistake(&Mistake::MESSAGE_IS_OPEN));
         }
         self.taken_by = None;
         let limit = self.size_limit();
@@ -172,7 +173,7 @@ impl Relay<'_> {
         {
             return Ok(self.explained(refusal, None));
         }
-        let Some(envelope) = &mut self.envelope else { return Ok(Reply::new(503, "5.5.1 MAIL first")) };
+        let Some(envelope) = &mut self.envelope else { return Ok(mistake(&Mistake::MAIL_FIRST)) };
         if self.destination != Destination::Upstream {
             if envelope.recipients() >= RECIPIENTS {
                 let what = format_args!("{RECIPIENTS} are the most");

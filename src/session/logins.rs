@@ -1,17 +1,23 @@
 //! What is written down of a login: how it was answered and why, in the log, in the figures and at its client.
 
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
-use super::{admit::Door, record::who, stranger::Stranger};
+use super::{
+    admit::{Door, Met},
+    record::who,
+    stranger::Stranger,
+};
 use crate::{
     account::{Admitted, Occasion, told},
     base::{Fault, Kind, Lang, printable},
-    catalog,
+    catalog::{self, own::PROTOCOL_MISTAKE},
     meter::{Answer, Contact, Outcome, Proof},
     net::Stream,
 };
 
+/// What becomes of a line that is no command, or none for now.
+pub(super) const COMMAND_REFUSED: &str = "command refused";
 /// Of a refusal in the figures of a client.
 const REFUSAL_CAP: usize = 300;
 
@@ -27,10 +33,34 @@ impl Door<'_> {
 
     /// Of a client that did not get as far as a login.
     pub(super) fn trouble(&self, entry: Option<&catalog::Entry>, what: &str, why: &str) {
+        self.stranger().noted(entry, what, why, &self.gate.meter);
+    }
+
+    fn stranger(&self) -> Stranger {
         let (peer, session) = (self.peer.address, Some(self.entry.id()));
         let (protocol, stage) = (self.doorway.protocol, self.entry.stage());
-        let stranger = Stranger { protocol, peer, session, stage, is_behind_others: false };
-        stranger.noted(entry, what, why, &self.gate.meter);
+        Stranger { protocol, peer, session, stage, is_behind_others: false }
+    }
+
+    /// The first of a session says what it is of; many programs make one on their way to a login.
+    pub(super) fn mistaken(&self, met: &mut Met, words: &str) {
+        met.mistakes += 1;
+        match met.mistakes {
+            1 => self.trouble(Some(PROTOCOL_MISTAKE), COMMAND_REFUSED, words),
+            _ => self.stranger().again(PROTOCOL_MISTAKE, COMMAND_REFUSED, words, &self.gate.meter),
+        }
+    }
+
+    /// It never logged in; of its mistakes, which are counted already, that may come.
+    pub(super) fn left(&self, met: &Met) {
+        let (session, protocol, peer, stage) =
+            (self.entry.id(), self.doorway.protocol, self.peer.address, self.entry.stage());
+        if met.mistakes == 0 {
+            debug!(session, %protocol, %peer, %stage, "client left");
+            return;
+        }
+        let fault = PROTOCOL_MISTAKE.fault().at(stage).detail(format!("{} until then", met.mistakes));
+        info!(session, %protocol, %peer, id = fault.id, "client left without a login: {fault}");
     }
 
     /// `whose` login it was, right or wrong.

@@ -12,6 +12,7 @@ mod gate;
 mod impatience;
 mod logins;
 mod mending;
+mod mistaken;
 mod opened;
 mod pace;
 pub mod parting;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::mistaken::mistake;
 use crate::{
     message::Repairs,
     outbound::Turn,
-    wire::smtp::{Mail, Rcpt, Reply},
+    wire::smtp::{Mail, Mistake, Rcpt, Reply},
 };
 
 /// The envelope of the message that is open.
@@ -87,12 +88,15 @@ impl Envelope {
         }
     }
 
-    /// The answer to DATA where no recipient was taken (RFC 5321 3.3). Not for good where one was refused for now: a client
-    /// may heed this answer alone.
+    /// The answer to DATA where no recipient was taken (RFC 5321 3.3), with what was in their way: a client may heed this answer
+    /// alone. Not for good where one was refused for now.
     pub(super) fn without_recipients(&self) -> Reply {
-        match &self.deferral {
-            Some(reply) => reply.clone().coded(451),
-            None => Reply::new(554, "5.5.1 No valid recipients"),
+        let nobody = Mistake::NO_RECIPIENTS;
+        let refused = self.refusal.as_ref().and_then(Reply::fault);
+        match (&self.deferral, refused) {
+            (Some(reply), _) => reply.clone().coded(451),
+            (None, Some(fault)) => Reply::of((nobody.code, nobody.enhanced), fault),
+            (None, None) => mistake(&nobody),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Last words to a client that is not signed on, in its own protocol.
 //!
-//! Each of them passes by itself, so a mail program that hears it comes back. A goodbye has no id; a refusal has.
+//! Each of them begins with the text of its fault and ends with the id. What a machine says by itself it says of the faults
+//! that stand here.
 
 use std::sync::LazyLock;
 
@@ -9,28 +10,28 @@ use crate::{
     catalog::{
         Entry,
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_WITHOUT_STARTTLS},
-        own::CONNECTIONS_USED_UP,
+        own::{CONNECTION_CLOSED, CONNECTIONS_USED_UP, PROTOCOL_MISTAKE},
     },
-    wire::Farewell,
+    wire::{Farewell, Told},
 };
 
-/// Gatepost ends the connection: the time is over, the mistakes are too many, or it shuts down itself.
-pub const fn closing(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Smtp => "421 4.3.2 Gatepost closes this connection\r\n",
-        Protocol::Imap => "* BYE Gatepost closes this connection\r\n",
-        Protocol::Pop3 => "-ERR [SYS/TEMP] Gatepost closes this connection\r\n",
-    }
+/// Gatepost ends the connection by itself, and `why`.
+pub(super) fn closing(protocol: Protocol, why: &str) -> String {
+    format!("{} {}\r\n", not_now(protocol), CONNECTION_CLOSED.fault().saying(why).reply_text())
 }
 
 /// There is no seat, or no longer: others came since, and who was not signed on had to make room.
 pub fn too_busy(protocol: Protocol) -> String {
-    let code = match protocol {
+    format!("{} {}\r\n", not_now(protocol), CONNECTIONS_USED_UP.fault().reply_text())
+}
+
+/// It passes by itself: a mail program that hears this comes back.
+const fn not_now(protocol: Protocol) -> &'static str {
+    match protocol {
         Protocol::Smtp => "421 4.3.2",
         Protocol::Imap => "* BYE",
         Protocol::Pop3 => "-ERR [SYS/TEMP]",
-    };
-    format!("{code} {}\r\n", CONNECTIONS_USED_UP.fault().reply_text())
+    }
 }
 
 /// To a plain client, where TLS comes first.
@@ -43,13 +44,42 @@ pub fn tls_expected(protocol: Protocol) -> String {
     format!("{code} {}\r\n", CLIENT_PLAIN_ON_TLS_PORT.fault().reply_text())
 }
 
-/// In the place of the words of a machine, which knows no catalogue, those of what they are about.
-pub(super) fn last_words(farewell: &Farewell, trouble: Option<&Entry>) -> String {
-    trouble.map_or_else(|| farewell.line(), |entry| farewell.saying(&entry.fault().reply_text()))
+/// To whoever broke the protocol: the text of what that is, and what is particular about it.
+pub(super) fn last_words(farewell: &Farewell, of: &Entry) -> String {
+    format!("{} {}\r\n", farewell.code, of.fault().saying(&farewell.words).reply_text())
 }
 
-/// To a login without STARTTLS.
-pub(super) fn tls_first() -> &'static str {
-    static WORDS: LazyLock<String> = LazyLock::new(|| CLIENT_WITHOUT_STARTTLS.fault().reply_text());
-    &WORDS
+/// What the machines tell of, one copy for all sessions.
+pub fn told() -> &'static Told {
+    static TOLD: LazyLock<Told> = LazyLock::new(|| Told {
+        tls_first: CLIENT_WITHOUT_STARTTLS.fault(),
+        mistake: PROTOCOL_MISTAKE.fault(),
+        closing: CONNECTION_CLOSED.fault(),
+    });
+    &TOLD
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+    use crate::{catalog::explain, wire::smtp::Command};
+
+    proptest! {
+        /// A parameter that is not offered stands in the reply, whatever it is called.
+        #[test]
+        fn whatever_is_no_command_is_answered_in_one_line_of_512_octets_that_explain_knows(
+            verb in "MAIL FROM:|RCPT TO:|AUTH|DATA|BDAT|MAIL|[A-Z]{0,9}",
+            rest in "(<a@b.example>)?( ?[ -~]{0,60}| ?\\PC{0,600}|)",
+        ) {
+            if let Err(mistake) = Command::parse(format!("{verb}{rest}").as_bytes()) {
+                let wire = String::from_utf8(mistake.reply(&told().mistake).to_wire().to_vec()).unwrap();
+                let end = format!(" [gatepost {}]\r\n", PROTOCOL_MISTAKE.id);
+                prop_assert!(wire.len() <= 512 && wire.matches("\r\n").count() == 1 && wire.ends_with(&end), "{wire}");
+                let means: Vec<_> = explain::read(&wire).iter().map(|found| found.entry.id).collect();
+                prop_assert_eq!(means, [PROTOCOL_MISTAKE.id]);
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     base::{Protocol, Stage, printable, redacted},
     catalog::{
         replies::{AHEAD_OF_THE_QUEUE, OF_THE_QUEUE},
-        upstream::is_about_recipient,
+        upstream::is_trouble,
     },
     message::Headers,
     meter::{self, MessageView, Named, Outcome, Proof, Who, at_level},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Of a reply.
-const REPLY_CAP: usize = 600;
+pub(super) const REPLY_CAP: usize = 600;
 
 /// Whose figures are meant.
 pub(super) fn who(admitted: &Admitted) -> Who {
@@ -86,7 +86,7 @@ impl Advice {
 
     /// A recipient that was mistyped is none.
     fn is_trouble(&self) -> bool {
-        !self.id.is_some_and(is_about_recipient)
+        self.id.is_none_or(is_trouble)
     }
 }
 
@@ -131,8 +131,7 @@ pub(super) fn record(relay: &Relay<'_>, envelope: &Envelope, passage: &Passage, 
         let refused = unlisted(&passage.headers, &relay.admitted).map(|(sender, _)| sender);
         refused.or_else(|| Denied::in_headers(&passage.headers, &relay.admitted.account).map(Denied::address))
     };
-    let refusal = reply.filter(|reply| is_refusal(reply));
-    let advice = refusal.map(|reply| Advice::of(relay, reply, sender())).unwrap_or_default();
+    let advice = reply.map(|reply| Advice::of(relay, reply, sender())).unwrap_or_default();
     at_level!(
         matches!(outcome, Outcome::Refused | Outcome::RefusedForNow),
         session = relay.entry.id(),

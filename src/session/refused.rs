@@ -15,8 +15,9 @@ use crate::{
         message::{
             MESSAGE_OVER_ANNOUNCED_SIZE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE,
         },
+        own::PROTOCOL_MISTAKE,
         replies::{is_of_one_client, refusal},
-        upstream::{is_about_recipient, refusal_meaning},
+        upstream::{is_trouble, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
     wire::smtp::{
@@ -57,6 +58,10 @@ impl Relay<'_> {
     /// goes on in its own words, with a line behind them that has the id, and, behind that of a sender, which right is missing,
     /// if one is, and who grants it how.
     pub(super) fn explained(&self, reply: Reply, denied: Option<Denied<'_>>) -> Reply {
+        // Whoever answers it counts it.
+        if reply.code == 503 && reply.fault().is_none() {
+            return reply.explained_by(&PROTOCOL_MISTAKE.fault());
+        }
         if !is_refusal(&reply) {
             return reply;
         }
@@ -92,12 +97,12 @@ impl Relay<'_> {
         fault
     }
 
-    /// Counts what stands in the way of a message. Of one recipient nothing else does: whoever mistyped the address is told.
+    /// Counts what stands in the way of a message.
     fn count(&self, fault: Fault) -> Fault {
         let fault = fault.at(Stage::Relaying);
-        match is_about_recipient(fault.id) {
-            true => self.gate.meter.passing_fault(Protocol::Smtp, &fault),
-            false => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault),
+        match is_trouble(fault.id) {
+            true => self.gate.meter.fault(Protocol::Smtp, &self.admitted.account.address, &fault),
+            false => self.gate.meter.passing_fault(Protocol::Smtp, &fault),
         }
         if is_of_one_client(fault.id) {
             let (recent, client) = (&self.gate.meter.recent, self.admitted.client_name());

@@ -8,14 +8,15 @@ use std::{mem, time::Duration};
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{
     Gate,
-    admit::linger,
+    admit::{SHUTTING_DOWN, linger},
     attend::{Left, attended},
     destination::Destination,
     impatience::gave_up,
+    mistaken::{is_mistake, mistake},
     opened::Envelope,
     record,
     sink::Sink,
@@ -29,9 +30,8 @@ use crate::{
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo, is_about_sign_on},
     wire::{
-        ERROR_BUDGET,
         lines::{COMMAND_CAP, Lines},
-        smtp::{Command, Reply, unasked},
+        smtp::{Command, Mistake, Reply, unasked},
     },
 };
 
@@ -55,7 +55,8 @@ pub(super) struct Relay<'a> {
     pub(super) destination: Destination,
     pub(super) keywords: Vec<String>,
     pub(super) envelope: Option<Envelope>,
-    errors: u32,
+    /// How many.
+    pub(super) mistakes: u32,
     /// A message was begun on the connection that is held: behind it, it may go to others who wait.
     was_used: bool,
     /// What took the connection of the message that is open.
@@ -111,7 +112,7 @@ impl<'a> Relay<'a> {
             keywords,
             channel: None,
             envelope: None,
-            errors: 0,
+            mistakes: 0,
             was_used: false,
             taken_by: None,
             moved: Instant::now(),
@@ -142,7 +143,7 @@ impl<'a> Relay<'a> {
                 if self.said_goodbye {
                     linger(&mut self.client).await;
                 } else {
-                    self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down, try again")).await;
+                    self.goodbye("4.3.2", SHUTTING_DOWN).await;
                 }
             }
         }
@@ -156,16 +157,20 @@ impl<'a> Relay<'a> {
         loop {
             let next = match self.woken().await {
                 Woken::Line(line) => self.line(&line).await,
-                Woken::TooLong => self.last_words(&Reply::new(500, "5.5.2 Line too long, closing")).await,
+                Woken::TooLong => {
+                    let reply = mistake(&Mistake::LINE_TOO_LONG);
+                    self.note_mistake(&reply);
+                    self.last_words(&reply).await
+                }
                 Woken::ClientGone => Next::Ends,
-                Woken::ClientIdle => self.last_words(&Reply::new(421, "4.4.2 Idle for too long, closing")).await,
+                Woken::ClientIdle => self.goodbye("4.4.2", "silent for too long").await,
                 Woken::Wanted => {
                     // First the room, then the words.
                     self.channel = None;
-                    let reply = self.makes_room("closing");
+                    let reply = self.makes_room();
                     self.last_words(&reply).await
                 }
-                Woken::Closing => self.last_words(&Reply::new(421, "4.3.2 Gatepost is shutting down")).await,
+                Woken::Closing => self.goodbye("4.3.2", SHUTTING_DOWN).await,
             };
             if next == Next::Ends {
                 return;
@@ -194,8 +199,8 @@ impl<'a> Relay<'a> {
                 self.was_used |= before.is_some() && now.is_none();
                 next
             }
-            Err(reply) if unasked::announces_message(line) => self.refuse_data(&reply).await,
-            Err(reply) => self.mistake(&reply).await,
+            Err(wrong) if unasked::announces_message(line) => self.refuse_data(&mistake(&wrong)).await,
+            Err(wrong) => self.answer(&mistake(&wrong)).await,
         }
     }
 
@@ -239,10 +244,8 @@ impl<'a> Relay<'a> {
     }
 
     /// What a silent client hears whose room goes to somebody else.
-    pub(super) fn makes_room(&self, fate: &str) -> Reply {
-        let (session, account) = (self.entry.id(), &self.admitted.account.address);
-        info!(session, account, "client idle in mid-message while others wait");
-        Reply::new(421, format!("4.4.2 Idle in mid-message while others wait for this mailbox, {fate}"))
+    pub(super) fn makes_room(&self) -> Reply {
+        self.closing("4.4.2", "idle in mid-message while others wait for this mailbox, nothing was delivered")
     }
 
     /// The next message takes one again.
@@ -296,8 +299,8 @@ impl<'a> Relay<'a> {
                 self.leave_channel();
                 return Ok(self.last_words(&Reply::new(221, "2.0.0 Goodbye")).await);
             }
-            Command::Auth { .. } => Reply::new(503, "5.5.1 Already authenticated"),
-            Command::StartTls => Reply::new(503, "5.5.1 STARTTLS comes before AUTH"),
+            Command::Auth { .. } => mistake(&Mistake::LOGGED_IN_ALREADY),
+            Command::StartTls => mistake(&Mistake::TLS_TOO_LATE),
         };
         Ok(self.answer(&reply).await)
     }
@@ -322,19 +325,9 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// A command out of sequence is the client's mistake, whoever says so. 421 closes (RFC 5321 3.8): an upstream's is
-    /// [`softened`] before.
-    async fn answer(&mut self, reply: &Reply) -> Next {
-        match reply.code {
-            503 => self.mistake(reply).await,
-            421 => self.last_words(reply).await,
-            _ => self.say(reply).await,
-        }
-    }
-
     async fn data(&mut self) -> Next {
         let Some(envelope) = self.envelope.take() else {
-            return self.refuse_data(&Reply::new(503, "5.5.1 MAIL first")).await;
+            return self.refuse_data(&mistake(&Mistake::MAIL_FIRST)).await;
         };
         if envelope.recipients() == 0 {
             let reply = envelope.without_recipients();
@@ -362,8 +355,7 @@ impl<'a> Relay<'a> {
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
             self.body_may_follow = true;
-            // Out of sequence, or not understood: the client's mistake.
-            return if matches!(reply.code, 500..=503) { self.mistake(reply).await } else { self.say(reply).await };
+            return if is_mistake(reply) { self.answer(reply).await } else { self.say(reply).await };
         }
         self.unread_body().await
     }
@@ -411,14 +403,6 @@ impl<'a> Relay<'a> {
         }
         self.entry.set_stage(Stage::Relaying);
         Next::Ends
-    }
-
-    async fn mistake(&mut self, reply: &Reply) -> Next {
-        self.errors += 1;
-        if self.errors > ERROR_BUDGET {
-            return self.last_words(&Reply::new(421, "4.7.0 Too many errors, closing")).await;
-        }
-        self.say(reply).await
     }
 
     pub(super) async fn say(&mut self, reply: &Reply) -> Next {

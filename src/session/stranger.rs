@@ -1,7 +1,7 @@
 //! Clients that do not get as far as a login: which fault of the catalogue their trouble is, and who is told of it.
 //!
 //! Nothing but an address tells one of them from another, so it stands in log, status and doctor. Port scans and health
-//! checks come and go without a word, and are nobody's trouble.
+//! checks are nobody's trouble: what they do counts and is an INFO line at most.
 
 use std::net::SocketAddr;
 
@@ -12,9 +12,9 @@ use crate::{
     base::{Lang, Protocol, Stage},
     catalog::{
         Entry,
-        doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
+        doctor::{CLIENT_OTHER_PROTOCOL, CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
         message::MESSAGE_BEHIND_REFUSAL,
-        own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, CONNECTIONS_USED_UP},
+        own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, CONNECTIONS_USED_UP, PROTOCOL_MISTAKE},
     },
     meter::Meter,
     net::{TlsFault, TlsFaultKind, TurnedAway},
@@ -32,11 +32,12 @@ pub(super) fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
 }
 
 /// Of a dialogue that was none.
-pub(super) fn trouble_of(violation: &Violation) -> Option<&'static Entry> {
+pub(super) fn trouble_of(violation: &Violation) -> &'static Entry {
     match violation.breach {
-        Breach::SpeaksTls => Some(CLIENT_TLS_ON_PLAIN_PORT),
-        Breach::MessageUnasked => Some(MESSAGE_BEHIND_REFUSAL),
-        Breach::Grammar | Breach::LacksTls => None,
+        Breach::SpeaksTls => CLIENT_TLS_ON_PLAIN_PORT,
+        Breach::SpeaksHttp => CLIENT_OTHER_PROTOCOL,
+        Breach::MessageUnasked => MESSAGE_BEHIND_REFUSAL,
+        Breach::Grammar | Breach::LacksTls => PROTOCOL_MISTAKE,
     }
 }
 
@@ -68,6 +69,14 @@ impl Stranger {
         }
     }
 
+    /// The same of what this session was told of before.
+    pub(super) fn again(&self, entry: &Entry, what: &str, why: &str, meter: &Meter) {
+        let Self { protocol, peer, session, stage, .. } = *self;
+        let fault = entry.fault().detail(why).at(stage);
+        meter.passing_fault(protocol, &fault);
+        debug!(session, %protocol, %peer, id = entry.id, "{what}: {fault}");
+    }
+
     /// `what` became of it and why: counted and said as what it is of the catalogue; what is nothing known may be anybody's
     /// garbage.
     pub(super) fn noted(&self, trouble: Option<&Entry>, what: &str, why: &str, meter: &Meter) {
@@ -77,6 +86,11 @@ impl Stranger {
             return;
         };
         let fault = entry.fault().detail(why).at(stage);
+        if !entry.is_trouble {
+            meter.passing_fault(protocol, &fault);
+            info!(session, %protocol, %peer, id = entry.id, "{what}: {fault}");
+            return;
+        }
         let is_of_all = is_behind_others && entry.id == CONNECTIONS_USED_UP.id;
         let is_news = meter.fault_of_peer(protocol, "", (!is_of_all).then(|| peer.ip()), &fault);
         // Many at once are what it is about.

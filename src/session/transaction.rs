@@ -27,7 +27,7 @@ use super::{
 use crate::{
     base::Fault,
     catalog::{
-        message::{BARE_CR, HEADER_TOO_LARGE, NUL_BYTE},
+        message::{BARE_CR, HEADER_TOO_LARGE, MESSAGE_TOO_SLOW, NUL_BYTE},
         replies::{lost_behind_the_dot, not_ascii, refusal},
     },
     message::{FIELDS_CAP, FROM_CAP, HEAD_CAP, Headers, Repairs, has_too_many_fields, header_end},
@@ -72,7 +72,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         biased;
         passed = passage.pass(relay, &envelope) => passed,
         () = cut_off.cancelled() => {
-            let reply = passage.cut_off();
+            let reply = relay.closing("4.3.2", passage.cut_off());
             record(relay, &envelope, &passage, Some(&reply));
             return relay.last_words(&reply).await;
         }
@@ -103,7 +103,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         relay.channel = Some(connection).filter(|connection| connection.is_usable());
     }
     // The answer first: it does not wait for an upstream that takes its time over RSET.
-    match relay.say(&reply).await {
+    match relay.answer(&reply).await {
         Next::Goes if passage.owes_reset => {
             relay.end_transaction().await.map_or_else(|Left| relay.left(), |()| Next::Goes)
         }
@@ -218,11 +218,9 @@ impl Passage {
                 }
                 Ok(_) => return Err(Cut::Left),
                 Err(_) if wait == most => {
-                    break Reply::new(421, "4.4.2 The message takes too long, nothing was delivered");
+                    break relay.explained(refusal(MESSAGE_TOO_SLOW, (421, "4.4.2"), "nothing was delivered"), None);
                 }
-                Err(_) if self.is_wanted() => {
-                    break relay.makes_room("nothing was delivered");
-                }
+                Err(_) if self.is_wanted() => break relay.makes_room(),
                 Err(_) => look += WANTED_LOOK,
             }
         };
@@ -436,12 +434,13 @@ impl Passage {
 }
 
 impl Passage {
-    /// The daemon ends; so does the upstream's connection, in mid-body without the final dot.
-    fn cut_off(&mut self) -> Reply {
+    /// The daemon ends; so does the upstream's connection, in mid-body without the final dot. What the client hears.
+    fn cut_off(&mut self) -> &'static str {
         self.sink = None;
-        let fate =
-            if self.is_ending { "the message may have been delivered" } else { "nothing was delivered, try again" };
-        Reply::new(421, format!("4.3.2 Gatepost is shutting down, {fate}"))
+        match self.is_ending {
+            true => "it shuts down, the message may have been delivered",
+            false => "it shuts down, nothing was delivered, try again",
+        }
     }
 }
 

@@ -110,6 +110,9 @@ pub fn control_byte(line: &[u8]) -> Option<u8> {
     line.iter().copied().find(|b| (*b < 0x20 && *b != b'\t') || *b == 0x7f)
 }
 
+/// To whoever has one in a command.
+pub const NO_CONTROL_BYTES: &str = "control bytes are not allowed in a command";
+
 /// True for the start of a TLS record that carries a handshake: a client speaks TLS on a plain port.
 pub fn looks_like_tls(input: &[u8]) -> bool {
     matches!(input, [0x16, 0x03, ..] | [0x16])
@@ -120,23 +123,36 @@ pub fn looks_like_old_tls(input: &[u8]) -> bool {
     matches!(input, [length, _, 0x01, 0x00 | 0x03, ..] if length & 0x80 != 0)
 }
 
-/// As [`other_tongue`] names it.
-pub const TLS: &str = "TLS";
+/// What is spoken in the place of a protocol of mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tongue {
+    Tls,
+    Http,
+}
 
-/// The name of another protocol that a client speaks to us, if it does: it has TLS turned on, or is a web browser,
-/// which may have been sent here to say something in another's name.
-pub fn other_tongue(input: &[u8]) -> Option<&'static str> {
+impl Tongue {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+        }
+    }
+}
+
+/// The other protocol that a client speaks to us, if it does: it has TLS turned on, or is a web browser, which may have
+/// been sent here to say something in another's name.
+pub fn other_tongue(input: &[u8]) -> Option<Tongue> {
     const METHODS: [&[u8]; 9] =
         [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
     // One byte alone decides nothing here: it would depend on how the input is cut.
     if (input.len() > 1 && looks_like_tls(input)) || looks_like_old_tls(input) {
-        return Some(TLS);
+        return Some(Tongue::Tls);
     }
     if !METHODS.contains(&first_word(input.get(..8).unwrap_or(input)).0) {
         return None;
     }
     let line = input.get(..memchr::memchr(b'\n', input)?)?.trim_ascii_end();
-    (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0")).then_some("HTTP")
+    (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0")).then_some(Tongue::Http)
 }
 
 /// How long the line that is coming may get: AUTH lines carry an initial response.
@@ -245,8 +261,8 @@ mod tests {
 
     #[test]
     fn a_hello_in_the_form_of_ssl_2_is_told_from_a_line_of_text() {
-        assert_eq!(other_tongue(b"\x80\x2e\x01\x03\x01\x00"), Some(TLS));
-        assert_eq!(other_tongue(b"\x80\x2e\x01\x00\x02\x00"), Some(TLS));
+        assert_eq!(other_tongue(b"\x80\x2e\x01\x03\x01\x00"), Some(Tongue::Tls));
+        assert_eq!(other_tongue(b"\x80\x2e\x01\x00\x02\x00"), Some(Tongue::Tls));
         for other in [&b"\x80\x2e\x01"[..], b"\x80\x2e\x01\x02", b"\x80\x2e\x02\x03", b"\x00\x2e\x01\x03", b"EHLO"] {
             assert_eq!(other_tongue(other), None, "{other:?}");
         }

@@ -19,11 +19,34 @@ use bytes::{Bytes, BytesMut};
 
 use budget::Budget;
 pub use budget::ERROR_BUDGET;
+use lines::Tongue;
 
 use crate::base::{Claim, Fault};
 
-/// To a login that comes in plain, by a machine by itself, which knows no catalogue.
-const TLS_FIRST: &str = "Use STARTTLS first";
+/// The faults that a machine tells a client of by itself. It knows no catalogue: it is given them, and adds what is particular.
+#[derive(Debug)]
+pub struct Told {
+    /// A login came without the TLS that comes first.
+    pub tls_first: Fault,
+    /// What came is no command, or none for now.
+    pub mistake: Fault,
+    /// The machine ends the connection.
+    pub closing: Fault,
+}
+
+impl Told {
+    fn mistake(&self, words: &str) -> String {
+        self.mistake.clone().saying(words).reply_text()
+    }
+
+    fn closing(&self, why: &str) -> String {
+        self.closing.clone().saying(why).reply_text()
+    }
+}
+
+/// Why a machine ends a connection, behind the text.
+pub const TOO_MANY_MISTAKES: &str = "too many mistakes";
+const TOO_MANY_COMMANDS: &str = "too many commands without a login";
 
 /// What the driver has to do next.
 #[derive(Debug)]
@@ -52,20 +75,10 @@ pub struct Violation {
 /// Last words to a peer, in its own dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Farewell {
-    /// What stands before the words, `554 5.5.1` or `* BYE`.
+    /// What stands before the text, `554 5.5.1` or `* BYE`.
     pub code: Cow<'static, str>,
-    /// A machine knows no catalogue: what that calls by name has its words in the place of these.
+    /// What is particular behind the text, which is that of what the violation is of; empty where nothing is.
     pub words: Cow<'static, str>,
-}
-
-impl Farewell {
-    pub fn line(&self) -> String {
-        self.saying(&self.words)
-    }
-
-    pub fn saying(&self, words: &str) -> String {
-        format!("{} {words}\r\n", self.code)
-    }
 }
 
 /// What a violation is of, where it is known what stands behind it.
@@ -74,6 +87,8 @@ pub enum Breach {
     Grammar,
     /// TLS came where plain text was due.
     SpeaksTls,
+    /// The same of HTTP.
+    SpeaksHttp,
     /// TLS is not to be had where it must be: not offered, or refused.
     LacksTls,
     /// What came behind a DATA that was refused may be its message.
@@ -85,12 +100,14 @@ impl Violation {
         Self { what: what.into(), farewell: None, breach: Breach::Grammar }
     }
 
-    /// The peer speaks this protocol in the place of the one that was due.
-    pub fn speaks(mut self, tongue: &str) -> Self {
-        if tongue == lines::TLS {
-            self.breach = Breach::SpeaksTls;
-        }
-        self
+    /// The peer speaks `tongue` in the place of `due`; `code` is before the words that it gets.
+    fn speaks(tongue: Tongue, due: &str, code: &'static str) -> Self {
+        let (breach, words) = match tongue {
+            Tongue::Tls => (Breach::SpeaksTls, String::new()),
+            Tongue::Http => (Breach::SpeaksHttp, format!("{due}, not HTTP")),
+        };
+        let what = format!("{} on a plain {due} connection", tongue.as_str());
+        Self { breach, ..Self::new(what) }.farewell(code, words)
     }
 
     /// Of an upstream that was asked for TLS and has none.
@@ -128,8 +145,12 @@ pub enum Knock {
     Unnamed,
     /// Wanted to be let in without the TLS that comes first here; was refused and has been answered, and may go on.
     Unprotected,
+    /// Said what is no command, or none for now, which these words tell; has been answered, and may go on.
+    Mistaken(Cow<'static, str>),
     /// Said goodbye and has been answered; close.
     Bye,
+    /// Has been shown out, for this; close.
+    ShownOut(&'static str),
 }
 
 /// How a sign-on at the upstream ended.

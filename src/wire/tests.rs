@@ -3,8 +3,10 @@
 mod back;
 mod bounds;
 
+use std::sync::LazyLock;
+
 use super::{
-    Breach, Front, Knock, Machine, Protection, Step, Violation, Welcome,
+    Breach, Front, Knock, Machine, Protection, Step, Told, Violation, Welcome,
     imap::ImapFront,
     pop3::Pop3Front,
     smtp::{SmtpFront, front::Keywords},
@@ -34,7 +36,9 @@ impl<M: Machine> Run<M> {
                 Ok(Step::StartTls) => self.heard.push("tls".into()),
                 Ok(Step::Event(event)) => {
                     let text = react(&mut self.machine, event);
-                    self.heard.push(text);
+                    if !text.is_empty() {
+                        self.heard.push(text);
+                    }
                     if self.heard.last().is_some_and(|t| t.starts_with("bye") || t.starts_with("done") || t.starts_with("refused")) {
                         return;
                     }
@@ -47,6 +51,19 @@ impl<M: Machine> Run<M> {
         }
         panic!("the machine makes steps for ever");
     }
+}
+
+/// What the catalogue gives the machines, which this row does not know.
+fn told() -> &'static Told {
+    static TOLD: LazyLock<Told> = LazyLock::new(|| {
+        let fault = |id, text| Fault::new(Kind::IdentityRefused, Owner::Client, id, text);
+        Told {
+            tls_first: fault("client-without-starttls", "Use STARTTLS first"),
+            mistake: fault("protocol-mistake", "Mistake in the protocol"),
+            closing: fault("connection-closed", "Gatepost closes this connection"),
+        }
+    });
+    &TOLD
 }
 
 fn fault() -> Fault {
@@ -70,7 +87,9 @@ fn gatekeeper<F: Front>(front: &mut F, knock: Knock) -> String {
             "unnamed".into()
         }
         Knock::Unprotected => "unprotected".into(),
-        Knock::Bye => "bye".into(),
+        // Each of them is looked at by itself.
+        Knock::Mistaken(_) => String::new(),
+        Knock::Bye | Knock::ShownOut(_) => "bye".into(),
     }
 }
 
@@ -118,15 +137,15 @@ fn unread<M: Machine>(run: Run<M>) -> String {
 }
 
 fn pop3() -> Pop3Front {
-    Pop3Front::new(Protection::Plain)
+    Pop3Front::new(Protection::Plain, told())
 }
 
 fn imap() -> ImapFront {
-    ImapFront::new(&["IDLE".into(), "MOVE".into(), "LITERAL+".into()], Protection::Plain)
+    ImapFront::new(&["IDLE".into(), "MOVE".into(), "LITERAL+".into()], Protection::Plain, told())
 }
 
 fn smtp() -> SmtpFront {
-    SmtpFront::new(Keywords::new("gate.example", vec!["8BITMIME".into()]), Protection::Plain)
+    SmtpFront::new(Keywords::new("gate.example", vec!["8BITMIME".into()]), Protection::Plain, told())
 }
 
 const POP3_HELLO: Line = ('S', "+OK Gatepost POP3 ready");
@@ -136,7 +155,7 @@ const POP3_NO: Line = ('S', "-ERR [AUTH] Wrong user name or password [gatepost b
 fn pop3_user_and_pass_with_spaces_in_the_password() {
     front_dialogue(pop3, &[
         POP3_HELLO,
-        ('C', "PASS pw"), ('S', "-ERR USER first"),
+        ('C', "PASS pw"), ('S', "-ERR Mistake in the protocol: USER first [gatepost protocol-mistake]"),
         ('C', "user ann"), ('S', "+OK Send PASS"),
         ('C', "PASS pw and more"), POP3_NO, ('=', "no ann"),
         ('C', "USER ann"), ('S', "+OK Send PASS"),
@@ -151,10 +170,10 @@ fn pop3_quirk_25_capa_bare_auth_ntlm_and_apop() {
         ('C', "CAPA"), ('S', "+OK Capability list follows"), ('S', "USER"), ('S', "SASL PLAIN LOGIN"), ('S', "UIDL"),
         ('S', "TOP"), ('S', "RESP-CODES"), ('S', "AUTH-RESP-CODE"), ('S', "."),
         ('C', "AUTH"), ('S', "+OK"), ('S', "PLAIN"), ('S', "LOGIN"), ('S', "."),
-        ('C', "AUTH NTLM"), ('S', "-ERR Unknown mechanism, use PLAIN, LOGIN or USER and PASS"),
-        ('C', "APOP ann c4c9334bac560ecc979e58001b3e22fb"), ('S', "-ERR APOP is not supported, use USER and PASS"),
-        ('C', "STLS"), ('S', "-ERR STLS is not offered here"),
-        ('C', "AUTH PLAIN"), ('S', "+ "), ('C', "*"), ('S', "-ERR Cancelled"),
+        ('C', "AUTH NTLM"), ('S', "-ERR Mistake in the protocol: unknown mechanism, use PLAIN, LOGIN or USER and PASS [gatepost protocol-mistake]"),
+        ('C', "APOP ann c4c9334bac560ecc979e58001b3e22fb"), ('S', "-ERR Mistake in the protocol: APOP is not supported, use USER and PASS [gatepost protocol-mistake]"),
+        ('C', "STLS"), ('S', "-ERR Mistake in the protocol: STLS is not offered here [gatepost protocol-mistake]"),
+        ('C', "AUTH PLAIN"), ('S', "+ "), ('C', "*"), ('S', "-ERR Mistake in the protocol: AUTH cancelled [gatepost protocol-mistake]"),
         ('C', "AUTH LOGIN"), ('S', "+ VXNlcm5hbWU6"), ('C', "YW5u"), ('S', "+ UGFzc3dvcmQ6"), ('C', "bm8="), POP3_NO, ('=', "no ann"),
         ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "+OK Logged in"), ('=', "ann"),
     ]);
@@ -164,10 +183,10 @@ fn pop3_quirk_25_capa_bare_auth_ntlm_and_apop() {
 fn pop3_what_is_wrong_is_named_and_the_session_goes_on() {
     front_dialogue(pop3, &[
         POP3_HELLO,
-        ('C', "STAT"), ('S', "-ERR Log in first"), ('C', "XYZZY"), ('S', "-ERR Unknown command"), ('C', "noop"), ('S', "+OK"),
-        ('C', "USER"), ('S', "-ERR USER needs a name"),
-        ('C', "AUTH PLAIN %%"), ('S', "-ERR not base64"),
-        ('C', "NOOP \x01"), ('S', "-ERR Control bytes are not allowed in a command"),
+        ('C', "STAT"), ('S', "-ERR Mistake in the protocol: log in first [gatepost protocol-mistake]"), ('C', "XYZZY"), ('S', "-ERR Mistake in the protocol: unknown command [gatepost protocol-mistake]"), ('C', "noop"), ('S', "+OK"),
+        ('C', "USER"), ('S', "-ERR Mistake in the protocol: USER needs a name [gatepost protocol-mistake]"),
+        ('C', "AUTH PLAIN %%"), ('S', "-ERR Mistake in the protocol: cannot read the credentials: not base64 [gatepost protocol-mistake]"),
+        ('C', "NOOP \x01"), ('S', "-ERR Mistake in the protocol: control bytes are not allowed in a command [gatepost protocol-mistake]"),
         // A password may hold anything but a line end.
         ('C', "USER ann"), ('S', "+OK Send PASS"), ('C', "PASS p\x01w"), POP3_NO, ('=', "no ann"),
     ]);
@@ -201,9 +220,9 @@ fn imap_before_login_answers_for_itself() {
         ('S', "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ IDLE MOVE AUTH=PLAIN AUTH=LOGIN"), ('S', "A.b-3 OK CAPABILITY completed"),
         ('C', "52 ID (\"name\" \"x\")"), ('S', "* ID (\"name\" \"Gatepost\")"), ('S', "52 OK ID completed"),
         ('C', "8r6y NOOP"), ('S', "8r6y OK NOOP completed"),
-        ('C', "1 SELECT INBOX"), ('S', "1 BAD Unknown command, or not before login"),
-        ('C', "2 AUTHENTICATE NTLM"), ('S', "2 NO Unsupported mechanism, use PLAIN or LOGIN"),
-        ('C', "3 LOGIN ann"), ('S', "3 BAD LOGIN takes a user name and a password"),
+        ('C', "1 SELECT INBOX"), ('S', "1 BAD Mistake in the protocol: unknown command, or not before login [gatepost protocol-mistake]"),
+        ('C', "2 AUTHENTICATE NTLM"), ('S', "2 NO Mistake in the protocol: unsupported mechanism, use PLAIN or LOGIN [gatepost protocol-mistake]"),
+        ('C', "3 LOGIN ann"), ('S', "3 BAD Mistake in the protocol: LOGIN takes a user name and a password [gatepost protocol-mistake]"),
         ('C', "4 LOGOUT"), ('S', "* BYE Gatepost signing off"), ('S', "4 OK LOGOUT completed"), ('=', "bye"),
     ]);
 }
@@ -212,14 +231,14 @@ fn imap_before_login_answers_for_itself() {
 fn imap_what_is_wrong_is_named_and_the_session_goes_on() {
     front_dialogue(imap, &[
         IMAP_HELLO,
-        ('C', "1"), ('S', "1 BAD No command"), ('C', "* NOOP"), ('S', "* BAD A command starts with a tag"),
-        ('C', "2 STARTTLS"), ('S', "2 BAD STARTTLS is not offered here"),
-        ('C', "3 LOGIN ann pw x"), ('S', "3 BAD LOGIN takes a user name and a password"),
-        ('C', "4 LOGIN \"\" pw"), ('S', "4 BAD The user name is empty or holds control bytes"),
-        ('C', "5 LOGIN ann p\x01w"), ('S', "5 BAD Control bytes are not allowed in a command"),
-        ('C', "6 AUTHENTICATE PLAIN AGFubgBwdw== x"), ('S', "6 BAD AUTHENTICATE takes a mechanism and an initial response"),
-        ('C', "6 AUTHENTICATE PLAIN %%"), ('S', "6 BAD Cannot read the credentials: not base64"),
-        ('C', "6 LOGIN {5000}"), ('S', "6 BAD [TOOBIG] Literal too long before login"),
+        ('C', "1"), ('S', "1 BAD Mistake in the protocol: no command [gatepost protocol-mistake]"), ('C', "* NOOP"), ('S', "* BAD Mistake in the protocol: a command starts with a tag [gatepost protocol-mistake]"),
+        ('C', "2 STARTTLS"), ('S', "2 BAD Mistake in the protocol: STARTTLS is not offered here [gatepost protocol-mistake]"),
+        ('C', "3 LOGIN ann pw x"), ('S', "3 BAD Mistake in the protocol: LOGIN takes a user name and a password [gatepost protocol-mistake]"),
+        ('C', "4 LOGIN \"\" pw"), ('S', "4 BAD Mistake in the protocol: the user name is empty or holds control bytes [gatepost protocol-mistake]"),
+        ('C', "5 LOGIN ann p\x01w"), ('S', "5 BAD Mistake in the protocol: control bytes are not allowed in a command [gatepost protocol-mistake]"),
+        ('C', "6 AUTHENTICATE PLAIN AGFubgBwdw== x"), ('S', "6 BAD Mistake in the protocol: AUTHENTICATE takes a mechanism and an initial response [gatepost protocol-mistake]"),
+        ('C', "6 AUTHENTICATE PLAIN %%"), ('S', "6 BAD Mistake in the protocol: cannot read the credentials: not base64 [gatepost protocol-mistake]"),
+        ('C', "6 LOGIN {5000}"), ('S', "6 BAD [TOOBIG] Mistake in the protocol: literal too long before login [gatepost protocol-mistake]"),
         ('C', "7 LOGIN ann pw"), IMAP_IN, EXISTS, ('=', "ann"),
     ]);
 }
@@ -258,7 +277,7 @@ fn imap_login_with_synchronising_literals() {
 fn imap_authenticate_plain_and_login_with_and_without_initial_response() {
     front_dialogue(imap, &[
         IMAP_HELLO,
-        ('C', "1 AUTHENTICATE PLAIN"), ('S', "+ "), ('C', "*"), ('S', "1 BAD AUTHENTICATE cancelled"),
+        ('C', "1 AUTHENTICATE PLAIN"), ('S', "+ "), ('C', "*"), ('S', "1 BAD Mistake in the protocol: AUTHENTICATE cancelled [gatepost protocol-mistake]"),
         ('C', "7 AUTHENTICATE PLAIN"), ('S', "+ "), ('C', "AGFubgBwdw=="), IMAP_SASL_IN, EXISTS, ('=', "ann"),
     ]);
     front_dialogue(imap, &[IMAP_HELLO, ('C', "7 AUTHENTICATE PLAIN AGFubgBwdw=="), IMAP_SASL_IN, EXISTS, ('=', "ann")]);
@@ -290,18 +309,18 @@ const SMTP_NO: Line = ('S', "535 5.7.8 Wrong user name or password [gatepost bad
 fn smtp_ehlo_shows_what_is_carried_and_bad_order_is_answered() {
     front_dialogue(smtp, &[
         SMTP_HELLO,
-        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Say EHLO or HELO first"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Mistake in the protocol: say EHLO or HELO first [gatepost protocol-mistake]"),
         ('C', "ehlo FE80::1"), ('S', "250-gate.example at your service"), ('S', "250-SIZE 157286400"), ('S', "250-PIPELINING"),
         ('S', "250-ENHANCEDSTATUSCODES"), ('S', "250-8BITMIME"), ('S', "250 AUTH PLAIN LOGIN"),
         ('C', "NOOP"), ('S', "250 2.0.0 OK"), ('C', "rset"), ('S', "250 2.0.0 OK"),
         ('C', "VRFY ann"), ('S', "252 2.5.2 Cannot verify, send the message and see"),
-        ('C', "STARTTLS"), ('S', "502 5.5.1 STARTTLS is not offered here"),
-        ('C', "RCPT TO:<a@b.c>"), ('S', "503 5.5.1 MAIL first"),
+        ('C', "STARTTLS"), ('S', "502 5.5.1 Mistake in the protocol: STARTTLS is not offered here [gatepost protocol-mistake]"),
+        ('C', "RCPT TO:<a@b.c>"), ('S', "503 5.5.1 Mistake in the protocol: MAIL first [gatepost protocol-mistake]"),
         ('C', "MAIL FROM:<a@b.c>"), ('=', "unnamed"), ('S', "530 5.7.0 Wrong user name or password [gatepost bad-credentials]"),
-        ('C', "XCLIENT"), ('S', "500 5.5.2 Command not recognised"), ('C', "DATA"), ('S', "503 5.5.1 MAIL first"),
+        ('C', "XCLIENT"), ('S', "500 5.5.2 Mistake in the protocol: command not recognised [gatepost protocol-mistake]"), ('C', "DATA"), ('S', "503 5.5.1 Mistake in the protocol: MAIL first [gatepost protocol-mistake]"),
         ('C', "RSET"), ('S', "250 2.0.0 OK"),
         ('C', "HELP"), ('S', "214 2.0.0 Gatepost relays mail: EHLO, AUTH PLAIN or LOGIN, MAIL"),
-        ('C', "AUTH PLAIN %%"), ('S', "501 5.5.2 Cannot read the credentials: not base64"),
+        ('C', "AUTH PLAIN %%"), ('S', "501 5.5.2 Mistake in the protocol: cannot read the credentials: not base64 [gatepost protocol-mistake]"),
         ('C', "QUIT"), ('S', "221 2.0.0 Goodbye"), ('=', "bye"),
     ]);
 }
@@ -319,9 +338,9 @@ fn smtp_quirks_1_to_4_auth_login_in_every_form_after_helo() {
 fn smtp_quirk_7_cancel_and_unknown_mechanisms_leave_the_connection_usable() {
     front_dialogue(smtp, &[
         SMTP_HELLO, HELO[0], HELO[1],
-        ('C', "AUTH LOGIN"), ('S', "334 VXNlcm5hbWU6"), ('C', "*"), ('S', "501 5.7.0 Authentication cancelled"),
-        ('C', "AUTH CRAM-MD5"), ('S', "504 5.5.4 Unrecognised mechanism, use PLAIN or LOGIN"),
-        ('C', "AUTH NTLM TlRMTVNTUAAB"), ('S', "504 5.5.4 Unrecognised mechanism, use PLAIN or LOGIN"),
+        ('C', "AUTH LOGIN"), ('S', "334 VXNlcm5hbWU6"), ('C', "*"), ('S', "501 5.7.0 Mistake in the protocol: authentication cancelled [gatepost protocol-mistake]"),
+        ('C', "AUTH CRAM-MD5"), ('S', "504 5.5.4 Mistake in the protocol: unrecognised mechanism, use PLAIN or LOGIN [gatepost protocol-mistake]"),
+        ('C', "AUTH NTLM TlRMTVNTUAAB"), ('S', "504 5.5.4 Mistake in the protocol: unrecognised mechanism, use PLAIN or LOGIN [gatepost protocol-mistake]"),
         ('C', "AUTH PLAIN"), ('S', "334 "), ('C', "AGFubgBwdw=="), SMTP_IN, ('=', "ann"),
     ]);
 }
@@ -411,28 +430,55 @@ fn smtp_what_follows_auth_in_the_same_read_is_never_a_sasl_response() {
 
 #[test]
 fn a_lone_first_byte_of_tls_is_no_tls_however_it_is_cut() {
-    front_dialogue(pop3, &[POP3_HELLO, ('C', "\x16\x00T"), ('S', "-ERR Control bytes are not allowed in a command")]);
+    front_dialogue(pop3, &[POP3_HELLO, ('C', "\x16\x00T"), ('S', "-ERR Mistake in the protocol: control bytes are not allowed in a command [gatepost protocol-mistake]")]);
 }
 
 #[test]
 fn a_web_browser_and_tls_on_a_plain_port_are_told_once_and_shown_out() {
     let request = b"POST / HTTP/1.1\r\nHost: gate\r\n\r\nHELO x\r\nMAIL FROM:<a@b.c>\r\n";
-    fn told(front: impl Front, request: &[u8]) -> String {
+    fn told(front: impl Front, request: &[u8]) -> (Breach, String) {
         let mut run = Run::new(front);
         for byte in request {
             run.machine.feed(&[*byte]);
             run.drain(&mut gatekeeper);
             if let Some(violation) = run.broken {
-                assert!(run.heard.is_empty() && (violation.breach == Breach::SpeaksTls) == request.starts_with(b"\x16"));
-                return violation.farewell.unwrap().line();
+                assert!(run.heard.is_empty());
+                let farewell = violation.farewell.unwrap();
+                return (violation.breach, format!("{} {}", farewell.code, farewell.words));
             }
         }
         panic!("nothing was said");
     }
-    assert_eq!(told(smtp(), request), "554 5.5.1 This port speaks plain SMTP, not HTTP\r\n");
-    assert_eq!(told(imap(), request), "* BYE This port speaks plain IMAP, not HTTP\r\n");
-    assert_eq!(told(pop3(), request), "-ERR This port speaks plain POP3, not HTTP\r\n");
-    assert_eq!(told(smtp(), b"\x16\x03\x01"), "554 5.5.1 This port speaks plain SMTP, not TLS\r\n");
+    for (code, tongue, heard) in [
+        ("554 5.5.1", "SMTP", [told(smtp(), request), told(smtp(), b"\x16\x03\x01")]),
+        ("* BYE", "IMAP", [told(imap(), request), told(imap(), b"\x16\x03\x01")]),
+        ("-ERR", "POP3", [told(pop3(), request), told(pop3(), b"\x16\x03\x01")]),
+    ] {
+        let browser = (Breach::SpeaksHttp, format!("{code} {tongue}, not HTTP"));
+        assert_eq!(heard, [browser, (Breach::SpeaksTls, format!("{code} "))]);
+    }
+}
+
+#[test]
+fn each_mistake_is_told_to_the_session_in_the_words_that_the_client_hears() {
+    fn check(front: impl Front, lines: &[&str]) {
+        let mut run = Run::new(front);
+        for line in lines {
+            let mut words = None;
+            run.machine.feed(format!("{line}\r\n").as_bytes());
+            run.drain(&mut |_, knock| {
+                let Knock::Mistaken(what) = knock else { panic!("{line}: {knock:?}") };
+                words = Some(what);
+                String::new()
+            });
+            let words = words.unwrap_or_else(|| panic!("{line}: no mistake"));
+            let said = format!(": {words} [gatepost protocol-mistake]\r\n");
+            assert!(run.said.ends_with(&said), "{line}: {words}: {}", run.said);
+        }
+    }
+    check(smtp(), &["XYZZY", "RCPT TO:<a@b.c>", "AUTH", "AUTH PLAIN x", "MAIL FROM:<a@b.c> BY=1", "NOOP \x01", "STARTTLS"]);
+    check(imap(), &["", "a", "a SELECT x", "a LOGIN x", "a STARTTLS", "a AUTHENTICATE NTLM", "a NOOP \x01", "a LOGIN {5000}"]);
+    check(pop3(), &["", "STAT", "USER", "PASS x", "STLS", "APOP x y", "AUTH NTLM", "AUTH PLAIN %", "NOOP \x01"]);
 }
 
 #[test]
@@ -449,13 +495,13 @@ fn lines_that_come_with_a_refused_data_or_behind_it_are_never_commands() {
 
 #[test]
 fn plain_bytes_behind_starttls_end_the_session_in_every_protocol() {
-    let mut smtp = Run::new(SmtpFront::new(Keywords::new("g", vec![]), Protection::Offered));
+    let mut smtp = Run::new(SmtpFront::new(Keywords::new("g", vec![]), Protection::Offered, told()));
     smtp.machine.feed(b"STARTTLS\r\nEHLO x\r\n");
     smtp.drain(&mut gatekeeper);
-    let mut imap = Run::new(ImapFront::new(&[], Protection::Offered));
+    let mut imap = Run::new(ImapFront::new(&[], Protection::Offered, told()));
     imap.machine.feed(b"a STARTTLS\r\nb LOGIN ann pw\r\n");
     imap.drain(&mut gatekeeper);
-    let mut pop3 = Run::new(Pop3Front::new(Protection::Offered));
+    let mut pop3 = Run::new(Pop3Front::new(Protection::Offered, told()));
     pop3.machine.feed(b"STLS\r\nUSER ann\r\n");
     pop3.drain(&mut gatekeeper);
     assert!(smtp.broken.is_some() && imap.broken.is_some() && pop3.broken.is_some());
@@ -464,27 +510,27 @@ fn plain_bytes_behind_starttls_end_the_session_in_every_protocol() {
 
 #[test]
 fn starttls_required_takes_no_credentials_before_tls() {
-    front_dialogue(|| Pop3Front::new(Protection::Required), &[
+    front_dialogue(|| Pop3Front::new(Protection::Required, told()), &[
         POP3_HELLO, ('C', "CAPA"), ('S', "+OK Capability list follows"), ('S', "UIDL"), ('S', "TOP"), ('S', "RESP-CODES"),
         ('S', "AUTH-RESP-CODE"), ('S', "STLS"), ('S', "."),
-        ('C', "USER ann"), ('S', "-ERR Use STARTTLS first"), ('=', "unprotected"),
+        ('C', "USER ann"), ('S', "-ERR Use STARTTLS first [gatepost client-without-starttls]"), ('=', "unprotected"),
         ('C', "STLS"), ('S', "+OK Begin TLS negotiation"), ('=', "secured"),
         ('C', "USER ann"), ('S', "+OK Send PASS"), ('C', "PASS pw"), ('S', "+OK Logged in"), ('=', "ann"),
     ]);
-    front_dialogue(|| ImapFront::new(&["IDLE".into()], Protection::Required), &[
+    front_dialogue(|| ImapFront::new(&["IDLE".into()], Protection::Required, told()), &[
         ('S', "* OK [CAPABILITY IMAP4rev1 SASL-IR IDLE LOGINDISABLED STARTTLS] Gatepost ready"),
-        ('C', "1 LOGIN ann pw"), ('S', "1 NO [PRIVACYREQUIRED] Use STARTTLS first"), ('=', "unprotected"),
+        ('C', "1 LOGIN ann pw"), ('S', "1 NO [PRIVACYREQUIRED] Use STARTTLS first [gatepost client-without-starttls]"), ('=', "unprotected"),
         ('C', "2 STARTTLS"), ('S', "2 OK Begin TLS negotiation"), ('=', "secured"),
         ('C', "3 CAPABILITY"), ('S', "* CAPABILITY IMAP4rev1 SASL-IR IDLE AUTH=PLAIN AUTH=LOGIN"), ('S', "3 OK CAPABILITY completed"),
         ('C', "7 LOGIN ann pw"), IMAP_IN, EXISTS, ('=', "ann"),
     ]);
-    front_dialogue(|| SmtpFront::new(Keywords::new("g", vec![]), Protection::Required), &[
+    front_dialogue(|| SmtpFront::new(Keywords::new("g", vec![]), Protection::Required, told()), &[
         ('S', "220 g ESMTP Gatepost ready"), ('C', "HELO x"), ('S', "250 g"),
         ('C', "EHLO x"), ('S', "250-g at your service"), ('S', "250-SIZE 157286400"), ('S', "250-PIPELINING"),
         ('S', "250-ENHANCEDSTATUSCODES"), ('S', "250 STARTTLS"),
-        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Use STARTTLS first"), ('=', "unprotected"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "530 5.7.0 Use STARTTLS first [gatepost client-without-starttls]"), ('=', "unprotected"),
         ('C', "STARTTLS"), ('S', "220 2.0.0 Ready to start TLS"), ('=', "secured"),
-        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Say EHLO or HELO first"),
+        ('C', "AUTH PLAIN AGFubgBwdw=="), ('S', "503 5.5.1 Mistake in the protocol: say EHLO or HELO first [gatepost protocol-mistake]"),
         ('C', "HELO x"), ('S', "250 g"), ('C', "AUTH PLAIN AGFubgBwdw=="), SMTP_IN, ('=', "ann"),
     ]);
 }

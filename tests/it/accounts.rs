@@ -90,6 +90,7 @@ async fn a_connection_is_closed_after_ten_refused_logins() {
         }
         let farewell = talk.rest().await;
         assert!(["421 ", "* BYE ", "-ERR [SYS/TEMP]"].iter().any(|words| farewell.starts_with(words)), "{farewell}");
+        assert!(farewell.ends_with(": too many failed logins [gatepost connection-closed]\r\n"), "{farewell}");
     }
 }
 

@@ -62,8 +62,8 @@ async fn a_data_whose_recipients_were_refused_for_now_is_refused_for_now_in_the_
         (&[later][..], "451 4.5.3 Too many recipients now"),
         (&[later, never], "451 4.5.3 Too many recipients now"),
         (&["450 4.2.0 Busy", later, never], "451 4.5.3 Too many recipients now"),
-        (&[never, never], "554 5.5.1 No valid recipients"),
-        (&[], "554 5.5.1 No valid recipients"),
+        (&[never, never], "554 5.5.1 There is no such recipient [gatepost recipient-unknown]"),
+        (&[], "554 5.5.1 Mistake in the protocol: no valid recipients [gatepost protocol-mistake]"),
     ] {
         let world = World::new().await;
         let answers = replies.iter().map(|reply| Answer::new("RCPT", *reply).times(1)).collect();
@@ -157,7 +157,7 @@ async fn a_client_that_falls_silent_in_mid_transaction_makes_room_once_somebody_
     let mut other = world.greeted(Protocol::Smtp).await;
     assert_eq!(world.daemon.meter().board.list().len(), 2, "alone it may take five minutes");
     other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
-    silent.expect("421 4.4.2 Idle in mid-message").await;
+    silent.expect("421 4.4.2 Gatepost closes this connection: idle in mid-message").await;
     other.expect("235 ").await;
     assert!(other.message("at last").await.starts_with("250 "));
 }
@@ -171,6 +171,6 @@ async fn a_client_that_says_nothing_but_noop_in_mid_transaction_holds_the_room_n
     idle.exchange("NOOP", "250 ").await;
     let mut other = world.greeted(Protocol::Smtp).await;
     other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
-    idle.expect("421 4.4.2 Idle in mid-message").await;
+    idle.expect("421 4.4.2 Gatepost closes this connection: idle in mid-message").await;
     other.expect("235 ").await;
 }

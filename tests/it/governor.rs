@@ -480,13 +480,13 @@ async fn a_client_that_falls_silent_in_the_middle_of_its_message_makes_room_once
         assert_eq!(open(&world), 1, "alone it may take five minutes");
         let mut other = world.greeted(Protocol::Smtp).await;
         other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
-        let told = silent.expect("421 4.4.2 Idle in mid-message").await;
-        assert!(told.ends_with("nothing was delivered"), "{told}");
+        let told = silent.expect("421 4.4.2 Gatepost closes this connection: idle in mid-message").await;
+        assert!(told.ends_with("nothing was delivered [gatepost connection-closed]"), "{told}");
         other.expect("235 ").await;
         assert!(other.message("at last").await.starts_with("250 "), "{said}");
         let only = world.only_message();
         assert!(String::from_utf8_lossy(&only.bytes).contains("at last"), "nothing by halves: {only:?}");
-        let told = |one: &gatepost::meter::MessageView| one.reply.contains("Idle in mid-message");
+        let told = |one: &gatepost::meter::MessageView| one.reply.contains("idle in mid-message");
         world.until("it is told", |world| world.daemon.meter().last_messages.list().iter().any(told)).await;
     }
 }
@@ -543,7 +543,7 @@ async fn a_client_that_never_comes_to_its_message_holds_the_room_no_longer_than_
     }
     let mut fourth = world.greeted(Protocol::Smtp).await;
     fourth.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
-    other.expect("421 4.4.2 Idle in mid-message").await;
+    other.expect("421 4.4.2 Gatepost closes this connection: idle in mid-message").await;
     fourth.expect("235 ").await;
 }
 
@@ -564,7 +564,7 @@ async fn a_client_that_trickles_in_the_middle_of_its_message_makes_room_once_som
     }
     let mut other = world.greeted(Protocol::Smtp).await;
     other.say(&format!("AUTH PLAIN {}", plain(ANN, PASSWORD))).await;
-    trickle.expect("421 4.4.2 Idle in mid-message").await;
+    trickle.expect("421 4.4.2 Gatepost closes this connection: idle in mid-message").await;
     other.expect("235 ").await;
     assert!(other.message("at last").await.starts_with("250 "));
     world.only_message();

@@ -62,7 +62,7 @@ async fn a_hundred_thousand_short_lines_of_garbage_end_within_the_error_budget()
     in_each_protocol(async |protocol| {
         let said = throw(world.greeted(protocol).await, "x\r\n".repeat(100_000).as_bytes()).await;
         assert!(said.lines().count() < 40, "{protocol}: {} lines", said.lines().count());
-        assert!(said.to_lowercase().contains("too many errors"), "{protocol}: {said}");
+        assert!(said.to_lowercase().contains("too many mistakes [gatepost connection-closed]"), "{protocol}: {said}");
     })
     .await;
     let said = throw(world.smtp_as_ann().await, "x\r\n".repeat(100_000).as_bytes()).await;
@@ -315,6 +315,10 @@ async fn a_client_that_says_nothing_or_trickles_is_dropped_after_a_minute() {
             tokio::time::resume();
             assert!(start.elapsed() >= Duration::from_secs(55), "{protocol}: {:?}", start.elapsed());
             assert!(["421 ", "* BYE ", "-ERR "].iter().any(|words| said.starts_with(words)), "{protocol}: {said:?}");
+            assert!(
+                said.ends_with(": no login within a minute [gatepost connection-closed]\r\n"),
+                "{protocol}: {said:?}"
+            );
         }
     }
 }

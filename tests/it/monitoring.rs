@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gatepost::base::Protocol;
+use gatepost::{
+    base::{Owner, Protocol},
+    catalog,
+};
 
 use crate::world::{ANN, PASSWORD, Plan, World};
 
@@ -160,4 +163,15 @@ async fn octets_of_messages_count_once_they_go_upstream_and_those_of_its_answers
     smtp.expect("250 ").await;
     let (sent_then, heard_then) = to_upstream().await;
     assert!(sent_then - sent > body.len() as u64 && heard_then > heard, "{sent_then} and {heard_then}");
+}
+
+#[test]
+fn what_is_a_clients_own_doing_and_no_trouble_wakes_nobody() {
+    let rules = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/monitoring/alerts.yml")).unwrap();
+    let passes = |entry: &&catalog::Entry| !entry.is_trouble && entry.owner == Owner::Client;
+    let passing: Vec<_> = catalog::all().filter(passes).collect();
+    assert!(passing.len() >= 4);
+    for entry in passing {
+        assert!(!rules.contains(&format!("kind=\"{}\"", entry.kind.as_str())), "{} raises an alert", entry.id);
+    }
 }

@@ -1,6 +1,8 @@
 //! The id and the short text of a fault stand together wherever a person meets it: what the mail program shows, the log has,
 //! an alert says and a page tells is found again by either.
 
+use std::time::Duration;
+
 use gatepost::{
     base::{Fault, Lang, Protocol},
     catalog::{self, Entry, explain},
@@ -10,6 +12,7 @@ use gatepost::{
 
 use crate::{
     browser::{Browser, unescaped},
+    mail_queue::jump,
     process::run,
     whole_domain::status,
     world::{ANN, BOB, FOR_GOOD, Plan, Talk, World, cheap_hash, journal, own_place, plain, stage},
@@ -280,6 +283,133 @@ async fn a_client_that_is_without_tls_or_with_it_hears_the_text_of_that_fault() 
         let mut talk = required.greeted(protocol).await;
         refuses(&mut talk, &login, "client-without-starttls", "").await;
     }
+}
+
+const MISTAKE: &str = "protocol-mistake";
+const CLOSED: &str = "connection-closed";
+
+#[tokio::test]
+async fn a_mistake_in_the_protocol_is_told_behind_the_text_of_that_fault_and_is_nobodys_trouble() {
+    let world = World::new().await;
+    let smtp = [
+        ("XYZZY", "command not recognised"),
+        ("RCPT TO:<x@y.z>", "MAIL first"),
+        ("STARTTLS", "STARTTLS is not offered here"),
+        ("AUTH CRAM-MD5", "unrecognised mechanism, use PLAIN or LOGIN"),
+        ("MAIL FROM:<x@y.z> BY=5", "parameter BY is not offered here"),
+        ("NOOP \x01", "control byte 0x01 in a command"),
+        // A message may follow, and is no command.
+        ("BDAT 5", "command not implemented"),
+    ];
+    let imap = [
+        ("", "a command starts with a tag"),
+        ("a SELECT INBOX", "unknown command, or not before login"),
+        ("a LOGIN ann", "LOGIN takes a user name and a password"),
+        ("a AUTHENTICATE NTLM", "unsupported mechanism, use PLAIN or LOGIN"),
+        ("a LOGIN {5000}", "literal too long before login"),
+    ];
+    let pop3 = [
+        ("XYZZY", "unknown command"),
+        ("STAT", "log in first"),
+        ("PASS x", "USER first"),
+        ("APOP x y", "APOP is not supported, use USER and PASS"),
+    ];
+    for (protocol, mistakes) in [(Protocol::Smtp, &smtp[..]), (Protocol::Imap, &imap[..]), (Protocol::Pop3, &pop3[..])]
+    {
+        let mut talk = world.greeted(protocol).await;
+        for (line, words) in mistakes {
+            refuses(&mut talk, line, MISTAKE, words).await;
+        }
+        let (peer, protocol) = (format!("peer={}:", world.source), format!("protocol={protocol}"));
+        let told = |words: &[&str]| journal().lines(&[words, &[peer.as_str(), protocol.as_str()]].concat()).len();
+        let first = "command refused: Mistake in the protocol [protocol-mistake] while greeting: ";
+        assert_eq!([told(&["INFO", first]), told(&["DEBUG", first])], [1, mistakes.len() - 1], "{protocol}");
+        drop(talk);
+        let left = ["INFO", "client left without a login: Mistake in the protocol [protocol-mistake]"];
+        world.until("it left", |_| told(&left) == 1).await;
+        let count = format!("id=\"{MISTAKE}\",stage=\"greeting\"}} {}", mistakes.len());
+        let label = protocol.replace('=', "=\"");
+        let is_counted = |line: &&str| line.contains(&label) && line.ends_with(&count);
+        assert!(world.daemon.meter().text().lines().any(|line| is_counted(&line)), "{protocol}: {count}");
+    }
+    assert!(world.daemon.meter().recent.list().is_empty(), "nothing of it stands in the status");
+}
+
+#[tokio::test]
+async fn a_command_out_of_its_order_is_a_mistake_behind_the_login_too_whoever_says_so() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    for (line, words) in [
+        ("RCPT TO:<x@y.z>", "MAIL first"),
+        ("AUTH LOGIN", "already authenticated"),
+        ("STARTTLS", "STARTTLS comes before AUTH"),
+        ("VRFYX", "command not recognised"),
+        ("RCPT TO:<>", "RCPT needs an address"),
+        ("DATA", "MAIL first"),
+    ] {
+        refuses(&mut smtp, line, MISTAKE, words).await;
+    }
+    smtp.exchange("RSET", "250 ").await;
+    let sequence = "503 5.5.1 Bad sequence of commands";
+    for command in ["MAIL", "RCPT", "DATA"] {
+        world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(command, sequence).times(1)]);
+        let mail = smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "").await;
+        let rcpt = if command == "MAIL" { mail } else { smtp.exchange(&format!("RCPT TO:<{BOB}>"), "").await };
+        let said = match command {
+            "DATA" => {
+                smtp.exchange("DATA", "354 ").await;
+                smtp.send(format!("From: {ANN}\r\n\r\nx\r\n.\r\n").as_bytes()).await;
+                smtp.reply().await
+            }
+            _ => rcpt,
+        };
+        assert!(said.starts_with(sequence), "{said}");
+        is_said(&said, MISTAKE, "");
+        smtp.exchange("RSET", "250 ").await;
+    }
+    assert!(smtp.message("x").await.starts_with("250 "));
+    assert!(world.daemon.meter().recent.list().is_empty(), "{:?}", world.daemon.meter().recent.list());
+}
+
+#[tokio::test]
+async fn whoever_is_shut_out_hears_why_behind_the_text_of_that_fault_and_so_does_the_log() {
+    let world = World::new().await;
+    for protocol in [Protocol::Smtp, Protocol::Imap, Protocol::Pop3] {
+        let (mistake, noop) = if protocol == Protocol::Imap { ("a XYZZY", "a NOOP") } else { ("XYZZY", "NOOP") };
+        for (line, times, why) in [(mistake, 21, "too many mistakes"), (noop, 101, "too many commands without a login")]
+        {
+            let mut talk = world.greeted(protocol).await;
+            talk.try_send(format!("{line}\r\n").repeat(times).as_bytes()).await;
+            is_said(talk.rest().await.trim_end().lines().last().unwrap(), CLOSED, why);
+            let (peer, protocol) = (format!("peer={}:", world.source), format!("protocol={protocol}"));
+            let line = format!("connection closed: Gatepost closes this connection [{CLOSED}] while greeting: {why}");
+            let told = || journal().lines(&["INFO", &line, &peer, &protocol]).len();
+            world.until("it is told", |_| told() == 1).await;
+        }
+        let mut talk = world.greeted(protocol).await;
+        talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let tongue = format!("{}, not HTTP", protocol.as_str().to_uppercase());
+        is_said(talk.rest().await.trim_end(), "client-other-protocol", &tongue);
+        let mut talk = world.greeted(protocol).await;
+        talk.try_send("x".repeat(5000).as_bytes()).await;
+        let long = if protocol == Protocol::Imap { "command too long" } else { "line too long" };
+        talk.rest().await.lines().for_each(|line| is_said(line, MISTAKE, long));
+    }
+    let mut smtp = world.smtp_as_ann().await;
+    smtp.try_send("XYZZY\r\n".repeat(21).as_bytes()).await;
+    is_said(smtp.rest().await.trim_end().lines().last().unwrap(), CLOSED, "too many mistakes");
+    assert!(world.daemon.meter().recent.list().is_empty(), "nothing of it stands in the status");
+}
+
+#[tokio::test]
+async fn whoever_is_silent_for_too_long_hears_that_behind_the_text_of_its_fault() {
+    let world = World::new().await;
+    let (mut idle, mut open) = (world.smtp_as_ann().await, world.smtp_in_data().await);
+    jump(Duration::from_secs(5 * 60 + 1)).await;
+    is_said(&idle.reply().await, CLOSED, "silent for too long");
+    is_said(&open.reply().await, "message-too-slow", "nothing was delivered");
+    let stands: Vec<_> = world.daemon.meter().recent.list().iter().map(|fault| fault.id).collect();
+    assert_eq!(stands, ["message-too-slow"], "its message is somebody's");
 }
 
 #[test]

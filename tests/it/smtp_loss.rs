@@ -335,11 +335,12 @@ async fn what_is_open_when_the_drain_ends_is_told_421_and_nothing_is_delivered()
     open.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
     let World { daemon, sandbox, .. } = world;
     daemon.drain().await;
-    for (client, fate) in [(&mut half, ", nothing was delivered, try again"), (&mut open, ", try again")] {
-        client.expect(&format!("421 4.3.2 Gatepost is shutting down{fate}")).await;
+    for (client, fate) in [(&mut half, ", nothing was delivered, "), (&mut open, ", ")] {
+        let why = format!("it shuts down{fate}try again [gatepost connection-closed]");
+        client.expect(&format!("421 4.3.2 Gatepost closes this connection: {why}")).await;
         client.expect_end().await;
     }
-    let told = journal().lines(&["message ", "Gatepost is shutting down, nothing was delivered"]);
+    let told = journal().lines(&["message ", "it shuts down, nothing was delivered", "id=\"connection-closed\""]);
     assert!(!told.is_empty(), "every message has its line");
     assert_eq!(sandbox.submissions().len(), 0);
 }
@@ -353,7 +354,7 @@ async fn who_is_cut_off_behind_the_final_dot_is_told_that_the_message_may_have_b
     smtp.send(format!("{HEAD}x\r\n.\r\n").as_bytes()).await;
     world.until("the whole message is upstream", |world| world.said_upstream("smtp").contains("octets")).await;
     world.daemon.drain().await;
-    smtp.expect("421 4.3.2 Gatepost is shutting down, the message may have been delivered").await;
+    smtp.expect("421 4.3.2 Gatepost closes this connection: it shuts down, the message may have been delivered").await;
     smtp.expect_end().await;
 }
 

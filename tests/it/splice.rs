@@ -183,9 +183,10 @@ async fn a_shutdown_says_goodbye_before_login_and_invents_no_line_behind_it() {
     pop3.expect("+OK ").await;
     let mut spliced = [world.imap_as_ann().await, world.pop3_as_ann().await];
     tokio::spawn(world.daemon.drain());
-    smtp.expect("421 4.3.2").await;
-    imap.expect("* BYE ").await;
-    pop3.expect("-ERR [SYS/TEMP]").await;
+    let why = "Gatepost closes this connection: it shuts down, try again [gatepost connection-closed]";
+    smtp.expect(&format!("421 4.3.2 {why}")).await;
+    imap.expect(&format!("* BYE {why}")).await;
+    pop3.expect(&format!("-ERR [SYS/TEMP] {why}")).await;
     for talk in [&mut smtp, &mut imap, &mut pop3].into_iter().chain(&mut spliced) {
         talk.expect_end().await;
     }

@@ -45,6 +45,8 @@ struct Fault {
     #[serde(default)]
     unheard: bool,
     #[serde(default)]
+    no_trouble: bool,
+    #[serde(default)]
     general: bool,
     source: Option<String>,
     text: String,
@@ -258,7 +260,7 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
     });
     format!(
         "    Entry {{ id: {:?}, kind: Kind::{}, owner: Owner::{}, passes_by_itself: {}, stops_mailbox: {}, doctor_tells: {}, \
-         is_heard: {}, is_general: {}, layer: {:?}, \
+         is_heard: {}, is_trouble: {}, is_general: {}, layer: {:?}, \
          source: {:?}, text: {:?}, aadsts: &{:?}, oauth: &{:?}, graph: &{:?}, graph_reply: {}, replies: &[{}], en: {}, ja: {} }},\n",
         fault.id,
         camel(&fault.kind),
@@ -267,6 +269,7 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
         fault.stops_mailbox,
         fault.doctor_tells,
         !fault.unheard,
+        !fault.no_trouble,
         fault.general,
         layer,
         fault.source.as_deref().unwrap_or(source),

@@ -145,7 +145,7 @@ async fn what_was_tried_for_five_days_fails_behind_a_last_attempt_and_the_sender
     }
     let notice = stage.next().await;
     assert_eq!(notice.sender, "", "and no longer");
-    assert!(notice.body.contains("554 5.4.7 not delivered within 120 hours; last: 451 4.7.500 server busy"));
+    assert!(notice.body.contains("554 5.4.7 The message could not be delivered in time: after 120 hours [gatepost message-expired]; last: 451 4.7.500 server busy"));
     assert!(notice.body.contains("Status: 5.4.7\r\n"));
 }
 

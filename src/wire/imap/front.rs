@@ -3,6 +3,8 @@
 //! Own greeting and CAPABILITY; LOGIN and AUTHENTICATE in every form; ID, NOOP, STARTTLS, LOGOUT. Tags are opaque.
 //! Commands pipelined behind LOGIN stay in the input and are what the upstream hears first.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 
 use super::{
@@ -13,8 +15,9 @@ use super::{
 use crate::{
     base::{Claim, Fault},
     wire::{
-        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
-        lines::{AUTH_CAP, COMMAND_CAP, Lines, control_byte, other_tongue},
+        Budget, Front, Knock, Machine, Protection, Step, TOO_MANY_COMMANDS, TOO_MANY_MISTAKES, Told, Violation,
+        Welcome,
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, NO_CONTROL_BYTES, control_byte, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
 };
@@ -23,10 +26,17 @@ use crate::{
 enum State {
     Greet,
     Command,
-    Sasl { tag: String, exchange: Exchange },
-    Waiting { tag: String, verb: &'static str },
+    Sasl {
+        tag: String,
+        exchange: Exchange,
+    },
+    Waiting {
+        tag: String,
+        verb: &'static str,
+    },
     Upgrade,
-    Leaving,
+    /// The last words are said; why, where they were ours.
+    Leaving(Option<&'static str>),
     Done,
 }
 
@@ -38,13 +48,13 @@ pub struct ImapFront {
     output: BytesMut,
     carried: Carried,
     protection: Protection,
-    tls_first: &'static str,
+    told: &'static Told,
     budget: Budget,
 }
 
 impl ImapFront {
     /// `carried`: what every upstream that can be reached from here has.
-    pub fn new(carried: &[String], protection: Protection) -> Self {
+    pub fn new(carried: &[String], protection: Protection, told: &'static Told) -> Self {
         Self {
             lines: Lines::new(COMMAND_CAP),
             gatherer: Gatherer::default(),
@@ -52,15 +62,9 @@ impl ImapFront {
             output: BytesMut::new(),
             carried: Carried::of(carried),
             protection,
-            tls_first: TLS_FIRST,
+            told,
             budget: Budget::default(),
         }
-    }
-
-    /// `words`: what a login without STARTTLS is told.
-    #[must_use]
-    pub fn telling_tls_first(self, words: &'static str) -> Self {
-        Self { tls_first: words, ..self }
     }
 
     fn say(&mut self, line: &str) {
@@ -72,30 +76,35 @@ impl ImapFront {
         before_login(self.carried, self.protection.takes_credentials(), self.protection.offers_starttls())
     }
 
-    fn mistake(&mut self, line: &str) {
+    /// `status`: tag, word and code before the text.
+    fn mistake(&mut self, status: &str, words: impl Into<Cow<'static, str>>) -> Option<Knock> {
+        let words = words.into();
+        self.object(&format!("{status} {}", self.told.mistake(&words)));
+        Some(Knock::Mistaken(words))
+    }
+
+    fn object(&mut self, line: &str) {
         self.say(line);
         if !self.budget.mistake() {
-            self.leave("* BYE Too many errors, closing");
+            self.show_out(TOO_MANY_MISTAKES);
         }
     }
 
-    fn leave(&mut self, farewell: &str) {
-        self.say(farewell);
-        self.state = State::Leaving;
+    fn show_out(&mut self, why: &'static str) {
+        self.say(&format!("* BYE {}", self.told.closing(why)));
+        self.state = State::Leaving(Some(why));
     }
 
     fn command(&mut self, command: &Command) -> Option<Knock> {
         if !self.budget.command() {
-            self.leave("* BYE Too many commands without a login, closing");
+            self.show_out(TOO_MANY_COMMANDS);
             return None;
         }
         let Some(tag) = command.tag() else {
-            self.mistake("* BAD A command starts with a tag");
-            return None;
+            return self.mistake("* BAD", "a command starts with a tag");
         };
         if command.texts().any(|text| control_byte(text).is_some()) {
-            self.mistake(&format!("{tag} BAD Control bytes are not allowed in a command"));
-            return None;
+            return self.mistake(&format!("{tag} BAD"), NO_CONTROL_BYTES);
         }
         let mut arguments = command.arguments();
         match arguments.atom().to_ascii_uppercase().as_slice() {
@@ -111,33 +120,32 @@ impl ImapFront {
             }
             b"LOGOUT" => {
                 self.say("* BYE Gatepost signing off");
-                self.leave(&format!("{tag} OK LOGOUT completed"));
+                self.say(&format!("{tag} OK LOGOUT completed"));
+                self.state = State::Leaving(None);
             }
             b"STARTTLS" if self.protection.offers_starttls() => {
                 self.say(&format!("{tag} OK Begin TLS negotiation"));
                 self.state = State::Upgrade;
             }
-            b"STARTTLS" => self.mistake(&format!("{tag} BAD STARTTLS is not offered here")),
+            b"STARTTLS" => return self.mistake(&format!("{tag} BAD"), "STARTTLS is not offered here"),
             b"LOGIN" | b"AUTHENTICATE" if !self.protection.takes_credentials() => {
-                self.mistake(&format!("{tag} NO [PRIVACYREQUIRED] {}", self.tls_first));
+                self.object(&format!("{tag} NO [PRIVACYREQUIRED] {}", self.told.tls_first.reply_text()));
                 return Some(Knock::Unprotected);
             }
             b"LOGIN" => return self.login(tag, arguments),
             b"AUTHENTICATE" => return self.authenticate(tag, arguments),
-            b"" => self.mistake(&format!("{tag} BAD No command")),
-            _ => self.mistake(&format!("{tag} BAD Unknown command, or not before login")),
+            b"" => return self.mistake(&format!("{tag} BAD"), "no command"),
+            _ => return self.mistake(&format!("{tag} BAD"), "unknown command, or not before login"),
         }
         None
     }
 
     fn login(&mut self, tag: String, mut arguments: Arguments<'_>) -> Option<Knock> {
         let (Some(login), Some(secret), true) = (arguments.astring(), arguments.astring(), arguments.is_done()) else {
-            self.mistake(&format!("{tag} BAD LOGIN takes a user name and a password"));
-            return None;
+            return self.mistake(&format!("{tag} BAD"), "LOGIN takes a user name and a password");
         };
         let Some(login) = user_name(&login) else {
-            self.mistake(&format!("{tag} BAD The user name is empty or holds control bytes"));
-            return None;
+            return self.mistake(&format!("{tag} BAD"), "the user name is empty or holds control bytes");
         };
         self.state = State::Waiting { tag, verb: "LOGIN" };
         Some(Knock::Login(Claim { login, password: password(&secret), authzid: None, mechanism: "LOGIN" }))
@@ -145,13 +153,11 @@ impl ImapFront {
 
     fn authenticate(&mut self, tag: String, mut arguments: Arguments<'_>) -> Option<Knock> {
         let Some(mechanism) = Mechanism::parse(arguments.atom()) else {
-            self.mistake(&format!("{tag} NO Unsupported mechanism, use PLAIN or LOGIN"));
-            return None;
+            return self.mistake(&format!("{tag} NO"), "unsupported mechanism, use PLAIN or LOGIN");
         };
         let initial = arguments.atom();
         if !arguments.is_done() {
-            self.mistake(&format!("{tag} BAD AUTHENTICATE takes a mechanism and an initial response"));
-            return None;
+            return self.mistake(&format!("{tag} BAD"), "AUTHENTICATE takes a mechanism and an initial response");
         }
         let (exchange, turn) = Exchange::start(mechanism, (!initial.is_empty()).then_some(initial));
         self.turn(tag, exchange, turn)
@@ -168,28 +174,29 @@ impl ImapFront {
                 self.state = State::Waiting { tag, verb: "AUTHENTICATE" };
                 return Some(Knock::Login(claim));
             }
-            Turn::Cancelled => self.mistake(&format!("{tag} BAD AUTHENTICATE cancelled")),
-            Turn::Malformed(why) => self.mistake(&format!("{tag} BAD Cannot read the credentials: {why}")),
+            Turn::Cancelled => return self.mistake(&format!("{tag} BAD"), "AUTHENTICATE cancelled"),
+            Turn::Malformed(why) => {
+                return self.mistake(&format!("{tag} BAD"), format!("cannot read the credentials: {why}"));
+            }
         }
         None
     }
 
-    fn too_long(&mut self, tag: Option<String>, recoverable: bool) -> Result<(), Violation> {
+    fn too_long(&mut self, tag: Option<String>, recoverable: bool) -> Result<Option<Knock>, Violation> {
         let tag = tag.unwrap_or_else(|| "*".into());
         if recoverable {
             // The client waits for our `+`; RFC 7888 4 lets us say no instead.
-            self.mistake(&format!("{tag} BAD [TOOBIG] Literal too long before login"));
-            return Ok(());
+            return Ok(self.mistake(&format!("{tag} BAD [TOOBIG]"), "literal too long before login"));
         }
-        Err(Violation::new("IMAP command too long").farewell(format!("{tag} BAD Command too long\r\n* BYE"), "Closing"))
+        let words = "command too long";
+        let answered = format!("{tag} BAD {}\r\n* BYE", self.told.mistake(words));
+        Err(Violation::new("IMAP command too long").farewell(answered, words))
     }
 
     /// Takes what there is of input; `None` when more is needed.
     fn input(&mut self) -> Result<Option<Option<Knock>>, Violation> {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::new(format!("{tongue} on a plain IMAP connection"))
-                .speaks(tongue)
-                .farewell("* BYE", format!("This port speaks plain IMAP, not {tongue}")));
+            return Err(Violation::speaks(tongue, "IMAP", "* BYE"));
         }
         if let State::Sasl { .. } = self.state {
             return self.response();
@@ -201,7 +208,7 @@ impl ImapFront {
                 Ok(Some(None))
             }
             Gathered::Whole(command) => Ok(Some(self.command(&command))),
-            Gathered::TooLong { tag, recoverable } => self.too_long(tag, recoverable).map(|()| Some(None)),
+            Gathered::TooLong { tag, recoverable } => self.too_long(tag, recoverable).map(Some),
         }
     }
 
@@ -210,7 +217,7 @@ impl ImapFront {
         let line = match self.lines.cut() {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(None),
-            Err(_) => return self.too_long(None, false).map(|()| None),
+            Err(_) => return self.too_long(None, false).map(Some),
         };
         match std::mem::replace(&mut self.state, State::Command) {
             State::Sasl { tag, mut exchange } => {
@@ -252,9 +259,9 @@ impl Machine for ImapFront {
                     self.state = State::Command;
                     return Ok(Step::StartTls);
                 }
-                State::Leaving => {
+                State::Leaving(why) => {
                     self.state = State::Done;
-                    return Ok(Step::Event(Knock::Bye));
+                    return Ok(Step::Event(why.map_or(Knock::Bye, Knock::ShownOut)));
                 }
                 State::Command | State::Sasl { .. } => match self.input()? {
                     None => return Ok(Step::Read),
@@ -274,7 +281,7 @@ impl Front for ImapFront {
     fn secured(&mut self) {
         let budget = std::mem::take(&mut self.budget);
         let carried = self.carried;
-        *self = Self { state: State::Command, budget, carried, ..Self::new(&[], Protection::Secured) };
+        *self = Self { state: State::Command, budget, carried, ..Self::new(&[], Protection::Secured, self.told) };
     }
 
     fn accept(&mut self, welcome: &Welcome) {

@@ -3,14 +3,17 @@
 //! Own greeting without an APOP timestamp, own CAPA that shows only what Exchange carries (no PIPELINING, no UTF8).
 //! APOP is refused: it needs the plain password on our side.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 
 use super::reply;
 use crate::{
     base::{Claim, Fault},
     wire::{
-        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
-        lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, control_byte, first_word, other_tongue},
+        Budget, Front, Knock, Machine, Protection, Step, TOO_MANY_COMMANDS, TOO_MANY_MISTAKES, Told, Violation,
+        Welcome,
+        lines::{AUTH_CAP, COMMAND_CAP, Lines, NO_CONTROL_BYTES, cap_for, control_byte, first_word, other_tongue},
         sasl::{Exchange, Mechanism, Turn, password, user_name},
     },
 };
@@ -24,8 +27,8 @@ enum State {
     Waiting,
     /// The upgrade follows once what is in `output` is written.
     Upgrade,
-    /// Farewell is written; then `Bye`.
-    Leaving,
+    /// The last words are said; why, where they were ours.
+    Leaving(Option<&'static str>),
     Done,
 }
 
@@ -35,28 +38,22 @@ pub struct Pop3Front {
     state: State,
     output: BytesMut,
     protection: Protection,
-    tls_first: &'static str,
+    told: &'static Told,
     user: Option<String>,
     budget: Budget,
 }
 
 impl Pop3Front {
-    pub fn new(protection: Protection) -> Self {
+    pub fn new(protection: Protection, told: &'static Told) -> Self {
         Self {
             lines: Lines::new(COMMAND_CAP),
             state: State::Greet,
             output: BytesMut::new(),
             protection,
-            tls_first: TLS_FIRST,
+            told,
             user: None,
             budget: Budget::default(),
         }
-    }
-
-    /// `words`: what a login without STLS is told.
-    #[must_use]
-    pub fn telling_tls_first(self, words: &'static str) -> Self {
-        Self { tls_first: words, ..self }
     }
 
     fn say(&mut self, line: &str) {
@@ -64,17 +61,22 @@ impl Pop3Front {
         self.output.extend_from_slice(b"\r\n");
     }
 
-    fn mistake(&mut self, line: &str) {
-        if self.budget.mistake() {
-            self.say(line);
-        } else {
-            self.leave("-ERR Too many errors, closing");
+    fn mistake(&mut self, words: impl Into<Cow<'static, str>>) -> Option<Knock> {
+        let words = words.into();
+        self.object(&self.told.mistake(&words));
+        Some(Knock::Mistaken(words))
+    }
+
+    fn object(&mut self, text: &str) {
+        match self.budget.mistake() {
+            true => self.say(&format!("-ERR {text}")),
+            false => self.show_out(TOO_MANY_MISTAKES),
         }
     }
 
-    fn leave(&mut self, farewell: &str) {
-        self.say(farewell);
-        self.state = State::Leaving;
+    fn show_out(&mut self, why: &'static str) {
+        self.say(&format!("-ERR {}", self.told.closing(why)));
+        self.state = State::Leaving(Some(why));
     }
 
     fn capabilities(&mut self) {
@@ -94,27 +96,29 @@ impl Pop3Front {
 
     fn command(&mut self, line: &[u8]) -> Option<Knock> {
         if !self.budget.command() {
-            self.leave("-ERR Too many commands without a login, closing");
+            self.show_out(TOO_MANY_COMMANDS);
             return None;
         }
         let (verb, rest) = first_word(line);
         let verb = verb.to_ascii_uppercase();
         // A password may hold anything but a line end.
         if verb != b"PASS" && control_byte(line).is_some() {
-            self.mistake("-ERR Control bytes are not allowed in a command");
-            return None;
+            return self.mistake(NO_CONTROL_BYTES);
         }
         match verb.as_slice() {
             b"CAPA" => self.capabilities(),
             b"NOOP" => self.say("+OK"),
-            b"QUIT" => self.leave("+OK Goodbye"),
+            b"QUIT" => {
+                self.say("+OK Goodbye");
+                self.state = State::Leaving(None);
+            }
             b"STLS" if self.protection.offers_starttls() => {
                 self.say("+OK Begin TLS negotiation");
                 self.state = State::Upgrade;
             }
-            b"STLS" => self.mistake("-ERR STLS is not offered here"),
+            b"STLS" => return self.mistake("STLS is not offered here"),
             b"USER" | b"PASS" | b"AUTH" if !self.protection.takes_credentials() => {
-                self.mistake(&format!("-ERR {}", self.tls_first));
+                self.object(&self.told.tls_first.reply_text());
                 return Some(Knock::Unprotected);
             }
             b"USER" => match user_name(rest) {
@@ -122,15 +126,15 @@ impl Pop3Front {
                     self.user = Some(name);
                     self.say("+OK Send PASS");
                 }
-                None => self.mistake("-ERR USER needs a name"),
+                None => return self.mistake("USER needs a name"),
             },
             b"PASS" => return self.pass(line),
             b"AUTH" => return self.auth(rest),
-            b"APOP" => self.mistake("-ERR APOP is not supported, use USER and PASS"),
+            b"APOP" => return self.mistake("APOP is not supported, use USER and PASS"),
             b"STAT" | b"LIST" | b"RETR" | b"DELE" | b"RSET" | b"TOP" | b"UIDL" | b"LAST" => {
-                self.mistake("-ERR Log in first");
+                return self.mistake("log in first");
             }
-            _ => self.mistake("-ERR Unknown command"),
+            _ => return self.mistake("unknown command"),
         }
         None
     }
@@ -138,8 +142,7 @@ impl Pop3Front {
     /// The password is the rest of the line, spaces included (RFC 1939 7).
     fn pass(&mut self, line: &[u8]) -> Option<Knock> {
         let Some(login) = self.user.take() else {
-            self.mistake("-ERR USER first");
-            return None;
+            return self.mistake("USER first");
         };
         let secret = line.get(5..).unwrap_or_default();
         self.state = State::Waiting;
@@ -157,8 +160,7 @@ impl Pop3Front {
             return None;
         }
         let Some(mechanism) = Mechanism::parse(name) else {
-            self.mistake("-ERR Unknown mechanism, use PLAIN, LOGIN or USER and PASS");
-            return None;
+            return self.mistake("unknown mechanism, use PLAIN, LOGIN or USER and PASS");
         };
         let (exchange, turn) = Exchange::start(mechanism, (!initial.is_empty()).then_some(initial));
         self.turn(exchange, turn)
@@ -175,8 +177,8 @@ impl Pop3Front {
                 self.state = State::Waiting;
                 return Some(Knock::Login(claim));
             }
-            Turn::Cancelled => self.say("-ERR Cancelled"),
-            Turn::Malformed(why) => self.mistake(&format!("-ERR {why}")),
+            Turn::Cancelled => return self.mistake("AUTH cancelled"),
+            Turn::Malformed(why) => return self.mistake(format!("cannot read the credentials: {why}")),
         }
         None
     }
@@ -185,12 +187,10 @@ impl Pop3Front {
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::new(format!("{tongue} on a plain POP3 connection"))
-                .speaks(tongue)
-                .farewell("-ERR", format!("This port speaks plain POP3, not {tongue}")));
+            return Err(Violation::speaks(tongue, "POP3", "-ERR"));
         }
         self.lines.cut().map_err(|long| {
-            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR", "Line too long")
+            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR", "line too long")
         })
     }
 }
@@ -224,7 +224,7 @@ impl Machine for Pop3Front {
                     self.state = State::Command;
                     return Ok(Step::StartTls);
                 }
-                State::Leaving => return Ok(Step::Event(Knock::Bye)),
+                State::Leaving(why) => return Ok(Step::Event(why.map_or(Knock::Bye, Knock::ShownOut))),
                 State::Done => return Ok(Step::Read),
                 state @ (State::Command | State::Sasl(_)) => {
                     self.state = state;
@@ -252,7 +252,7 @@ impl Machine for Pop3Front {
 impl Front for Pop3Front {
     fn secured(&mut self) {
         let budget = std::mem::take(&mut self.budget);
-        *self = Self { state: State::Command, budget, ..Self::new(Protection::Secured) };
+        *self = Self { state: State::Command, budget, ..Self::new(Protection::Secured, self.told) };
     }
 
     fn accept(&mut self, _: &Welcome) {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use smtp_proto::{MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8, Request};
 
-use super::reply::Reply;
+use super::Mistake;
 use crate::wire::lines::first_word;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,13 +139,13 @@ impl Command {
         }
     }
 
-    /// Understands one line; the error is the reply that tells the client what was wrong with it.
-    pub fn parse(line: &[u8]) -> Result<Self, Reply> {
+    /// Understands one line; the error is what was wrong with it.
+    pub fn parse(line: &[u8]) -> Result<Self, Mistake> {
         // White space at the end is nothing (RFC 5321 4.1.1); a TAB anywhere else is a control byte like any other.
         let end = line.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |at| at + 1);
         let line = line.get(..end).unwrap_or_default();
         if let Some(byte) = line.iter().find(|b| b.is_ascii_control()) {
-            return Err(Reply::new(500, format!("5.5.2 Control byte 0x{byte:02x} in a command")));
+            return Err(Mistake::saying(500, "5.5.2", format!("control byte 0x{byte:02x} in a command")));
         }
         let (verb, rest) = first_word(line);
         match verb.to_ascii_uppercase().as_slice() {
@@ -156,14 +156,14 @@ impl Command {
             b"MAIL" => mail(path(rest, b"FROM", "MAIL FROM:<address>")?).map(Self::Mail),
             b"RCPT" => rcpt(path(rest, b"TO", "RCPT TO:<address>")?).map(Self::Rcpt),
             b"DATA" if rest.is_empty() => Ok(Self::Data),
-            b"DATA" => Err(Reply::new(501, "5.5.4 DATA takes no parameters")),
+            b"DATA" => Err(Mistake::of(501, "5.5.4", "DATA takes no parameters")),
             b"RSET" => Ok(Self::Rset),
             b"NOOP" => Ok(Self::Noop),
             b"VRFY" => Ok(Self::Vrfy),
             b"HELP" => Ok(Self::Help),
             b"QUIT" => Ok(Self::Quit),
-            b"BDAT" | b"EXPN" | b"ETRN" | b"TURN" => Err(Reply::new(502, "5.5.1 Command not implemented")),
-            _ => Err(Reply::new(500, "5.5.2 Command not recognised")),
+            b"BDAT" | b"EXPN" | b"ETRN" | b"TURN" => Err(Mistake::of(502, "5.5.1", "command not implemented")),
+            _ => Err(Mistake::of(500, "5.5.2", "command not recognised")),
         }
     }
 }
@@ -173,24 +173,24 @@ fn argument(rest: &[u8]) -> String {
     String::from_utf8_lossy(rest.trim_ascii()).into_owned()
 }
 
-fn auth(rest: &[u8]) -> Result<Command, Reply> {
+fn auth(rest: &[u8]) -> Result<Command, Mistake> {
     let (mechanism, initial) = first_word(rest);
     if mechanism.is_empty() {
-        return Err(Reply::new(501, "5.5.4 AUTH needs a mechanism: PLAIN or LOGIN"));
+        return Err(Mistake::of(501, "5.5.4", "AUTH needs a mechanism: PLAIN or LOGIN"));
     }
     let initial = (!initial.trim_ascii().is_empty()).then(|| initial.trim_ascii().to_vec());
     Ok(Command::Auth { mechanism: mechanism.to_vec(), initial })
 }
 
 /// Splits `FROM: <address> parameters` into address and parameters.
-fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str, &'a str), Reply> {
-    let bad = || Reply::new(501, format!("5.5.4 Syntax: {form}"));
+fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str, &'a str), Mistake> {
+    let bad = || Mistake::saying(501, "5.5.4", format!("the syntax is {form}"));
     let (head, tail) = rest.split_at_checked(word.len()).ok_or_else(bad)?;
     let tail = tail.trim_ascii_start().strip_prefix(b":").ok_or_else(bad)?;
     if !head.eq_ignore_ascii_case(word) {
         return Err(bad());
     }
-    let text = std::str::from_utf8(tail.trim_ascii()).map_err(|_| Reply::new(501, "5.6.7 Address is not UTF-8"))?;
+    let text = std::str::from_utf8(tail.trim_ascii()).map_err(|_| Mistake::of(501, "5.6.7", "address is not UTF-8"))?;
     let (address, parameters) = match text.strip_prefix('<') {
         Some(inner) => inner.split_at_checked(closing_bracket(inner).ok_or_else(bad)?).ok_or_else(bad)?,
         None => text.split_at(text.find(' ').unwrap_or(text.len())),
@@ -223,11 +223,11 @@ fn closing_bracket(inner: &str) -> Option<usize> {
     None
 }
 
-fn check_address(address: &str) -> Result<(), Reply> {
+fn check_address(address: &str) -> Result<(), Mistake> {
     let quoted = address.starts_with('"');
     let odd = |c: char| c.is_control() || (!quoted && c.is_whitespace());
     if address.len() > 320 || address.contains(odd) {
-        return Err(Reply::new(501, "5.1.3 Address syntax"));
+        return Err(Mistake::of(501, "5.1.3", "address syntax"));
     }
     Ok(())
 }
@@ -247,13 +247,13 @@ const RCPT_PARAMETERS: [&str; 2] = ["NOTIFY", "ORCPT"];
 
 /// Refuses what is not among `known`. What is ours alone is taken out: `AUTH=` is dropped (RFC 4954 5), and `SIZE=` is
 /// read here, since smtp-proto 0.2.5 cuts a number that does not fit instead of refusing it.
-fn known(parameters: &str, known: &[&str]) -> Result<String, Reply> {
+fn known(parameters: &str, known: &[&str]) -> Result<String, Mistake> {
     let mut kept = Vec::new();
     for word in parameters.split_ascii_whitespace() {
         let name = word.split('=').next().unwrap_or_default();
         if !known.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             let name: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();
-            return Err(Reply::new(555, format!("5.5.4 Parameter {name} is not offered here")));
+            return Err(Mistake::saying(555, "5.5.4", format!("parameter {name} is not offered here")));
         }
         if !["AUTH", "SIZE"].iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
             kept.push(word);
@@ -262,17 +262,17 @@ fn known(parameters: &str, known: &[&str]) -> Result<String, Reply> {
     Ok(kept.join(" "))
 }
 
-fn mail((address, parameters): (&str, &str)) -> Result<Mail, Reply> {
+fn mail((address, parameters): (&str, &str)) -> Result<Mail, Mistake> {
     check_address(address)?;
     let size = value(parameters, "SIZE").map_or(Ok(0), |digits| size(&digits))?;
     let parameters = known(parameters, &MAIL_PARAMETERS)?;
     let line = format!("MAIL FROM:<> {parameters}\r\n");
     let Ok(Request::Mail { from }) = Request::parse(&mut line.as_bytes().iter()) else {
-        return Err(Reply::new(555, "5.5.4 MAIL parameter not recognised"));
+        return Err(Mistake::of(555, "5.5.4", "MAIL parameter not recognised"));
     };
     let has = |flag| from.flags & flag != 0;
     if has(MAIL_BODY_BINARYMIME) {
-        return Err(Reply::new(555, "5.5.4 BODY=BINARYMIME is not offered here"));
+        return Err(Mistake::of(555, "5.5.4", "BODY=BINARYMIME is not offered here"));
     }
     Ok(Mail {
         address: address.to_owned(),
@@ -291,22 +291,22 @@ fn mail((address, parameters): (&str, &str)) -> Result<Mail, Reply> {
 }
 
 /// Octets as announced; a number that fits nowhere is larger than every limit.
-fn size(digits: &str) -> Result<u64, Reply> {
+fn size(digits: &str) -> Result<u64, Mistake> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Reply::new(501, "5.5.4 SIZE takes a number of octets"));
+        return Err(Mistake::of(501, "5.5.4", "SIZE takes a number of octets"));
     }
     Ok(digits.parse().unwrap_or(u64::MAX))
 }
 
-fn rcpt((address, parameters): (&str, &str)) -> Result<Rcpt, Reply> {
+fn rcpt((address, parameters): (&str, &str)) -> Result<Rcpt, Mistake> {
     check_address(address)?;
     if address.is_empty() {
-        return Err(Reply::new(501, "5.1.3 RCPT needs an address"));
+        return Err(Mistake::of(501, "5.1.3", "RCPT needs an address"));
     }
     let parameters = known(parameters, &RCPT_PARAMETERS)?;
     let line = format!("RCPT TO:<a@b.example> {parameters}\r\n");
     let Ok(Request::Rcpt { to }) = Request::parse(&mut line.as_bytes().iter()) else {
-        return Err(Reply::new(555, "5.5.4 RCPT parameter not recognised"));
+        return Err(Mistake::of(555, "5.5.4", "RCPT parameter not recognised"));
     };
     Ok(Rcpt {
         address: address.to_owned(),
@@ -326,7 +326,7 @@ mod tests {
             Ok(Command::Mail(mail)) => Ok(mail.to_wire(ALL)),
             Ok(Command::Rcpt(rcpt)) => Ok(rcpt.to_wire(ALL)),
             Ok(other) => panic!("{other:?}"),
-            Err(reply) => Err(reply.text()),
+            Err(mistake) => Err(mistake.to_string()),
         }
     }
 
@@ -396,7 +396,7 @@ mod tests {
             (502, &["BDAT 5 LAST", "EXPN list", "etrn x", "TURN"]),
         ];
         for (code, line) in refused.iter().flat_map(|(code, lines)| lines.iter().map(move |line| (*code, line))) {
-            assert!(Command::parse(line.as_bytes()).is_err_and(|reply| reply.code == code), "{line}");
+            assert!(Command::parse(line.as_bytes()).is_err_and(|mistake| mistake.code == code), "{line}");
         }
         for (verb, command) in [("data", Command::Data), ("help me", Command::Help), ("starttls", Command::StartTls)] {
             assert_eq!(Command::parse(verb.as_bytes()), Ok(command));
@@ -466,7 +466,7 @@ mod tests {
     #[test]
     fn control_bytes_inside_a_command_are_refused() {
         for line in [&b"EHLO a\rb"[..], b"MAIL FROM:<\"a\rb\"@c>", b"NOOP \0", b"RCPT TO:<a\x01@b>", b"QUIT\r"] {
-            assert!(Command::parse(line).is_err_and(|r| r.code == 500), "{line:?}");
+            assert!(Command::parse(line).is_err_and(|mistake| mistake.code == 500), "{line:?}");
         }
         assert!(mail_line("MAIL FROM:<\"a\u{85}b\"@c>").is_err_and(|e| e.starts_with("501")));
     }
@@ -481,7 +481,8 @@ mod tests {
             "RCPT TO:\t<a@b.c>",
             "\tQUIT",
         ] {
-            assert!(Command::parse(line.as_bytes()).is_err_and(|r| r.text().starts_with("500 5.5.2 ")), "{line:?}");
+            let told = Command::parse(line.as_bytes()).map_err(|mistake| (mistake.code, mistake.enhanced));
+            assert_eq!(told, Err((500, "5.5.2")), "{line:?}");
         }
         for line in ["MAIL FROM:<a@b.c> ", "MAIL FROM:<a@b.c>\t", "MAIL FROM:<a@b.c> \t "] {
             assert_eq!(mail_line(line).as_deref(), Ok("MAIL FROM:<a@b.c>\r\n"), "{line:?}");

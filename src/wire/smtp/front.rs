@@ -9,7 +9,7 @@ use std::mem;
 use bytes::{BufMut, BytesMut};
 
 use super::{
-    SIZE_LIMIT,
+    Mistake, SIZE_LIMIT,
     command::Command,
     reply::{Reply, auth_refusal, mail_refusal},
     unasked,
@@ -17,7 +17,8 @@ use super::{
 use crate::{
     base::Fault,
     wire::{
-        Budget, Front, Knock, Machine, Protection, Step, TLS_FIRST, Violation, Welcome,
+        Budget, Front, Knock, Machine, Protection, Step, TOO_MANY_COMMANDS, TOO_MANY_MISTAKES, Told, Violation,
+        Welcome,
         lines::{AUTH_CAP, COMMAND_CAP, Lines, cap_for, other_tongue},
         sasl::{Exchange, Mechanism, Turn},
     },
@@ -63,7 +64,8 @@ enum State {
     /// This MAIL line is with the session.
     WaitingMail(BytesMut),
     Upgrade,
-    Leaving,
+    /// The last words are said; why, where they were ours.
+    Leaving(Option<&'static str>),
     Done,
 }
 
@@ -74,7 +76,7 @@ pub struct SmtpFront {
     output: BytesMut,
     keywords: Keywords,
     protection: Protection,
-    tls_first: &'static str,
+    told: &'static Told,
     greeted: bool,
     /// DATA was refused, and the client may not have waited for that.
     message_may_follow: bool,
@@ -84,14 +86,14 @@ pub struct SmtpFront {
 }
 
 impl SmtpFront {
-    pub fn new(keywords: Keywords, protection: Protection) -> Self {
+    pub fn new(keywords: Keywords, protection: Protection, told: &'static Told) -> Self {
         Self {
             lines: Lines::new(COMMAND_CAP),
             state: State::Greet,
             output: BytesMut::new(),
             keywords,
             protection,
-            tls_first: TLS_FIRST,
+            told,
             greeted: false,
             message_may_follow: false,
             held: BytesMut::new(),
@@ -99,27 +101,25 @@ impl SmtpFront {
         }
     }
 
-    /// `words`: what a login without STARTTLS is told.
-    #[must_use]
-    pub fn telling_tls_first(self, words: &'static str) -> Self {
-        Self { tls_first: words, ..self }
-    }
-
     fn say(&mut self, reply: &Reply) {
         self.output.put(reply.to_wire());
     }
 
-    fn mistake(&mut self, reply: &Reply) {
-        if self.budget.mistake() {
-            self.say(reply);
-        } else {
-            self.leave(&Reply::new(421, "4.7.0 Too many errors, closing"));
+    fn mistake(&mut self, mistake: Mistake) -> Option<Knock> {
+        self.object(&mistake.reply(&self.told.mistake));
+        Some(Knock::Mistaken(mistake.words))
+    }
+
+    fn object(&mut self, reply: &Reply) {
+        match self.budget.mistake() {
+            true => self.say(reply),
+            false => self.show_out(TOO_MANY_MISTAKES),
         }
     }
 
-    fn leave(&mut self, farewell: &Reply) {
-        self.say(farewell);
-        self.state = State::Leaving;
+    fn show_out(&mut self, why: &'static str) {
+        self.say(&Reply::of((421, "4.7.0"), &self.told.closing.clone().saying(why)));
+        self.state = State::Leaving(Some(why));
     }
 
     fn command(&mut self, line: BytesMut) -> Result<Option<Knock>, Violation> {
@@ -135,17 +135,14 @@ impl SmtpFront {
         Ok(self.obey(command, line))
     }
 
-    fn obey(&mut self, command: Result<Command, Reply>, line: BytesMut) -> Option<Knock> {
+    fn obey(&mut self, command: Result<Command, Mistake>, line: BytesMut) -> Option<Knock> {
         if !self.budget.command() {
-            self.leave(&Reply::new(421, "4.7.0 Too many commands without a login, closing"));
+            self.show_out(TOO_MANY_COMMANDS);
             return None;
         }
         let command = match command {
             Ok(command) => command,
-            Err(reply) => {
-                self.mistake(&reply);
-                return None;
-            }
+            Err(mistake) => return self.mistake(mistake),
         };
         match command {
             Command::Ehlo(_) => {
@@ -162,18 +159,20 @@ impl SmtpFront {
                 self.say(&Reply::new(220, "2.0.0 Ready to start TLS"));
                 self.state = State::Upgrade;
             }
-            Command::StartTls => self.mistake(&Reply::new(502, "5.5.1 STARTTLS is not offered here")),
+            Command::StartTls => return self.mistake(Mistake::NO_TLS_HERE),
             Command::Noop => self.say(&Reply::new(250, "2.0.0 OK")),
             Command::Rset => self.say(&Reply::new(250, "2.0.0 OK")),
             Command::Vrfy => self.say(&Reply::new(252, "2.5.2 Cannot verify, send the message and see")),
             Command::Help => self.say(&Reply::new(214, "2.0.0 Gatepost relays mail: EHLO, AUTH PLAIN or LOGIN, MAIL")),
-            Command::Quit => self.leave(&Reply::new(221, "2.0.0 Goodbye")),
+            Command::Quit => {
+                self.say(&Reply::new(221, "2.0.0 Goodbye"));
+                self.state = State::Leaving(None);
+            }
             Command::Auth { .. } | Command::Mail(_) if !self.greeted => {
-                self.mistake(&Reply::new(503, "5.5.1 Say EHLO or HELO first"));
+                return self.mistake(Mistake::HELLO_FIRST);
             }
             Command::Auth { .. } | Command::Mail(_) if !self.protection.takes_credentials() => {
-                let text = format!("5.7.0 {}", self.tls_first);
-                self.mistake(&Reply::new(530, text));
+                self.object(&Reply::of((530, "5.7.0"), &self.told.tls_first));
                 return Some(Knock::Unprotected);
             }
             Command::Auth { mechanism, initial } => return self.auth(&mechanism, initial.as_deref()),
@@ -181,15 +180,14 @@ impl SmtpFront {
                 self.state = State::WaitingMail(line);
                 return Some(Knock::Unnamed);
             }
-            Command::Rcpt(_) | Command::Data => self.mistake(&Reply::new(503, "5.5.1 MAIL first")),
+            Command::Rcpt(_) | Command::Data => return self.mistake(Mistake::MAIL_FIRST),
         }
         None
     }
 
     fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>) -> Option<Knock> {
         let Some(mechanism) = Mechanism::parse(mechanism) else {
-            self.mistake(&Reply::new(504, "5.5.4 Unrecognised mechanism, use PLAIN or LOGIN"));
-            return None;
+            return self.mistake(Mistake::OTHER_MECHANISM);
         };
         self.held = self.lines.set_aside();
         let (exchange, turn) = Exchange::start(mechanism, initial);
@@ -209,11 +207,11 @@ impl SmtpFront {
             }
             Turn::Cancelled => {
                 self.drop_pipelined();
-                self.mistake(&Reply::new(501, "5.7.0 Authentication cancelled"));
+                return self.mistake(Mistake::CANCELLED);
             }
             Turn::Malformed(why) => {
                 self.drop_pipelined();
-                self.mistake(&Reply::new(501, format!("5.5.2 Cannot read the credentials: {why}")));
+                return self.mistake(Mistake::saying(501, "5.5.2", format!("cannot read the credentials: {why}")));
             }
         }
         None
@@ -229,15 +227,12 @@ impl SmtpFront {
 
     fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::new(format!("{tongue} on a plain SMTP connection"))
-                .speaks(tongue)
-                .farewell("554 5.5.1", format!("This port speaks plain SMTP, not {tongue}")));
+            return Err(Violation::speaks(tongue, "SMTP", "554 5.5.1"));
         }
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
         self.lines.cut().map_err(|long| {
-            Violation::new(format!("SMTP line longer than {} octets", long.cap))
-                .farewell("500 5.5.2", "Line too long, closing")
+            Violation::new(format!("SMTP line longer than {} octets", long.cap)).farewell("500 5.5.2", "line too long")
         })
     }
 }
@@ -269,9 +264,10 @@ impl Machine for SmtpFront {
                     self.state = State::Command;
                     return Ok(Step::StartTls);
                 }
-                State::Leaving => {
+                State::Leaving(why) => {
+                    let knock = why.map_or(Knock::Bye, Knock::ShownOut);
                     self.state = State::Done;
-                    return Ok(Step::Event(Knock::Bye));
+                    return Ok(Step::Event(knock));
                 }
                 State::Command | State::Sasl(_) => {
                     let Some(line) = self.line()? else { return Ok(Step::Read) };
@@ -299,7 +295,7 @@ impl Front for SmtpFront {
     fn secured(&mut self) {
         let keywords = self.keywords.clone();
         let budget = mem::take(&mut self.budget);
-        *self = Self { state: State::Command, budget, ..Self::new(keywords, Protection::Secured) };
+        *self = Self { state: State::Command, budget, ..Self::new(keywords, Protection::Secured, self.told) };
     }
 
     fn accept(&mut self, _: &Welcome) {
@@ -328,7 +324,7 @@ impl Front for SmtpFront {
                 let reply = auth_refusal(fault);
                 self.say(&reply);
                 if reply.code == 421 {
-                    self.state = State::Leaving;
+                    self.state = State::Leaving(None);
                 }
             }
         }

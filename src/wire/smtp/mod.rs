@@ -9,6 +9,7 @@ pub mod body;
 pub mod command;
 pub mod enhanced;
 pub mod front;
+pub mod mistake;
 pub mod reply;
 pub mod unasked;
 
@@ -17,6 +18,7 @@ pub use body::Body;
 pub use command::{Command, Mail, Rcpt};
 pub use enhanced::Enhanced;
 pub use front::SmtpFront;
+pub use mistake::Mistake;
 pub use reply::{Replies, Reply};
 
 /// What is said in EHLO, before AUTH by the front and after it by the relay.

@@ -38,7 +38,7 @@ pub const WHAT: &str =
 
 /// Of one that is not signed on.
 pub(super) fn violation() -> Violation {
-    Violation { breach: Breach::MessageUnasked, ..Violation::new(WHAT) }.farewell("421 4.7.0", "Message without DATA")
+    Violation { breach: Breach::MessageUnasked, ..Violation::new(WHAT) }.farewell("421 4.7.0", "")
 }
 
 #[cfg(test)]

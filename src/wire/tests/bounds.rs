@@ -1,6 +1,6 @@
 //! How much a client may send before it is signed on: lines, commands, mistakes; and what is left behind a login.
 
-use super::{Run, gatekeeper, imap, pop3, smtp};
+use super::{Run, gatekeeper, imap, pop3, smtp, told};
 use crate::wire::{
     Front, Protection,
     imap::ImapFront,
@@ -24,13 +24,13 @@ fn commands_that_lead_nowhere_end_politely_within_a_budget_that_starttls_does_no
         assert!(run.said.ends_with(&format!("{farewell}\r\n")), "{command}: {}", run.said);
     }
     for command in ["NOOP", "RSET", "HELP", "VRFY x", "EHLO x", "HELO x"] {
-        flood(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered), command, "421 4.7.0 Too many commands without a login, closing");
+        flood(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered, told()), command, "421 4.7.0 Gatepost closes this connection: too many commands without a login [gatepost connection-closed]");
     }
     for command in ["a NOOP", "a CAPABILITY", "a ID NIL"] {
-        flood(|offered| ImapFront::new(&[], offered), command, "* BYE Too many commands without a login, closing");
+        flood(|offered| ImapFront::new(&[], offered, told()), command, "* BYE Gatepost closes this connection: too many commands without a login [gatepost connection-closed]");
     }
     for command in ["NOOP", "CAPA", "AUTH", "USER x"] {
-        flood(Pop3Front::new, command, "-ERR Too many commands without a login, closing");
+        flood(|offered| Pop3Front::new(offered, told()), command, "-ERR Gatepost closes this connection: too many commands without a login [gatepost connection-closed]");
     }
 }
 
@@ -48,9 +48,9 @@ fn starttls_renews_no_error_budget() {
         }
         assert_eq!(run.heard, ["bye"], "{mistake}");
     }
-    mistakes(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered), "RCPT TO:<a@b.c>");
-    mistakes(|offered| ImapFront::new(&[], offered), "a SELECT x");
-    mistakes(Pop3Front::new, "STAT");
+    mistakes(|offered| SmtpFront::new(Keywords::new("g", vec![]), offered, told()), "RCPT TO:<a@b.c>");
+    mistakes(|offered| ImapFront::new(&[], offered, told()), "a SELECT x");
+    mistakes(|offered| Pop3Front::new(offered, told()), "STAT");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+use gatepost::catalog;
+
 use super::{ANN, BOB};
 
 /// A header block that Exchange takes.
@@ -32,6 +34,23 @@ pub struct Talk {
     handle: OwnedFd,
     input: Vec<u8>,
     log: Vec<String>,
+    /// By the first line that came.
+    is_smtp: Option<bool>,
+}
+
+/// Whatever else is looked at: a reply of SMTP that refuses, whoever's words it has, ends with the text of a fault, what is
+/// particular, and the id.
+fn is_explained(line: &str) {
+    let is_refusal = line.starts_with(['4', '5']) && has_code(line, b' ');
+    let id = line.rsplit_once(" [gatepost ").and_then(|(_, id)| id.strip_suffix(']'));
+    let entry = id.and_then(catalog::find);
+    assert!(!is_refusal || entry.is_some_and(|entry| line.contains(entry.short())), "no fault is told: {line}");
+}
+
+/// Of a reply of SMTP, and what stands behind it.
+fn has_code(line: &str, behind: u8) -> bool {
+    let line = line.as_bytes();
+    line.get(3) == Some(&behind) && line.iter().take(3).all(u8::is_ascii_digit)
 }
 
 impl Talk {
@@ -54,7 +73,7 @@ impl Talk {
     }
 
     fn over(io: impl Io + 'static, handle: OwnedFd) -> Self {
-        Self { io: Box::new(io), handle, input: Vec::new(), log: Vec::new() }
+        Self { io: Box::new(io), handle, input: Vec::new(), log: Vec::new(), is_smtp: None }
     }
 
     /// Goes on inside TLS; the certificate file is all that is trusted.
@@ -114,12 +133,20 @@ impl Talk {
                 let line: Vec<u8> = self.input.drain(..=at).collect();
                 let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
                 self.log.push(format!("S: {line}"));
+                self.look_at(&line);
                 return Some(line);
             }
             if !self.more().await {
                 assert!(self.input.is_empty(), "half a line: {:?}", String::from_utf8_lossy(&self.input));
                 return None;
             }
+        }
+    }
+
+    fn look_at(&mut self, line: &str) {
+        let is_smtp = self.is_smtp.get_or_insert_with(|| [b' ', b'-'].iter().any(|behind| has_code(line, *behind)));
+        if *is_smtp {
+            is_explained(line);
         }
     }
 
@@ -170,10 +197,7 @@ impl Talk {
     /// One answer; several lines of SMTP as one, without the code again.
     pub async fn reply(&mut self) -> String {
         let mut said = self.line().await;
-        let goes_on = |line: &str| {
-            let line = line.as_bytes();
-            line.get(3) == Some(&b'-') && line.iter().take(3).all(u8::is_ascii_digit)
-        };
+        let goes_on = |line: &str| has_code(line, b'-');
         if !goes_on(&said) {
             return said;
         }
@@ -214,7 +238,9 @@ impl Talk {
     /// All that comes until the other side closes.
     pub async fn rest(&mut self) -> String {
         while self.more().await {}
-        String::from_utf8_lossy(&std::mem::take(&mut self.input)).into_owned()
+        let rest = String::from_utf8_lossy(&std::mem::take(&mut self.input)).into_owned();
+        rest.lines().for_each(|line| self.look_at(line));
+        rest
     }
 
     /// Exactly so many bytes.
