@@ -1,6 +1,6 @@
 //! One fault of the catalogue, as the data files have it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use super::{
 use crate::base::{
     Fault, Kind, Lang, Owner, Protocol,
     invocation::{self, gatepost},
+    with_id,
 };
 
 /// What happened, who must act, how it is recognised, and the words for it.
@@ -367,6 +368,16 @@ impl Entry {
     pub fn short(&self) -> &'static str {
         let short = self.text.split("{how}").next().unwrap_or_default().trim_end();
         short.trim_end_matches(" or").trim_end_matches([':', ';', ','])
+    }
+
+    /// Short text and id side by side, which stand ahead of what is particular.
+    pub fn named(&self) -> String {
+        with_id(self.short(), self.id)
+    }
+
+    /// The same with what is particular behind it. In another language [`super::said_in`] has it.
+    pub fn said(&self, particular: impl fmt::Display) -> String {
+        format!("{}: {particular}", self.named())
     }
 
     pub fn fault(&self) -> Fault {

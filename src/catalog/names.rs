@@ -1,7 +1,7 @@
 //! Owners, stages and short texts in the words of a language.
 
 use super::{Entry, find};
-use crate::base::{Lang, Owner, Stage};
+use crate::base::{Lang, Owner, Stage, with_id};
 
 /// Whose turn it is, in the words of `lang`.
 pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
@@ -61,7 +61,20 @@ fn quoted(entry: &Entry, is_heard: bool, lang: Lang) -> String {
 
 /// The same with the id, where that stands nowhere else.
 pub fn in_short_with_id(id: &str, lang: Lang) -> Option<String> {
-    Some(format!("{} [{id}]", in_short(id, lang)?))
+    Some(with_id(&in_short(id, lang)?, id))
+}
+
+/// What [`Entry::said`] says in the words of a language: `told` makes them of what is particular, ahead of which the short
+/// text stands where that is the language. `None`: it has no such head.
+pub fn said_in(said: &str, lang: Lang, told: impl Fn(&str) -> String) -> Option<String> {
+    let (named, particular) = said.split_once("]: ")?;
+    let (short, id) = named.rsplit_once(" [")?;
+    let entry = find(id).filter(|entry| entry.short() == short)?;
+    let told = told(particular);
+    Some(match lang {
+        Lang::En => entry.said(told),
+        Lang::Ja => format!("{}。{}", told.trim_end_matches('。'), in_short_with_id(entry.id, lang)?),
+    })
 }
 
 /// Where a session is, in the words of `lang`.

@@ -41,7 +41,7 @@ pub use supervisor::{Asked, Signals};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::{Lang, invocation},
-    catalog::{self, Place, Words},
+    catalog::{self, Place, Words, token::STORE_FAILING},
     config::Config,
     console::{self, Access, Console, SignIns, Visits},
     expiry::Calendar,
@@ -247,7 +247,7 @@ impl Daemon {
     /// Whoever works on the store beside this daemon sees which file it reads.
     fn note_configuration(&mut self, file: &Path) {
         if let Err(error) = self.lock.note_configuration(file) {
-            warn!(%error, "which configuration runs could not be written beside the store");
+            warn!(fault = %STORE_FAILING.fault(), %error, "which configuration runs could not be written beside the store");
         }
     }
 
@@ -255,7 +255,7 @@ impl Daemon {
     pub fn note_demo(&mut self, file: &Path) {
         self.note_configuration(file);
         if let Err(error) = self.lock.note_demo() {
-            warn!(%error, "that this is a demonstration could not be written beside the store");
+            warn!(fault = %STORE_FAILING.fault(), %error, "that this is a demonstration could not be written beside the store");
         }
     }
 

@@ -15,6 +15,7 @@ use std::{
 use tokio::{sync::Mutex, time::Instant};
 
 use super::Store;
+use crate::catalog::token::STORE_FAILING;
 
 const REMEMBERED: Duration = Duration::from_secs(1);
 
@@ -29,14 +30,13 @@ pub enum Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trouble::Silent => f.write_str(
-                "the store does not answer: another program holds its lock, or its disk hangs; look for both",
-            ),
-            Trouble::Refuses(cause) => {
-                write!(f, "the store takes no writes: {cause}; check free space and rights, and who else has it open")
-            }
-        }
+        f.write_str(&match self {
+            Trouble::Silent => STORE_FAILING
+                .said("the store does not answer: another program holds its lock, or its disk hangs; look for both"),
+            Trouble::Refuses(cause) => STORE_FAILING.said(format_args!(
+                "the store takes no writes: {cause}; check free space and rights, and who else has it open"
+            )),
+        })
     }
 }
 

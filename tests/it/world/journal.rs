@@ -1,9 +1,14 @@
 //! The daemon's log of all tests of this process, for those that ask what was told of them.
+//!
+//! Whichever test it comes from, a line that names a fault by its id has the short text of that fault: else the process ends.
 
 use std::{
     fmt::Write as _,
+    io::Write as _,
     sync::{Mutex, OnceLock, PoisonError},
 };
+
+use gatepost::catalog;
 
 use tracing::{Event, Metadata, Subscriber, field, span};
 
@@ -38,6 +43,7 @@ impl Subscriber for Recorder {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
+        hold_to_short_texts(&line.0);
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
     }
 
@@ -56,5 +62,47 @@ struct Line(String);
 impl field::Visit for Line {
     fn record_debug(&mut self, field: &field::Field, value: &dyn std::fmt::Debug) {
         let _ = write!(self.0, " {}={value:?}", field.name());
+    }
+}
+
+/// The faults that a line names: by a field, or in brackets outside of what is quoted, which others said.
+fn named(line: &str) -> impl Iterator<Item = &'static catalog::Entry> {
+    let ours: String = line.replace("\\\"", "").split('"').step_by(2).collect();
+    let line = format!("{line} ");
+    catalog::all().filter(move |entry| {
+        let id = entry.id;
+        let is_field =
+            |name: &str| [format!(" {name}=\"{id}\" "), format!(" {name}={id} ")].iter().any(|it| line.contains(it));
+        is_field("id")
+            || is_field("fault")
+            || [format!("[{id}]"), format!("[gatepost {id}]")].iter().any(|it| ours.contains(it))
+    })
+}
+
+pub fn lacks_a_short_text(line: &str) -> bool {
+    named(line).any(|entry| !line.contains(entry.short()))
+}
+
+/// Panics would be lost in the tasks of the daemon, and the harness keeps what is printed.
+fn hold_to_short_texts(line: &str) {
+    if lacks_a_short_text(line) {
+        let _ = writeln!(std::io::stderr(), "a line of the log has an id without its short text: {line}");
+        std::process::abort();
+    }
+}
+
+#[test]
+fn a_line_that_names_a_fault_by_its_id_alone_ends_the_process() {
+    let short = catalog::token::STORE_FAILING.short();
+    for (line, lacks) in [
+        ("WARN message=x fault=\"store-failing\"", true),
+        ("WARN message=x id=store-failing owner=\"operator\"", true),
+        ("WARN message=it fails [store-failing] account=\"ann\"", true),
+        ("WARN message=RCPT refused reply=\"550 \\\"no\\\" [gatepost store-failing]\"", false),
+        ("WARN message=x id=\"store-failing-not\"", false),
+        (&format!("WARN message=x fault=\"store-failing\" text=\"{short}\""), false),
+        (&format!("WARN message={short} [store-failing]: x"), false),
+    ] {
+        assert_eq!(lacks_a_short_text(line), lacks, "{line}");
     }
 }
