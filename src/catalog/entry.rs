@@ -309,7 +309,20 @@ fn read_by_the_sign_in(next: String) -> String {
     loads.iter().fold(next, |next, loads| next.replace(loads, "`gatepost login"))
 }
 
+/// What stands beside a line of the log where no account is meant: what it is, whose turn it is, and what to do.
+pub struct Advice {
+    pub id: &'static str,
+    pub text: &'static str,
+    pub owner: &'static str,
+    pub next: String,
+}
+
 impl Entry {
+    pub fn advice(&'static self) -> Advice {
+        let next = self.told(Lang::En, &Known::default()).whole_step();
+        Advice { id: self.id, text: self.short(), owner: self.owner.as_str(), next }
+    }
+
     /// In general, as the docs have it.
     pub fn words(&self, lang: Lang) -> Words {
         self.told(lang, &Known { is_in_general: true, ..Known::default() })
@@ -375,7 +388,7 @@ impl Entry {
         with_id(self.short(), self.id)
     }
 
-    /// The same with what is particular behind it. In another language [`super::said_in`] has it.
+    /// The same with what is particular behind it. In another language [`super::said_again`] has it.
     pub fn said(&self, particular: impl fmt::Display) -> String {
         format!("{}: {particular}", self.named())
     }

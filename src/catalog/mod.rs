@@ -26,11 +26,11 @@ pub mod upstream;
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{Deed, cloud, commands_in, one_shell};
 use entry::Said;
-pub use entry::{At, Entry, Pattern, Words, consent_in_entra, put_behind};
+pub use entry::{Advice, At, Entry, Pattern, Words, consent_in_entra, put_behind};
 pub use harmless::{is_harmless, is_harmless_path, shell};
 pub use known::{Known, Place, Via, has_stand_ins, is_filled_by_account, may_be_exchange};
 pub use moment::{asked_again, beside, hour, moment};
-pub use names::{in_short, in_short_with_id, not_to_do, owner, said_in, said_not_to, source, stage};
+pub use names::{in_short, in_short_with_id, not_to_do, owner, said_again, said_in, said_not_to, source, stage};
 pub use step::{Line, Step, with_label};
 
 use crate::base::{Kind, Lang, Owner, Protocol};

@@ -64,17 +64,20 @@ pub fn in_short_with_id(id: &str, lang: Lang) -> Option<String> {
     Some(with_id(&in_short(id, lang)?, id))
 }
 
-/// What [`Entry::said`] says in the words of a language: `told` makes them of what is particular, ahead of which the short
-/// text stands where that is the language. `None`: it has no such head.
-pub fn said_in(said: &str, lang: Lang, told: impl Fn(&str) -> String) -> Option<String> {
+/// As [`Entry::said`], in the words of a language, which what is particular has: where that is not English, it goes first.
+pub fn said_in(entry: &Entry, particular: &str, lang: Lang) -> String {
+    match (lang, in_short_with_id(entry.id, lang)) {
+        (Lang::Ja, Some(short)) => format!("{}。{short}", particular.trim_end_matches('。')),
+        _ => entry.said(particular),
+    }
+}
+
+/// The same of what [`Entry::said`] said; `told` makes words of the language of what is particular. `None`: somebody else did.
+pub fn said_again(said: &str, lang: Lang, told: impl Fn(&str) -> String) -> Option<String> {
     let (named, particular) = said.split_once("]: ")?;
     let (short, id) = named.rsplit_once(" [")?;
     let entry = find(id).filter(|entry| entry.short() == short)?;
-    let told = told(particular);
-    Some(match lang {
-        Lang::En => entry.said(told),
-        Lang::Ja => format!("{}。{}", told.trim_end_matches('。'), in_short_with_id(entry.id, lang)?),
-    })
+    Some(said_in(entry, &told(particular), lang))
 }
 
 /// Where a session is, in the words of `lang`.

@@ -51,7 +51,7 @@ pub fn said(text: &str, lang: Lang) -> String {
     match lang {
         Lang::En => text.to_owned(),
         Lang::Ja => {
-            catalog::said_in(text, lang, |particular| said(particular, lang)).unwrap_or_else(|| phrases().told(text))
+            catalog::said_again(text, lang, |particular| said(particular, lang)).unwrap_or_else(|| phrases().told(text))
         }
     }
 }

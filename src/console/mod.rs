@@ -12,6 +12,7 @@ mod clients_page;
 mod connections;
 mod entry;
 mod exposition;
+mod loaded;
 mod look;
 mod mailboxes;
 mod message_page;
@@ -52,6 +53,7 @@ use url::Url;
 pub use access::{Access, remove_old_token, token_file};
 pub use account_page::path_of as path_of_account;
 pub use entry::opening;
+pub use loaded::{Loaded, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 use queue_status::QueueStatus;
 pub use sign_ins::SignIns;
@@ -60,7 +62,7 @@ pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
-    base::{Fault, Lang, Protocol, Secret, invocation},
+    base::{Fault, Lang, Protocol, Secret},
     catalog::{in_short_with_id, token::CLIENT_SECRET_EXPIRED},
     expiry::{Calendar, Ending, What},
     meter::Meter,
@@ -97,10 +99,7 @@ pub struct Console {
     /// When secrets and certificates end.
     pub calendar: Arc<Calendar>,
     pub listeners: RwLock<Vec<ListenerStatus>>,
-    /// Stands for the configuration that was loaded last.
-    pub configuration: RwLock<String>,
-    /// See [`Status::needs_restart`].
-    pub needs_restart: RwLock<Option<String>>,
+    pub loaded: Loaded,
     pub visits: Visits,
     pub sign_ins: SignIns,
     /// The name of this machine.
@@ -128,20 +127,6 @@ impl Console {
         if self.access.take_over(password) {
             self.visits.end_all();
         }
-    }
-
-    /// What stands for the configuration that was loaded now.
-    pub fn note_configuration(&self, fingerprint: String) {
-        *write(&self.configuration) = fingerprint;
-    }
-
-    pub fn note_needs_restart(&self, what: Option<String>) {
-        *write(&self.needs_restart) = what;
-    }
-
-    /// See [`Status::needs_restart`].
-    pub fn needs_restart(&self) -> Option<String> {
-        read(&self.needs_restart).clone()
     }
 
     /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
@@ -359,8 +344,9 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
             one.note_refusals(&console, &account);
         }
     }
-    let (configuration, needs_restart) = (read(&console.configuration).clone(), console.needs_restart());
-    let restart = needs_restart.as_ref().map(|_| invocation::restart_told());
+    let Console { loaded, .. } = &*console;
+    let (configuration, needs_restart) = (loaded.fingerprint(), loaded.needs_restart());
+    let refused_reload = loaded.refused_reload();
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
-    Json(Status { store, endings, configuration, needs_restart, restart, queue, ..status })
+    Json(Status { store, endings, configuration, needs_restart, refused_reload, queue, ..status })
 }

@@ -62,7 +62,10 @@ pub use view::{MessageView, QueueView, RecipientView, view};
 
 use crate::{
     account::Account,
-    catalog::{own::STORE_UNAVAILABLE, token::STORE_FAILING},
+    catalog::{
+        own::{DELIVERY_DOUBTFUL, STORE_UNAVAILABLE},
+        token::STORE_FAILING,
+    },
     meter::Meter,
     net::clock::Clock,
     spool::{Spool, Spooled},
@@ -146,6 +149,7 @@ impl Queue {
         for id in left.held {
             error!(
                 queue_id = id,
+                fault = %DELIVERY_DOUBTFUL.fault(),
                 "its delivery was under way when Gatepost ended, not for the first time; it is held: it may have arrived each time"
             );
         }

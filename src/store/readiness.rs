@@ -30,13 +30,21 @@ pub enum Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&match self {
-            Trouble::Silent => STORE_FAILING
-                .said("the store does not answer: another program holds its lock, or its disk hangs; look for both"),
-            Trouble::Refuses(cause) => STORE_FAILING.said(format_args!(
-                "the store takes no writes: {cause}; check free space and rights, and who else has it open"
-            )),
-        })
+        f.write_str(&STORE_FAILING.said(self.particular()))
+    }
+}
+
+impl Trouble {
+    /// Without the text and the id of the fault.
+    pub fn particular(&self) -> String {
+        match self {
+            Trouble::Silent => {
+                "the store does not answer: another program holds its lock, or its disk hangs; look for both".to_owned()
+            }
+            Trouble::Refuses(cause) => {
+                format!("the store takes no writes: {cause}; check free space and rights, and who else has it open")
+            }
+        }
     }
 }
 

@@ -138,10 +138,7 @@ async fn what_is_no_database_is_named_as_what_it_is_and_stays() {
     fs::create_dir_all(&path).unwrap();
     let head = "What [store] url names is no store of Gatepost [store-not-ours]";
     let error = Store::open(&settings(dir.path())).await.err().unwrap();
-    assert_eq!(
-        error.to_string(),
-        format!("{head}: the store {} is a folder; nothing was changed", path.display())
-    );
+    assert_eq!(error.to_string(), format!("{head}: the store {} is a folder; nothing was changed", path.display()));
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "[daemon]\n").unwrap();
     let error = Store::open(&settings(dir.path())).await.err().unwrap();

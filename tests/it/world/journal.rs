@@ -65,26 +65,31 @@ impl field::Visit for Line {
     }
 }
 
-/// The faults that a line names: by a field, or in brackets outside of what is quoted, which others said.
+/// The faults that a line of either form of the log names: by a field, or in brackets outside of what is quoted, which others
+/// said.
 fn named(line: &str) -> impl Iterator<Item = &'static catalog::Entry> {
-    let ours: String = line.replace("\\\"", "").split('"').step_by(2).collect();
+    let json: Option<serde_json::Value> = serde_json::from_str(line).ok().filter(serde_json::Value::is_object);
+    let message = json.as_ref().map(|event| event["message"].as_str().unwrap_or_default().to_owned());
+    let ours = message.unwrap_or_else(|| line.replace("\\\"", "").split('"').step_by(2).collect());
     let line = format!("{line} ");
     catalog::all().filter(move |entry| {
         let id = entry.id;
-        let is_field =
-            |name: &str| [format!(" {name}=\"{id}\" "), format!(" {name}={id} ")].iter().any(|it| line.contains(it));
-        is_field("id")
-            || is_field("fault")
-            || [format!("[{id}]"), format!("[gatepost {id}]")].iter().any(|it| ours.contains(it))
+        let is_field = |name: &str| match &json {
+            Some(event) => event[name] == id,
+            None => line.contains(&format!(" {name}=\"{id}\" ")) || line.contains(&format!(" {name}={id} ")),
+        };
+        let is_in_brackets = |mark: &str| ours.contains(&format!("[{mark}{id}]"));
+        ["id", "fault"].into_iter().any(is_field) || ["", "gatepost "].into_iter().any(is_in_brackets)
     })
 }
 
+/// Of the log, or of what a command says on stderr.
 pub fn lacks_a_short_text(line: &str) -> bool {
     named(line).any(|entry| !line.contains(entry.short()))
 }
 
 /// Panics would be lost in the tasks of the daemon, and the harness keeps what is printed.
-fn hold_to_short_texts(line: &str) {
+pub fn hold_to_short_texts(line: &str) {
     if lacks_a_short_text(line) {
         let _ = writeln!(std::io::stderr(), "a line of the log has an id without its short text: {line}");
         std::process::abort();
@@ -100,6 +105,9 @@ fn a_line_that_names_a_fault_by_its_id_alone_ends_the_process() {
         ("WARN message=it fails [store-failing] account=\"ann\"", true),
         ("WARN message=RCPT refused reply=\"550 \\\"no\\\" [gatepost store-failing]\"", false),
         ("WARN message=x id=\"store-failing-not\"", false),
+        ("{\"message\":\"x\",\"id\":\"store-failing\"}", true),
+        ("{\"message\":\"it fails [store-failing]\"}", true),
+        ("{\"message\":\"RCPT refused\",\"reply\":\"550 no [gatepost store-failing]\"}", false),
         (&format!("WARN message=x fault=\"store-failing\" text=\"{short}\""), false),
         (&format!("WARN message={short} [store-failing]: x"), false),
     ] {
