@@ -8,7 +8,7 @@ use std::{
 use sqlx::migrate::MigrateError;
 
 use crate::{
-    base::{Lang, invocation::Daemon},
+    base::{Fault, Lang, invocation::Daemon},
     catalog::{
         Entry, Known, Words,
         own::{STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS},
@@ -114,6 +114,11 @@ impl StoreError {
     /// The catalogue's.
     pub fn words(&self, lang: Lang) -> Option<Words> {
         self.entry().map(|entry| entry.told(lang, &Known::default()))
+    }
+
+    /// As a fault of the catalogue; one without a next step of its own is `general`.
+    pub fn fault(&self, general: &'static Entry) -> Fault {
+        self.entry().unwrap_or(general).fault().detail(Particular(self).to_string())
     }
 
     /// What to do about [`Self::InUse`].

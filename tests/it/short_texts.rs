@@ -38,7 +38,7 @@ pub fn has(shown: &str, entry: &Entry) {
     assert!(said.contains(entry.id) && said.contains(&flat(entry.short())), "{}: {shown}", entry.id);
 }
 
-async fn shown(browser: &Browser, path: &str) -> String {
+pub async fn shown(browser: &Browser, path: &str) -> String {
     unescaped(&browser.page(path).await).replace("&#39;", "'").replace("&#34;", "\"")
 }
 

@@ -10,9 +10,9 @@ use gatepost::{
 };
 
 use crate::{
-    browser::{Browser, unescaped},
+    browser::Browser,
     process::run,
-    short_texts::{askable, has},
+    short_texts::{askable, has, shown as shown_at},
     world::{Plan, World, journal, stage},
 };
 
@@ -74,7 +74,7 @@ async fn shown(world: &World, file: &Path, word: &str, heading: &str) -> (Option
     let mut browser = Browser::inside(world).await;
     let chosen = browser.get(&format!("/?lang={word}")).await;
     browser.keep_cookies(&chosen);
-    (row, unescaped(&browser.page("/").await))
+    (row, shown_at(&browser, "/").await)
 }
 
 /// Somebody put the file back as it was read before and believes the reload that was refused.
