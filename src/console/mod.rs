@@ -77,7 +77,7 @@ use crate::{
 const STORE_WITHIN: Duration = Duration::from_secs(4);
 
 /// Of a secret, whatever day stands in the configuration.
-const HAS_EXPIRED: &str = "the provider says that it has expired [client-secret-expired]";
+const HAS_EXPIRED: &str = "the provider says that it has expired";
 
 /// A form holds an address of a browser at most.
 const FORM_CAP: usize = 64 * 1024;
@@ -164,7 +164,9 @@ impl Console {
         let is_of_it =
             |app: &str| accounts.iter().any(|one| one.sign_in.app.name == app && over.contains(&one.sign_in.key()));
         let told = |one: Ending| match one.what == What::ClientSecret && is_of_it(&one.name) {
-            true => Ending { ends_at: None, days_left: None, trouble: Some(HAS_EXPIRED.to_owned()), ..one },
+            true => {
+                Ending { ends_at: None, days_left: None, trouble: Some(CLIENT_SECRET_EXPIRED.said(HAS_EXPIRED)), ..one }
+            }
             false => one,
         };
         self.calendar.endings(Timestamp::now()).into_iter().map(told).collect()

@@ -47,7 +47,7 @@ impl Courier {
         if is_hopeless {
             return Err(self.keep_back(message, hold::BODY_DAMAGED, &detail).await);
         }
-        warn!(queue_id = message.id, session = message.session, detail, "its body cannot be read; the others go on");
+        warn!(queue_id = message.id, session = message.session, %fault, "its body cannot be read; the others go on");
         Ok(place)
     }
 

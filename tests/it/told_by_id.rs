@@ -99,7 +99,7 @@ async fn a_configuration_that_a_reload_refused_is_told_by_log_status_and_console
         let row = row.unwrap();
         leads_to(entry, &row, &file, word);
         assert!(row.contains("sign-on-second") && row.contains(&place) && row.contains(" config check`"), "{row}");
-        assert!(page.contains("sign-on-second") && page.contains(" config check"), "{page}");
+        assert!(page.contains("sign-on-second") && page.contains("<span>config</span> <span>check</span>"), "{page}");
         assert!(page.contains(&catalog::in_short_with_id(entry.id, lang).unwrap()), "{page}");
     }
     let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &file).1).unwrap();
