@@ -15,6 +15,7 @@ use std::{
 use super::passwords::flaw;
 use crate::{
     base::{Secret, is_mailbox, printable},
+    catalog::doctor::CONFIGURATION_REFUSED,
     store::private_file,
 };
 
@@ -137,6 +138,7 @@ impl PasswordsFile {
             let mistakes: Vec<String> = told.iter().map(ToString::to_string).collect();
             tracing::error!(
                 file = %self.path.display(),
+                fault = %CONFIGURATION_REFUSED.fault(),
                 "the changed passwords-file is not taken over, the passwords before it stay: {}", mistakes.join("; ")
             );
         }

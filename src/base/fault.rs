@@ -173,9 +173,14 @@ impl Fault {
     }
 }
 
+/// The text of a fault and its id, side by side: as everything but a reply has them.
+pub fn with_id(text: &str, id: &str) -> String {
+    format!("{text} [{id}]")
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", printable(&self.text, 400), self.id)?;
+        f.write_str(&with_id(&printable(&self.text, 400), self.id))?;
         if let Some(stage) = self.stage {
             write!(f, " while {stage}")?;
         }

@@ -16,7 +16,7 @@ mod tongue;
 mod wrap;
 
 pub use claim::{Bearer, Claim, Protocol, Sasl};
-pub use fault::{Fault, Kind, Owner};
+pub use fault::{Fault, Kind, Owner, with_id};
 pub use lang::Lang;
 pub use mailbox::is_mailbox;
 pub use redact::redacted;

@@ -3,6 +3,8 @@
 //!
 //! It refuses guesses: what fits no sentence stays as it is. What stands in a hole may be a sentence itself.
 
+use super::with_id;
+
 /// How deep a sentence stands in a sentence.
 const DEEP: usize = 4;
 /// Letters of its own that a sentence has where it is no accident that a text is one.
@@ -99,16 +101,11 @@ impl Phrases {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The id of a fault stands behind its sentence, and is no part of what stands in the last hole of that. Some sentences
-    /// have one of their own.
+    /// The id of a fault stands behind its sentence, and is no part of what stands in the last hole of that.
     fn with_id(&self, text: &str) -> Option<String> {
         let (sentence, id) = text.strip_suffix(']')?.rsplit_once(" [")?;
-        let has_it = |phrase: &Phrase| phrase.around.last().is_some_and(|end| end.len() > 1 && end.ends_with(']'));
-        if self.all.iter().any(|phrase| has_it(phrase) && phrase.found_in(text).is_some()) {
-            return None;
-        }
         let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        Some(format!("{} [{id}]", self.line(sentence, DEEP).filter(|_| is_id)?))
+        Some(with_id(&self.line(sentence, DEEP).filter(|_| is_id)?, id))
     }
 
     fn line(&self, text: &str, deep: usize) -> Option<String> {

@@ -1,6 +1,6 @@
 //! One fault of the catalogue, as the data files have it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use super::{
 use crate::base::{
     Fault, Kind, Lang, Owner, Protocol,
     invocation::{self, gatepost},
+    with_id,
 };
 
 /// What happened, who must act, how it is recognised, and the words for it.
@@ -310,7 +311,20 @@ fn read_by_the_sign_in(next: String) -> String {
     loads.iter().fold(next, |next, loads| next.replace(loads, "`gatepost login"))
 }
 
+/// What stands beside a line of the log where no account is meant: what it is, whose turn it is, and what to do.
+pub struct Advice {
+    pub id: &'static str,
+    pub text: &'static str,
+    pub owner: &'static str,
+    pub next: String,
+}
+
 impl Entry {
+    pub fn advice(&'static self) -> Advice {
+        let next = self.told(Lang::En, &Known::default()).whole_step();
+        Advice { id: self.id, text: self.short(), owner: self.owner.as_str(), next }
+    }
+
     /// In general, as the docs have it.
     pub fn words(&self, lang: Lang) -> Words {
         self.told(lang, &Known { is_in_general: true, ..Known::default() })
@@ -369,6 +383,16 @@ impl Entry {
     pub fn short(&self) -> &'static str {
         let short = self.text.split("{how}").next().unwrap_or_default().trim_end();
         short.trim_end_matches(" or").trim_end_matches([':', ';', ','])
+    }
+
+    /// Short text and id side by side, which stand ahead of what is particular.
+    pub fn named(&self) -> String {
+        with_id(self.short(), self.id)
+    }
+
+    /// The same with what is particular behind it. In another language [`super::said_again`] has it.
+    pub fn said(&self, particular: impl fmt::Display) -> String {
+        format!("{}: {particular}", self.named())
     }
 
     pub fn fault(&self) -> Fault {

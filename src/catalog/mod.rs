@@ -27,11 +27,12 @@ pub mod upstream;
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{Deed, cloud, commands_in, one_shell};
 use entry::Said;
-pub use entry::{At, Entry, Pattern, Words, consent_in_entra, put_behind};
+pub use entry::{Advice, At, Entry, Pattern, Words, consent_in_entra, put_behind};
 pub use harmless::{is_harmless, is_harmless_path, shell};
 pub use known::{Known, Place, Via, has_stand_ins, is_filled_by_account, may_be_exchange};
 pub use moment::{asked_again, beside, clock_off, hour, moment};
-pub use names::{helps_to_wait, in_short, in_short_with_id, kind, not_to_do, owner, said_not_to, source, stage};
+pub use names::{helps_to_wait, in_short, in_short_with_id, kind, not_to_do};
+pub use names::{owner, said_again, said_in, said_not_to, source, stage};
 pub use of_kinds::kinds;
 pub use step::{Line, Step, with_label};
 

@@ -1,7 +1,7 @@
 //! Owners, stages and short texts in the words of a language.
 
 use super::{Entry, find};
-use crate::base::{Kind, Lang, Owner, Stage};
+use crate::base::{Kind, Lang, Owner, Stage, with_id};
 
 /// Whose turn it is, in the words of `lang`.
 pub const fn owner(owner: Owner, lang: Lang) -> &'static str {
@@ -103,7 +103,23 @@ fn quoted(entry: &Entry, is_heard: bool, lang: Lang) -> String {
 
 /// The same with the id, where that stands nowhere else.
 pub fn in_short_with_id(id: &str, lang: Lang) -> Option<String> {
-    Some(format!("{} [{id}]", in_short(id, lang)?))
+    Some(with_id(&in_short(id, lang)?, id))
+}
+
+/// As [`Entry::said`], in the words of a language, which what is particular has: where that is not English, it goes first.
+pub fn said_in(entry: &Entry, particular: &str, lang: Lang) -> String {
+    match (lang, in_short_with_id(entry.id, lang)) {
+        (Lang::Ja, Some(short)) => format!("{}。{short}", particular.trim_end_matches('。')),
+        _ => entry.said(particular),
+    }
+}
+
+/// The same of what [`Entry::said`] said; `told` makes words of the language of what is particular. `None`: somebody else did.
+pub fn said_again(said: &str, lang: Lang, told: impl Fn(&str) -> String) -> Option<String> {
+    let (named, particular) = said.split_once("]: ")?;
+    let (short, id) = named.rsplit_once(" [")?;
+    let entry = find(id).filter(|entry| entry.short() == short)?;
+    Some(said_in(entry, &told(particular), lang))
 }
 
 /// Where a session is, in the words of `lang`.

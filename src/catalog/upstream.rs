@@ -260,7 +260,7 @@ mod tests {
     fn access_that_is_denied_to_a_recipient_is_about_that_recipient_alone() {
         for said in ["550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", "550 5.4.1 All recipient addresses rejected : Access denied"] {
             let entry = message_refusal(said).unwrap();
-            assert_eq!((entry.id, is_about_recipient(entry.id), entry.stops_mailbox), ("recipient-unknown", true, false), "{said}");
+            assert_eq!((entry.id, entry.is_trouble, entry.stops_mailbox), ("recipient-unknown", false, false), "{said}");
         }
         for (said, id) in [("550 5.4.1 Relay Access Denied", Some("relay-denied")), ("550 5.4.1 no route to host", None)] {
             assert_eq!(message_refusal(said).map(|entry| entry.id), id, "{said}");

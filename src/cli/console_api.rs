@@ -84,7 +84,7 @@ pub(super) fn unanswered(
 fn displaced(config: &Config, runs: bool, cause: &Unanswered) -> Failure {
     let (entry, lang) = (if runs { LISTENER_NOT_OPEN } else { PORT_TAKEN }, language::current());
     let words = entry.told(lang, &Known { place: config.console.listen.map(Place::of_console), ..Known::default() });
-    Failure::told(format!("{cause} [{}]", entry.id), &words, lang)
+    Failure::told(entry.said(cause), &words, lang)
 }
 
 /// The daemon takes connections, and says nothing.
@@ -94,7 +94,7 @@ pub(super) fn hanging(lang: Lang) -> Failure {
 
 fn of_entry(entry: &Entry, known: &Known, lang: Lang) -> Failure {
     let words = entry.told(lang, known);
-    Failure::told(format!("{} [{}]", words.cause, entry.id), &words, lang)
+    Failure::told(entry.said(&words.cause), &words, lang)
 }
 
 /// Where it was asked, and what it answered.

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use crate::{
     base::{Lang, OF_THE_SYSTEM, Phrases},
-    config, store,
+    catalog, config, store,
 };
 
 static CURRENT: OnceLock<Lang> = OnceLock::new();
@@ -50,7 +50,9 @@ pub fn current() -> Lang {
 pub fn said(text: &str, lang: Lang) -> String {
     match lang {
         Lang::En => text.to_owned(),
-        Lang::Ja => phrases().told(text),
+        Lang::Ja => {
+            catalog::said_again(text, lang, |particular| said(particular, lang)).unwrap_or_else(|| phrases().told(text))
+        }
     }
 }
 

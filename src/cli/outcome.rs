@@ -5,7 +5,7 @@ use std::{fmt, process::ExitCode};
 use super::language;
 use crate::{
     base::{Lang, invocation, wrapped},
-    catalog::{Step, Words, said_not_to},
+    catalog::{Step, Words, in_short_with_id, said_not_to},
     doctor,
 };
 
@@ -71,10 +71,15 @@ impl Failure {
         Self { code: 2, ..Self::new(text, hint) }
     }
 
-    /// A configuration that is refused, and what is to be said before its problems.
-    pub fn refused(lead: &str, problems: &crate::config::Problems) -> Self {
-        let lang = language::current();
-        let text = format!("{lead}{}", problems.told(lang));
+    /// A configuration that is refused, with what is to be said of that before its problems.
+    pub fn refused(particular: Option<&str>, problems: &crate::config::Problems) -> Self {
+        let (lang, entry) = (language::current(), problems.entry());
+        let head = match (particular, lang) {
+            (Some(particular), _) => language::said(&entry.said(particular), lang),
+            (None, Lang::En) => entry.named(),
+            (None, Lang::Ja) => in_short_with_id(entry.id, lang).unwrap_or_default(),
+        };
+        let text = format!("{}: {head}\n{}", error_in(lang), problems.told(lang));
         Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), lang, ..Self::silent(CONFIG_REFUSED) }
     }
 
@@ -105,16 +110,13 @@ impl Failure {
 
 impl From<crate::config::Problems> for Failure {
     fn from(problems: crate::config::Problems) -> Self {
-        Self::refused("", &problems)
+        Self::refused(None, &problems)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (error, next) = match self.lang {
-            Lang::En => ("error", "hint"),
-            Lang::Ja => ("エラー", "次の手順"),
-        };
+        let (error, next) = (error_in(self.lang), if self.lang == Lang::Ja { "次の手順" } else { "hint" });
         // What was found on the way stands in the words of whoever looked.
         let said = |text: &str| doctor::found(self.lang, &language::said(text, self.lang));
         match &self.hint {
@@ -131,6 +133,13 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+const fn error_in(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "error",
+        Lang::Ja => "エラー",
+    }
+}
 
 /// A step of the catalogue and what not to do, each line below what is said ahead of it.
 pub fn drawn(step: &str, avoid: Option<&str>, lang: Lang) -> String {

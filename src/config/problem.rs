@@ -5,7 +5,13 @@ use std::fmt;
 use serde::Serialize;
 
 use super::key::Key;
-use crate::base::Lang;
+use crate::{
+    base::Lang,
+    catalog::{
+        Entry,
+        doctor::{CONFIGURATION_MISSING, CONFIGURATION_REFUSED},
+    },
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +70,11 @@ impl Problems {
             0 => self.file.clone(),
             line => format!("{}:{line}:{}", self.file, problem.column),
         }
+    }
+
+    /// What a file that is refused is in the catalogue.
+    pub const fn entry(&self) -> &'static Entry {
+        if self.is_missing { CONFIGURATION_MISSING } else { CONFIGURATION_REFUSED }
     }
 
     pub fn refused(&self) -> bool {

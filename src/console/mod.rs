@@ -12,6 +12,7 @@ mod clients_page;
 mod connections;
 mod entry;
 mod exposition;
+mod loaded;
 mod look;
 mod mailboxes;
 mod message_page;
@@ -52,6 +53,7 @@ use url::Url;
 pub use access::{Access, remove_old_token, token_file};
 pub use account_page::path_of as path_of_account;
 pub use entry::opening;
+pub use loaded::{Loaded, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 use queue_status::QueueStatus;
 pub use sign_ins::SignIns;
@@ -61,7 +63,7 @@ pub use visits::{Holder, Visits};
 
 use crate::{
     account::{Account, Client, Domain, Occasion, Refusal, account_of, told},
-    base::{Fault, Lang, Protocol, Secret, invocation},
+    base::{Fault, Lang, Protocol, Secret},
     catalog::{in_short_with_id, token::CLIENT_SECRET_EXPIRED},
     expiry::{Calendar, Ending, What},
     meter::Meter,
@@ -76,7 +78,7 @@ use crate::{
 const STORE_WITHIN: Duration = Duration::from_secs(4);
 
 /// Of a secret, whatever day stands in the configuration.
-const HAS_EXPIRED: &str = "the provider says that it has expired [client-secret-expired]";
+const HAS_EXPIRED: &str = "the provider says that it has expired";
 
 /// A form holds an address of a browser at most.
 const FORM_CAP: usize = 64 * 1024;
@@ -98,10 +100,7 @@ pub struct Console {
     /// When secrets and certificates end.
     pub calendar: Arc<Calendar>,
     pub listeners: RwLock<Vec<ListenerStatus>>,
-    /// Stands for the configuration that was loaded last.
-    pub configuration: RwLock<String>,
-    /// See [`Status::needs_restart`].
-    pub needs_restart: RwLock<Option<String>>,
+    pub loaded: Loaded,
     pub visits: Visits,
     pub sign_ins: SignIns,
     /// The name of this machine.
@@ -129,20 +128,6 @@ impl Console {
         if self.access.take_over(password) {
             self.visits.end_all();
         }
-    }
-
-    /// What stands for the configuration that was loaded now.
-    pub fn note_configuration(&self, fingerprint: String) {
-        *write(&self.configuration) = fingerprint;
-    }
-
-    pub fn note_needs_restart(&self, what: Option<String>) {
-        *write(&self.needs_restart) = what;
-    }
-
-    /// See [`Status::needs_restart`].
-    pub fn needs_restart(&self) -> Option<String> {
-        read(&self.needs_restart).clone()
     }
 
     /// What mail servers refuse to this account: what clients are told from memory, and by each other protocol what the
@@ -180,7 +165,9 @@ impl Console {
         let is_of_it =
             |app: &str| accounts.iter().any(|one| one.sign_in.app.name == app && over.contains(&one.sign_in.key()));
         let told = |one: Ending| match one.what == What::ClientSecret && is_of_it(&one.name) {
-            true => Ending { ends_at: None, days_left: None, trouble: Some(HAS_EXPIRED.to_owned()), ..one },
+            true => {
+                Ending { ends_at: None, days_left: None, trouble: Some(CLIENT_SECRET_EXPIRED.said(HAS_EXPIRED)), ..one }
+            }
             false => one,
         };
         self.calendar.endings(Timestamp::now()).into_iter().map(told).collect()
@@ -367,9 +354,10 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
             one.note_refusals(&console, &account);
         }
     }
-    let (configuration, needs_restart) = (read(&console.configuration).clone(), console.needs_restart());
-    let restart = needs_restart.as_ref().map(|_| invocation::restart_told());
+    let Console { loaded, .. } = &*console;
+    let (configuration, needs_restart) = (loaded.fingerprint(), loaded.needs_restart());
+    let refused_reload = loaded.refused_reload();
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
     let clock = console.keepers.clock_off().map(ClockStatus::of);
-    Json(Status { store, endings, configuration, clock, needs_restart, restart, queue, ..status })
+    Json(Status { store, endings, configuration, clock, needs_restart, refused_reload, queue, ..status })
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     account::{Account, told},
-    base::{Lang, Stage, invocation, printable},
+    base::{Lang, Stage, printable},
     catalog::{
         self, Known,
         doctor::{CLOCK_SKEWED, SOMEBODY_ELSE_SIGNED_IN},
@@ -44,8 +44,8 @@ struct Overview<'a> {
     store_trouble: Option<String>,
     queue_trouble: Option<String>,
     clock: Option<ToldFault>,
-    /// What takes a restart, and the commands for it.
-    needs_restart: Option<String>,
+    /// What of its configuration the daemon does not have.
+    not_loaded: Vec<String>,
     accounts: Vec<AccountRow>,
     domains: Vec<DomainStatus>,
     more_mailboxes: usize,
@@ -144,7 +144,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
             let said = catalog::clock_off(off.seconds, off.is_behind, lang);
             ToldFault::new(CLOCK_SKEWED, &said, lang, &Known::default())
         }),
-        needs_restart: console.needs_restart().map(|what| lang.needs_restart(&what, &invocation::restart_told())),
+        not_loaded: console.loaded.told(lang),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
         domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
         more_mailboxes: known.len().saturating_sub(MAILBOXES_SHOWN),

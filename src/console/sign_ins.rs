@@ -24,7 +24,7 @@ use crate::{
         local_password::{Told, after_sign_in},
     },
     base::Secret,
-    catalog::token::SIGN_IN_CODE_SPENT,
+    catalog::token::{SIGN_IN_CODE_SPENT, STORE_FAILING},
     net::HttpClient,
     oauth::{
         App, Grant, SignIn,
@@ -319,12 +319,13 @@ pub async fn note_refusal(console: &Console, account: &Account, verdict: &Verdic
     let is_remembered = match sign_in::note_refusal(&console.store, &account.sign_in, verdict, clock).await {
         Ok(is_remembered) => is_remembered,
         Err(error) => {
-            tracing::warn!(account = address, %error, "the refused sign-in could not be saved");
+            tracing::warn!(account = address, fault = %STORE_FAILING.fault(), %error, "the refused sign-in could not be saved");
             false
         }
     };
     if !is_remembered || console.keepers.state(&account.sign_in).is_none() {
-        tracing::warn!(account = address, id = verdict.entry.id, "sign-in failed: {}", verdict.detail);
+        let fault = verdict.entry.fault().detail(&verdict.detail);
+        tracing::warn!(account = address, id = fault.id, owner = fault.owner.as_str(), "sign-in failed: {fault}");
     }
     console.keepers.notice_store_change();
 }

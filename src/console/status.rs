@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     Console,
+    loaded::{NeedsRestart, RefusedReload},
     mailboxes::{self, DomainStatus, STATUS_CAP},
     queue_status::QueueStatus,
 };
@@ -38,10 +39,10 @@ pub struct Status {
     pub clock: Option<ClockStatus>,
     /// What the configuration has since it was loaded again, and the daemon not before a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub needs_restart: Option<String>,
-    /// The commands for that, each between backticks.
+    pub needs_restart: Option<NeedsRestart>,
+    /// The last reload did not take its configuration over.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub restart: Option<String>,
+    pub refused_reload: Option<RefusedReload>,
     /// The command that makes the daemon read its configuration again, and ask anew for what was refused.
     pub reload: String,
     /// Those of the configuration, then the mailboxes of whole domains that are signed in or were used.
@@ -345,7 +346,7 @@ impl Status {
             configuration: String::new(),
             clock: None,
             needs_restart: None,
-            restart: None,
+            refused_reload: None,
             reload: invocation::reload(),
             accounts,
             domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),

@@ -1,6 +1,10 @@
 //! The console's words, in English and Japanese. A page takes all of its text from here.
 
-use crate::{base::Lang, store::Trouble};
+use crate::{
+    base::Lang,
+    catalog::{in_short_with_id, token::STORE_FAILING},
+    store::Trouble,
+};
 
 impl Lang {
     pub const fn words(self) -> &'static Words {
@@ -38,14 +42,30 @@ impl Lang {
 
     /// Why the store takes no writes, and what to do.
     pub fn store_trouble(self, trouble: &Trouble) -> String {
-        match (self, trouble) {
-            (Lang::En, trouble) => trouble.to_string(),
+        let told = match (self, trouble) {
+            (Lang::En, trouble) => format!("{}.", trouble.particular()),
             (Lang::Ja, Trouble::Silent) => {
                 "応答がありません。別のプログラムがロックを保持しているか、ディスクが止まっています。両方を確認してください。"
                     .to_owned()
             }
             (Lang::Ja, Trouble::Refuses(cause)) => {
                 format!("書き込めません（{cause}）。空き容量、権限、ほかに開いているプログラムがないかを確認してください。")
+            }
+        };
+        sentences(self, [Some(told), in_short_with_id(STORE_FAILING.id, self)])
+    }
+
+    /// What was wrong first with a configuration that a reload refused, and what is written instead.
+    pub fn not_taken_over(self, at: &str, what: &str, hint: Option<&str>) -> String {
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        match self {
+            Lang::En => {
+                format!(
+                    "A configuration was not taken over ({at}), and the daemon runs on with the one before: {what}{hint}."
+                )
+            }
+            Lang::Ja => {
+                format!("設定は反映されませんでした（{at}）。デーモンは以前の設定のまま動いています：{what}{hint}。")
             }
         }
     }
@@ -105,6 +125,12 @@ impl Lang {
             Lang::Ja => format!("{}後", self.span(seconds)),
         }
     }
+}
+
+/// One behind the other.
+pub fn sentences<const N: usize>(lang: Lang, all: [Option<String>; N]) -> String {
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    all.join(if lang == Lang::En { " " } else { "" })
 }
 
 macro_rules! words {

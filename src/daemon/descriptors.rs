@@ -4,7 +4,10 @@
 
 use tracing::warn;
 
-use crate::queue::COURIERS;
+use crate::{
+    catalog::{Advice, own::TOO_FEW_OPEN_FILES},
+    queue::COURIERS,
+};
 
 /// For the store, the console, the log and calls to providers; and each courier holds a body and a connection.
 const RESERVE: usize = 128 + 2 * COURIERS;
@@ -17,9 +20,13 @@ pub fn sessions(wanted: usize) -> usize {
     // Where there is little, sessions get half of it: the queue is seldom as busy as it may be.
     let enough_for = (most.saturating_sub(RESERVE).max(most / 2) / EACH_SESSION).max(1);
     if enough_for < wanted {
+        let Advice { id, text, owner, next } = TOO_FEW_OPEN_FILES.advice();
         warn!(
-            "the system allows {most} open files, enough for {enough_for} connections where the listeners would take {wanted}; \
-             hint: raise LimitNOFILE= of the unit, or `ulimit -n`"
+            id,
+            text,
+            owner,
+            next,
+            "the system allows {most} open files, enough for {enough_for} connections where the listeners would take {wanted}"
         );
     }
     enough_for.min(wanted)

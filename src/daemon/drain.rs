@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::Daemon;
+use crate::catalog::token::STORE_FAILING;
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -23,7 +24,7 @@ impl Daemon {
     /// time; what is open then is told so and cut off.
     pub async fn drain(mut self) {
         if let Err(error) = self.lock.note_stopping() {
-            warn!(%error, "that this daemon stops could not be written beside the store");
+            warn!(fault = %STORE_FAILING.fault(), %error, "that this daemon stops could not be written beside the store");
         }
         if let Some(console) = &self.console {
             console.ready.store(false, Ordering::Relaxed);
@@ -65,6 +66,7 @@ impl Daemon {
             timeout_at(end.max(Instant::now() + WRITTEN_WITHIN), gate.outbound.governor.save(&gate.store)).await;
         if let Some(error) = saved.map_or_else(|late| Some(late.to_string()), |saved| Some(saved.err()?.to_string())) {
             warn!(
+                fault = %STORE_FAILING.fault(),
                 error,
                 "recipients sent to last could not be stored: behind the restart they do not count within the day"
             );

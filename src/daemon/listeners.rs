@@ -14,6 +14,7 @@ use tracing::warn;
 use super::descriptors;
 use crate::{
     base::Protocol,
+    catalog::{Advice, own::SOCKET_WITHOUT_LISTENER},
     console::ListenerStatus,
     net::{
         self, Admission, AdmissionLimits, Arrival, Bind, Door, Listener, ListenerTls, OnTurnedAway, PassedSockets,
@@ -64,9 +65,13 @@ impl Listeners {
             opened.push((listener, tls, net::bind(listener, &mut passed)?));
         }
         for socket in passed.left_over() {
+            let Advice { id, text, owner, next } = SOCKET_WITHOUT_LISTENER.advice();
             warn!(
-                "systemd handed over a socket that no listener takes, clients get no answer there: {socket}; \
-                 add \"systemd:PORT\" to a [[listener]], or take it out of the socket unit"
+                id,
+                text,
+                owner,
+                next,
+                "systemd handed over a socket that no listener takes, clients get no answer there: {socket}"
             );
         }
         let (limits, at_listeners) =

@@ -41,9 +41,9 @@ pub use supervisor::{Asked, Signals};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::{Lang, invocation},
-    catalog::{self, Place, Words},
+    catalog::{self, Place, Words, own::OLD_KEY_IN_PLACE, token::STORE_FAILING},
     config::Config,
-    console::{self, Access, Console, SignIns, Visits},
+    console::{self, Access, Console, Loaded, SignIns, Visits},
     expiry::Calendar,
     meter::Meter,
     net::{self, ClientTls, HttpClient, SetupFault},
@@ -247,7 +247,7 @@ impl Daemon {
     /// Whoever works on the store beside this daemon sees which file it reads.
     fn note_configuration(&mut self, file: &Path) {
         if let Err(error) = self.lock.note_configuration(file) {
-            warn!(%error, "which configuration runs could not be written beside the store");
+            warn!(fault = %STORE_FAILING.fault(), %error, "which configuration runs could not be written beside the store");
         }
     }
 
@@ -255,7 +255,7 @@ impl Daemon {
     pub fn note_demo(&mut self, file: &Path) {
         self.note_configuration(file);
         if let Err(error) = self.lock.note_demo() {
-            warn!(%error, "that this is a demonstration could not be written beside the store");
+            warn!(fault = %STORE_FAILING.fault(), %error, "that this is a demonstration could not be written beside the store");
         }
     }
 
@@ -344,7 +344,7 @@ impl Daemon {
         if let Some(console) = &self.console {
             console.take_over(&config.accounts, &config.domains, &config.clients);
             console.take_over_password(config.console.password.as_ref());
-            console.note_configuration(config.fingerprint().unwrap_or_default());
+            console.loaded.note(config.fingerprint().unwrap_or_default());
         }
         *self.drain.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.daemon.drain;
         self.calendar.take_over(config.watched());
@@ -353,11 +353,9 @@ impl Daemon {
         Ok(())
     }
 
-    /// What is in the configuration now and takes a restart: until then the daemon is not where it says.
-    pub fn note_needs_restart(&self, what: Option<String>) {
-        if let Some(console) = &self.console {
-            console.note_needs_restart(what);
-        }
+    /// How it stands to the file of its configuration, for whoever is told.
+    pub fn loaded(&self) -> Option<&Loaded> {
+        self.console.as_ref().map(|console| &console.loaded)
     }
 
     fn open_console(
@@ -389,9 +387,9 @@ impl Daemon {
             sign_ins: SignIns::new(self.http.clone()),
             host: gate.host.clone(),
             listeners: RwLock::new(self.bound.iter().map(BoundAt::status).collect()),
-            configuration: RwLock::new(config.fingerprint().unwrap_or_default()),
-            needs_restart: RwLock::default(),
+            loaded: Loaded::default(),
         });
+        console.loaded.note(config.fingerprint().unwrap_or_default());
         tokio::spawn(console::serve(listener, console.clone(), self.drained.clone()));
         self.console = Some(console);
         Ok(())
@@ -447,6 +445,7 @@ async fn build_gate(
         info!("{} is the new one; the key before it opens nothing any more", store.key_source());
     } else if store.awaits_new_key() {
         warn!(
+            fault = %OLD_KEY_IN_PLACE.fault(),
             "{} is still the one before the last `gatepost key rotate`: put the new one in its place",
             store.key_source()
         );

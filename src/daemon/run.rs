@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
@@ -12,8 +13,14 @@ use super::{
 use crate::{
     account::{BY_LOGIN, account_of},
     base::{Lang, invocation},
-    catalog::{message::SENDER_NOT_ALLOWED, own::AUTHENTICATION_REQUIRED},
+    catalog::{
+        Advice, Entry,
+        doctor::{CONFIGURATION_REFUSED, RESTART_PENDING},
+        message::SENDER_NOT_ALLOWED,
+        own::AUTHENTICATION_REQUIRED,
+    },
     config::{self, Config, Problems, Severity},
+    console::{Problem, Refused},
     store::{self, StoreError},
 };
 
@@ -123,6 +130,25 @@ pub fn note_warnings(warnings: &Problems) {
     }
 }
 
+fn told(problems: &Problems, problem: &config::Problem, lang: Lang) -> Problem {
+    let (text, hint) = problem.told(lang);
+    Problem { what: format!("{}: {text}", problems.place(problem)), hint }
+}
+
+/// What is wrong with a configuration, in both languages: the log has all of it, and status and console the first.
+fn refuse(daemon: &Daemon, entry: &'static Entry, mut problems: impl Iterator<Item = [Problem; 2]>) {
+    let Advice { id, text, owner, next } = entry.advice();
+    let say = |Problem { what, hint }: &Problem| {
+        error!(id, text, owner, next, hint, "the configuration was not taken over, nothing changed: {what}");
+    };
+    let Some([en, ja]) = problems.next() else { return };
+    say(&en);
+    problems.for_each(|[en, _]| say(&en));
+    if let Some(loaded) = daemon.loaded() {
+        loaded.note_refused(Refused { at: Timestamp::now(), entry, en, ja });
+    }
+}
+
 /// A bad file changes nothing. The configuration that runs now.
 pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     let new = match config::load(file) {
@@ -131,15 +157,14 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
             new
         }
         Err(problems) => {
-            for problem in problems.problems.iter().filter(|one| one.severity == Severity::Error) {
-                let (place, (text, hint)) = (problems.place(problem), problem.told(Lang::En));
-                error!(hint, "the configuration was not taken over, nothing changed: {place}: {text}");
-            }
+            let errors = problems.problems.iter().filter(|one| one.severity == Severity::Error);
+            refuse(daemon, problems.entry(), errors.map(|one| Lang::ALL.map(|lang| told(&problems, one, lang))));
             return running;
         }
     };
     if let Err(fault) = daemon.reload(&new) {
-        error!("the configuration was not taken over, nothing changed: {fault}");
+        let problem = Problem { what: fault.to_string(), hint: None };
+        refuse(daemon, CONFIGURATION_REFUSED, [[problem.clone(), problem]].into_iter());
         return running;
     }
     let gate = daemon.current();
@@ -168,10 +193,10 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     }
     let needs_restart = change.restart();
     if let Some(what) = &needs_restart {
-        let hint = format!("restart it: {}", invocation::restart_told());
-        warn!(hint, "until a restart the daemon runs on without what is new of {what}");
+        let Advice { id, text, owner, next } = RESTART_PENDING.advice();
+        warn!(id, text, owner, next, "until a restart the daemon runs on without what is new of {what}");
     }
-    daemon.note_needs_restart(needs_restart);
+    daemon.loaded().into_iter().for_each(|loaded| loaded.note_needs_restart(needs_restart.clone()));
     // What takes a restart runs on as it was, and is named again by the next reload.
     let Config { store, listeners, .. } = running;
     let console = config::model::Console { listen: running.console.listen, ..new.console };

@@ -5,6 +5,8 @@ use std::{future::Future, io, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
+use crate::catalog::{own::DAEMON_HANGS, token::STORE_FAILING};
+
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
@@ -167,8 +169,12 @@ where
         beat.tick().await;
         match timeout(limit / 2, is_fine()).await {
             Ok(true) => alive().await,
-            Ok(false) => warn!("a listener does not accept any more; the watchdog is not told that all is well"),
-            Err(_) => warn!("the store does not answer; the watchdog is not told that all is well"),
+            Ok(false) => {
+                warn!(fault = %DAEMON_HANGS.fault(), "a listener does not accept any more; the watchdog is not told that all is well")
+            }
+            Err(_) => {
+                warn!(fault = %STORE_FAILING.fault(), "the store does not answer; the watchdog is not told that all is well")
+            }
         }
     }
 }

@@ -378,7 +378,7 @@ async fn not_open(at: SocketAddr) -> Option<Fault> {
 
 /// What of the configuration that it loaded again.
 fn awaits_restart(status: &Value) -> Option<&str> {
-    status.get("needs-restart").and_then(Value::as_str)
+    status.pointer("/needs-restart/what").and_then(Value::as_str)
 }
 
 fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> Check {

@@ -58,7 +58,7 @@ use self::{
 };
 use crate::{
     base::Lang,
-    catalog::doctor::{CONFIGURATION_MISSING, CONFIGURATION_REFUSED, LOOK_UNFINISHED},
+    catalog::doctor::LOOK_UNFINISHED,
     config::{Config, Problem, Problems},
     oauth::App,
 };
@@ -197,7 +197,7 @@ fn configuration(scope: &Scope) -> Check {
 /// A configuration that is refused, and the daemon that runs on without it. `sound`: what of the file is enough to ask it.
 pub async fn refused(problems: &Problems, sound: Option<&Config>, lang: Lang) -> Report {
     let look = Look::at(lang, Layer::Config, Name::Configuration);
-    let fault = if problems.is_missing { CONFIGURATION_MISSING } else { CONFIGURATION_REFUSED }.fault();
+    let fault = problems.entry().fault();
     let errors: Vec<String> = problems.told(lang).lines().map(str::to_owned).collect();
     let mut checks = vec![look.fail(Said::Lines(errors), &fault, &Who::default())];
     if let Some(config) = sound {

@@ -344,7 +344,7 @@ async fn row_in(store: &Store, account: &Account) -> Result<TokenRow, Fault> {
             if row.refresh.is_some() { Ok(row) } else { Err(never_signed_in(account, &row)) }
         }
         Err(error @ StoreError::Row { .. }) => Err(missing(account).detail(error.to_string())),
-        Err(error) => Err(STORE_UNAVAILABLE.fault().detail(error.to_string())),
+        Err(error) => Err(error.fault(STORE_UNAVAILABLE)),
     }
 }
 

@@ -9,6 +9,9 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
+
+use crate::catalog::own::TOO_FEW_OPEN_FILES;
 
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -29,7 +32,8 @@ pub async fn accept(socket: &TcpListener, stop: &CancellationToken, mut meet: im
             Err(error) if passing(&error) => {}
             Err(error) => {
                 back_off = (back_off * 2).clamp(Duration::from_millis(10), LONGEST_BACK_OFF);
-                tracing::warn!(listener = ?socket.local_addr().ok(), %error, "cannot accept connections; waiting");
+                let fault = is_out_of_files(&error).then(|| display(TOO_FEW_OPEN_FILES.fault()));
+                tracing::warn!(listener = ?socket.local_addr().ok(), fault, %error, "cannot accept connections; waiting");
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = sleep(back_off) => {}
@@ -37,6 +41,12 @@ pub async fn accept(socket: &TcpListener, stop: &CancellationToken, mut meet: im
             }
         }
     }
+}
+
+/// EMFILE and ENFILE, which have no kind of their own.
+fn is_out_of_files(error: &io::Error) -> bool {
+    const OUT_OF_FILES: [i32; 2] = [24, 23];
+    cfg!(unix) && error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code))
 }
 
 /// Errors of one connection that was lost before it was accepted (accept(2)).

@@ -20,6 +20,7 @@ use rustls::{
 };
 
 use super::{SetupFault, self_signed};
+use crate::catalog::doctor::CERTIFICATE_ENDED;
 
 /// How often the files are looked at, at most.
 const LOOK_EVERY: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(1) };
@@ -118,7 +119,9 @@ impl Pair {
                 state.loaded = loaded;
                 tracing::info!(certificate = %self.certificate.display(), "a changed certificate was loaded");
             }
-            Err(error) => tracing::warn!(%error, "the changed certificate is not usable; the old one stays in use"),
+            Err(error) => {
+                tracing::warn!(fault = %CERTIFICATE_ENDED.fault(), %error, "the changed certificate is not usable; the old one stays in use")
+            }
         }
     }
 }

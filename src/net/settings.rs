@@ -135,8 +135,8 @@ impl SetupFault {
 
 impl fmt::Display for SetupFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.known {
-            Some((id, _)) => write!(f, "{} [{id}]", self.what),
+        match self.entry() {
+            Some(entry) => f.write_str(&entry.said(&self.what)),
             None => f.write_str(&self.what),
         }
     }

@@ -142,7 +142,8 @@ impl Keeper {
             && let Err(verdict) = self.save(Resource::Mail, row, true).await
             && self.unsaved.is_some()
         {
-            tracing::error!(sign_in = %self.sign_in.key(), detail = verdict.detail, "the new refresh token is lost");
+            let (fault, detail) = (verdict.entry.fault(), verdict.detail);
+            tracing::error!(sign_in = %self.sign_in.key(), %fault, detail, "the new refresh token is lost");
         }
     }
 

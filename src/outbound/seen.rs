@@ -9,6 +9,7 @@ use std::{
 use crate::{
     account::Account,
     base::Protocol,
+    catalog::token::STORE_FAILING,
     net::Upstream,
     oauth::App,
     store::Store,
@@ -40,7 +41,7 @@ impl Seen {
     /// What was seen before the last restart. A store that does not answer costs the first client a shorter list.
     pub async fn recalled(store: Arc<Store>) -> Self {
         let known = store.seen().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "what upstreams offer is not remembered");
+            tracing::warn!(fault = %STORE_FAILING.fault(), %error, "what upstreams offer is not remembered");
             Vec::new()
         });
         let listed = |(service, words): (String, Vec<String>)| (service, List { words: words.into(), stored: None });
@@ -73,7 +74,7 @@ impl Seen {
         if let Some(store) = self.store.clone() {
             tokio::spawn(async move {
                 if let Err(error) = store.remember_seen(&service, &words).await {
-                    tracing::warn!(%error, "what {service} offers could not be stored");
+                    tracing::warn!(fault = %STORE_FAILING.fault(), %error, "what {service} offers could not be stored");
                 }
             });
         }

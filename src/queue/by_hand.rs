@@ -13,7 +13,10 @@ use super::{
     schedule::{Place, Wish},
     view,
 };
-use crate::store::{Found, QueueFilter, QueuedMessage, StoreError};
+use crate::{
+    catalog::token::STORE_FAILING,
+    store::{Found, QueueFilter, QueuedMessage, StoreError},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -268,7 +271,7 @@ impl Queue {
                 Err(fault) => Err(fault.to_string()),
             };
             if let Err(error) = removed {
-                warn!(queue_id = id, error, "a body that is done cannot be removed; the next start tries again");
+                warn!(queue_id = id, fault = %STORE_FAILING.fault(), error, "a body that is done cannot be removed; the next start tries again");
             }
         });
     }

@@ -9,6 +9,7 @@ use super::{
     hold,
     outcome::Outcome,
     pauses,
+    refusals::Advice,
     schedule::Place,
 };
 use crate::{base::Fault, catalog::own::STORE_UNAVAILABLE, spool::SpoolFault, store::QueuedMessage};
@@ -18,7 +19,7 @@ const UNREADABLE_TIMES: u32 = 3;
 
 /// What is told in the place of a server's reply.
 pub(super) fn unreadable(why: &str) -> String {
-    format!("held, its body cannot be read: {why} [{}]", STORE_UNAVAILABLE.id)
+    STORE_UNAVAILABLE.said(format_args!("held, its body cannot be read: {why}"))
 }
 
 impl Courier {
@@ -38,8 +39,7 @@ impl Courier {
         took: Duration,
     ) -> Result<Option<Place>, Next> {
         let is_old = |at: &usize| {
-            let reply = message.recipients.get(*at).and_then(|one| one.reply.as_deref());
-            reply.is_some_and(|reply| reply.ends_with(&format!("[{}]", STORE_UNAVAILABLE.id)))
+            message.recipients.get(*at).is_some_and(|one| one.fault.as_deref() == Some(STORE_UNAVAILABLE.id))
         };
         let is_hopeless = message.attempts >= UNREADABLE_TIMES && waiting.iter().all(is_old);
         let (detail, pause) = (fault.detail.clone(), pauses::of_message(message.attempts, None));
@@ -47,7 +47,7 @@ impl Courier {
         if is_hopeless {
             return Err(self.keep_back(message, hold::BODY_DAMAGED, &detail).await);
         }
-        warn!(queue_id = message.id, session = message.session, detail, "its body cannot be read; the others go on");
+        warn!(queue_id = message.id, session = message.session, %fault, "its body cannot be read; the others go on");
         Ok(place)
     }
 
@@ -60,10 +60,14 @@ impl Courier {
             return self.disk(Some(&message.id), "that it is held cannot be written down", &error);
         }
         if holding.written() {
+            let Advice { id, text, owner, next, .. } = self.queue.advice(&message.account, &STORE_UNAVAILABLE.fault());
             error!(
                 queue_id = message.id,
                 session = message.session,
-                fault = STORE_UNAVAILABLE.id,
+                id,
+                text,
+                owner,
+                next,
                 why,
                 "the body of this message is gone or damaged; it is held: put the file back and restart, or drop it"
             );

@@ -14,6 +14,7 @@ use super::{
     Queue,
     courier::{Courier, Errand},
 };
+use crate::catalog::token::STORE_FAILING;
 
 /// Deliveries at once, over all mailboxes.
 pub const COURIERS: usize = 256;
@@ -57,7 +58,7 @@ impl Queue {
 
     async fn take_up_at_last(&self) {
         while let Err(error) = self.take_up().await {
-            error!(%error, "mail that waits cannot be read yet and is not delivered; it is tried again in a minute");
+            error!(fault = %STORE_FAILING.fault(), %error, "mail that waits cannot be read yet and is not delivered; it is tried again in a minute");
             self.note_unread(Some(error.to_string()));
             sleep(LOOK).await;
         }
@@ -98,7 +99,7 @@ impl Queue {
     async fn save_ages(&self) {
         let ages = self.schedule().ages(self.clock.awake());
         if let Err(error) = self.store.age_queue(&ages).await {
-            warn!(%error, "how long messages wait cannot be saved; a restart makes them younger");
+            warn!(fault = %STORE_FAILING.fault(), %error, "how long messages wait cannot be saved; a restart makes them younger");
         }
     }
 }

@@ -4,8 +4,11 @@
 
 use tracing::{error, warn};
 
-use super::{courier::Courier, hold};
-use crate::store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState, StoreError};
+use super::{courier::Courier, hold, refusals::Advice};
+use crate::{
+    catalog::own::DELIVERY_DOUBTFUL,
+    store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState, StoreError},
+};
 
 /// One that waits although it may have it that often.
 fn last_doubt(message: &QueuedMessage) -> Option<&QueuedRecipient> {
@@ -39,14 +42,20 @@ impl Courier {
 
     pub(super) fn tell_of_hold(&self, message: &QueuedMessage) {
         let last = last_doubt(message).and_then(|one| one.reply.as_deref()).unwrap_or_default();
+        let Advice { id, text, owner, next, .. } = self.queue.advice(&message.account, &DELIVERY_DOUBTFUL.fault());
         error!(
             queue_id = message.id,
             session = message.session,
+            id,
+            text,
+            owner,
+            next,
             reply = last,
             "the mail server never answers this message, which may have arrived each time; it is held: ask whoever it is \
              for, then drop or release it"
         );
-        let reply = format!("held, since nobody answered {DOUBTS} times and it may have arrived; last: {last}");
+        let why = format!("held, since nobody answered {DOUBTS} times and it may have arrived; last: {last}");
+        let reply = DELIVERY_DOUBTFUL.said(why);
         self.queue.note_held(message, hold::DOUBTFUL, &reply);
     }
 }

@@ -141,7 +141,7 @@ impl Queue {
     pub(super) fn way_is_open(&self, account: &str) {
         let ended = self.schedule().lane_mut(account).and_then(|lane| lane.trouble.take());
         if let Some(trouble) = ended {
-            info!(account, fault = trouble.fault.id, "the way out is open again");
+            info!(account, fault = %trouble.fault, "the way out is open again");
             self.bell.notify_one();
         }
     }

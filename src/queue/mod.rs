@@ -54,6 +54,7 @@ use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::{Figures, LaneView};
 pub use orders::Orders;
+use refusals::Advice;
 use schedule::{Entry, Place, Schedule};
 use standstill::Halt;
 pub use standstill::Standstill;
@@ -61,6 +62,10 @@ pub use view::{MessageView, QueueView, RecipientView, view};
 
 use crate::{
     account::Account,
+    catalog::{
+        own::{DELIVERY_DOUBTFUL, STORE_UNAVAILABLE},
+        token::STORE_FAILING,
+    },
     meter::Meter,
     net::clock::Clock,
     spool::{Spool, Spooled},
@@ -144,6 +149,7 @@ impl Queue {
         for id in left.held {
             error!(
                 queue_id = id,
+                fault = %DELIVERY_DOUBTFUL.fault(),
                 "its delivery was under way when Gatepost ended, not for the first time; it is held: it may have arrived each time"
             );
         }
@@ -205,8 +211,14 @@ impl Queue {
             let hold = match (missing.contains(&outline.id), outline.hold.as_deref()) {
                 (true, Some(hold::BODY_MISSING)) => Some(hold::BODY_MISSING),
                 (true, _) => {
+                    let Advice { id, text, owner, next, .. } =
+                        self.advice(&outline.account, &STORE_UNAVAILABLE.fault());
                     error!(
                         queue_id = outline.id,
+                        id,
+                        text,
+                        owner,
+                        next,
                         "the body of this message is gone; it is held: put the file back and restart, or drop it"
                     );
                     self.note_hold(outline, Some(hold::BODY_MISSING)).await;
@@ -242,13 +254,13 @@ impl Queue {
     /// Somebody dropped it while its delivery was under way, and that never ended. `false`: it is still there.
     async fn drop_left(&self, outline: &Outline) -> bool {
         let dropped = self.discard(outline.sequence, &outline.id).await;
-        dropped.inspect_err(|error| warn!(queue_id = outline.id, %error, "it is to be dropped, and cannot be")).is_ok()
+        dropped.inspect_err(|error| warn!(queue_id = outline.id, fault = %STORE_FAILING.fault(), %error, "it is to be dropped, and cannot be")).is_ok()
     }
 
     /// `false`: the store did not take it, and the next start looks again.
     async fn note_hold(&self, outline: &Outline, reason: Option<&str>) -> bool {
         let noted = self.store.hold_queued(outline.sequence, reason).await;
-        noted.inspect_err(|error| warn!(queue_id = outline.id, %error, "whether it is held cannot be noted")).is_ok()
+        noted.inspect_err(|error| warn!(queue_id = outline.id, fault = %STORE_FAILING.fault(), %error, "whether it is held cannot be noted")).is_ok()
     }
 
     /// Where sessions write bodies.

@@ -9,7 +9,7 @@ use super::{
     refusals::{Advice, Refusal},
 };
 use crate::{
-    base::{Fault, printable, redacted},
+    base::{Fault, printable, redacted, with_id},
     catalog::{
         Entry,
         own::{ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
@@ -67,7 +67,7 @@ pub(super) fn is_expiry(reply: &str) -> bool {
 
 /// What a recipient's line shows where the way out is shut.
 pub(super) fn in_the_way(fault: &Fault) -> String {
-    printable(&format!("{} [{}]", fault.text, fault.id), REPLY_CAP)
+    printable(&with_id(&fault.text, fault.id), REPLY_CAP)
 }
 
 /// Positions of the recipients that wait.
@@ -253,6 +253,7 @@ impl Outcome {
             reason = worst.map(|said| said.reason),
             reply = worst.map(|said| &said.text),
             id = advice.id,
+            text = advice.text,
             owner = advice.owner,
             next = advice.next,
             detail = worst.and_then(|said| said.detail.as_deref()),

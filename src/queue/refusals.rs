@@ -69,6 +69,8 @@ impl From<&'static Entry> for Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Advice {
     pub id: Option<&'static str>,
+    /// Its short text.
+    pub text: Option<&'static str>,
     pub owner: Option<&'static str>,
     pub next: Option<String>,
     /// Somebody has to see it, whatever becomes of the message.
@@ -85,7 +87,8 @@ impl Queue {
         let sign_in = sign_in.as_ref();
         let occasion = Occasion { protocol, stage: fault.stage, address, sender, sign_in, ..Occasion::default() };
         let next = told(fault.id, Lang::En, account.as_deref(), &occasion).map(|words| words.whole_step());
-        Advice { id: Some(fault.id), owner: Some(fault.owner.as_str()), next, is_trouble: true }
+        let text = find(fault.id).map(Entry::short);
+        Advice { id: Some(fault.id), text, owner: Some(fault.owner.as_str()), next, is_trouble: true }
     }
 
     /// The same of what stands beside a recipient.

@@ -30,7 +30,8 @@ pub struct Standstill {
 
 impl std::fmt::Display for Standstill {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "nothing is sent from the queue: {} [{}]", self.fault.detail, self.fault.id)
+        let stands = format!("nothing is sent from the queue: {}", self.fault.detail);
+        self.fault.clone().detail(stands).fmt(f)
     }
 }
 
@@ -67,9 +68,10 @@ impl Queue {
         }
         let fault = STORE_FAILING.fault().detail(cause.to_string());
         let cause = printable(&fault.detail, 500);
-        let Advice { id, owner, next, .. } = self.advice("", &fault);
+        let Advice { id, text, owner, next, .. } = self.advice("", &fault);
         error!(
             id,
+            text,
             owner,
             next,
             cause,

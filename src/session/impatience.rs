@@ -32,9 +32,9 @@ pub(super) fn gave_up(gate: &Gate, entry: &Entry, protocol: Protocol, admitted: 
     let fault = busy.unwrap_or_else(|| CLIENT_LEFT_WAITING.fault()).at(stage);
     gate.meter.fault(protocol, address, &fault);
     let next = told(fault.id, Lang::En, Some(account), &occasion).map(|words| words.whole_step());
-    let (id, owner) = (fault.id, fault.owner.as_str());
+    let (id, text, owner) = (fault.id, &fault.text, fault.owner.as_str());
     warn!(
-        session, %protocol, account = address, %stage, server, proxy, id, owner, next,
+        session, %protocol, account = address, %stage, server, proxy, id, text, owner, next,
         "client left before it was answered"
     );
 }

@@ -35,9 +35,9 @@ impl Relay<'_> {
     /// No `send-as` names what is no address. It may be long: a whole field.
     fn unreadable(&self, written: &str, place: &'static str) -> Reply {
         let shown = printable(written, 100);
-        let id = self.count_sender(SENDER_UNREADABLE, &shown).id;
+        let Fault { id, text, .. } = self.count_sender(SENDER_UNREADABLE, &shown);
         let account = printable(&self.admitted.account.address, 100);
-        info!(session = self.entry.id(), account, sender = shown, place, id, "sender cannot be read");
+        info!(session = self.entry.id(), account, sender = shown, place, id, text, "sender cannot be read");
         let what = format!("{place} says {shown}; write its name in quotes, or set sender = \"force\"");
         refusal(SENDER_UNREADABLE, (550, "5.1.7"), what)
     }
@@ -45,9 +45,9 @@ impl Relay<'_> {
     /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
     pub(super) fn not_allowed(&self, sender: &str, place: &'static str) -> Reply {
         let account = &self.admitted.account;
-        let id = self.count_sender(SENDER_NOT_ALLOWED, sender).id;
+        let Fault { id, text, .. } = self.count_sender(SENDER_NOT_ALLOWED, sender);
         let (address, sender) = (printable(&account.address, 100), printable(sender, 100));
-        info!(session = self.entry.id(), account = address, sender, place, id, "sender refused by send-as");
+        info!(session = self.entry.id(), account = address, sender, place, id, text, "sender refused by send-as");
         // A mailbox of a whole domain has no table of its own.
         let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
         let what = format!("<{sender}> in {place} is not in send-as of {table}");

@@ -365,8 +365,9 @@ impl<'a> Relay<'a> {
         let entry = MESSAGE_BEHIND_REFUSAL;
         let reply = self.explained(Reply::of((421, "4.7.0"), &entry.fault()), None);
         let (session, account, client) = (self.entry.id(), &self.admitted.account.address, self.admitted.client_name());
-        let (id, owner, next) = (entry.id, entry.owner.as_str(), self.next_step(entry.id, Some(Stage::Relaying), None));
-        warn!(session, protocol = %Protocol::Smtp, account, client, id, owner, next, "{}", unasked::WHAT);
+        let (id, text, owner) = (entry.id, entry.short(), entry.owner.as_str());
+        let next = self.next_step(entry.id, Some(Stage::Relaying), None);
+        warn!(session, protocol = %Protocol::Smtp, account, client, id, text, owner, next, "{}", unasked::WHAT);
         self.last_words(&reply).await
     }
 

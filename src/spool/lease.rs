@@ -9,6 +9,7 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{Room, SpoolFault};
+use crate::catalog::token::STORE_FAILING;
 
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -78,7 +79,7 @@ impl Drop for Lease {
         let (room, path, octets) = (self.room.clone(), self.path(), self.octets);
         let work = move || {
             if let Err(error) = remove(&room, &path, octets) {
-                tracing::warn!(file = %path.display(), %error, "a body that nobody wants cannot be removed; the next start tries again");
+                tracing::warn!(file = %path.display(), fault = %STORE_FAILING.fault(), %error, "a body that nobody wants cannot be removed; the next start tries again");
             }
         };
         match Handle::try_current() {

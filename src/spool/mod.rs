@@ -33,7 +33,7 @@ pub use fault::SpoolFault;
 use lease::Lease;
 pub use owner::{beside, refuse_others};
 
-use crate::store::private_file;
+use crate::{catalog::token::STORE_FAILING, store::private_file};
 
 /// Gathered before the disk is asked: a client's pieces are small.
 const PIECE: usize = 64 * 1024;
@@ -157,7 +157,7 @@ impl Spool {
                     false => fs::remove_file(entry.path()).map(|()| orphans += 1),
                 };
                 if let Err(error) = tidied {
-                    warn!(file = %entry.path().display(), %error, "passed over in the queue's directory; look at it");
+                    warn!(file = %entry.path().display(), fault = %STORE_FAILING.fault(), %error, "passed over in the queue's directory; look at it");
                 }
             }
             room.held.fetch_add(octets, Ordering::Relaxed);

@@ -8,7 +8,7 @@ use std::{
 use sqlx::migrate::MigrateError;
 
 use crate::{
-    base::{Lang, invocation::Daemon},
+    base::{Fault, Lang, invocation::Daemon},
     catalog::{
         Entry, Known, Words,
         own::{STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS},
@@ -116,6 +116,11 @@ impl StoreError {
         self.entry().map(|entry| entry.told(lang, &Known::default()))
     }
 
+    /// As a fault of the catalogue; one without a next step of its own is `general`.
+    pub fn fault(&self, general: &'static Entry) -> Fault {
+        self.entry().unwrap_or(general).fault().detail(Particular(self).to_string())
+    }
+
     /// What to do about [`Self::InUse`].
     pub fn make_way(daemon: Option<Daemon>) -> String {
         match daemon.map(Daemon::stop) {
@@ -167,14 +172,28 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url { url } => {
+        match self.entry() {
+            Some(entry) => f.write_str(&entry.said(Particular(self))),
+            None => Particular(self).fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// What is of this case alone.
+struct Particular<'a>(&'a StoreError);
+
+impl fmt::Display for Particular<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            StoreError::Url { url } => {
                 write!(f, "store url {url:?} is not understood: write it as \"sqlite:///absolute/path/gatepost.db\"")
             }
-            Self::File { path, cause } => {
+            StoreError::File { path, cause } => {
                 write!(f, "cannot use {}: {cause}; make it writable for the user Gatepost runs as", path.display())
             }
-            Self::InUse { database, lock, process, reads, .. } => {
+            StoreError::InUse { database, lock, process, reads, .. } => {
                 let holder = process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
                 let (database, lock) = (database.display(), lock.display());
                 match reads.as_deref().map(Path::display) {
@@ -185,16 +204,16 @@ impl fmt::Display for StoreError {
                     ),
                 }
             }
-            Self::KeyFile { key_file, cause } => write!(
+            StoreError::KeyFile { key_file, cause } => write!(
                 f,
                 "cannot use the key file {}: {cause}; make it readable for the user Gatepost runs as (and its \
                  directory writable on the first run)",
                 key_file.display()
             ),
-            Self::KeyFormat { key, why } => {
+            StoreError::KeyFormat { key, why } => {
                 write!(f, "{key} {why}; a key is 32 bytes, or their base64 as one line: put the right one back")
             }
-            Self::KeyMissing { key_file, database } => write!(
+            StoreError::KeyMissing { key_file, database } => write!(
                 f,
                 "the tokens in {} are sealed, and the key file {} is missing; nothing was changed: put the key file \
                  back, or move the database away and sign in again. (A key that is a systemd credential is given to \
@@ -202,55 +221,49 @@ impl fmt::Display for StoreError {
                 database.display(),
                 key_file.display()
             ),
-            Self::WrongKey { key, database } => write!(
+            StoreError::WrongKey { key, database } => write!(
                 f,
                 "{key} is not the one that sealed the tokens in {}; nothing was changed: put the right key back, or \
                  move the database away and sign in again",
                 database.display()
             ),
-            Self::Row { key, database } => write!(
+            StoreError::Row { key, database } => write!(
                 f,
                 "the stored sign-in {key:?} in {} was damaged or moved; sign this account in again",
                 database.display()
             ),
-            Self::Database { database, cause } if is_taken(cause) => {
-                write!(f, "the database {} is held locked by another program [store-locked]", database.display())
+            StoreError::Database { database, cause } if is_taken(cause) => {
+                write!(f, "the database {} is held locked by another program", database.display())
             }
-            Self::Database { database, cause } => {
+            StoreError::Database { database, cause } => {
                 write!(f, "the database {} answers: {cause}; check free space and rights", database.display())
             }
-            Self::Migration { database, cause } => {
+            StoreError::Migration { database, cause } => {
                 write!(f, "the database {} cannot be brought to this version: {cause}", database.display())
             }
-            Self::NotOurs { path, is: NotOurs::Folder } => {
-                write!(f, "the store {} is a folder; nothing was changed [store-not-ours]", path.display())
+            StoreError::NotOurs { path, is: NotOurs::Folder } => {
+                write!(f, "the store {} is a folder; nothing was changed", path.display())
             }
-            Self::NotOurs { path, is: NotOurs::NoDatabase } => {
-                write!(f, "the store {} is no database of SQLite; nothing was changed [store-not-ours]", path.display())
+            StoreError::NotOurs { path, is: NotOurs::NoDatabase } => {
+                write!(f, "the store {} is no database of SQLite; nothing was changed", path.display())
             }
-            Self::NotOurs { path, is: NotOurs::Table(table) } => write!(
+            StoreError::NotOurs { path, is: NotOurs::Table(table) } => write!(
                 f,
-                "the database {} is another program's: it has a table {table:?}; nothing was changed [store-not-ours]",
+                "the database {} is another program's: it has a table {table:?}; nothing was changed",
                 path.display()
             ),
-            Self::NotOurs { path, is: NotOurs::Nameless } => write!(
+            StoreError::NotOurs { path, is: NotOurs::Nameless } => write!(
                 f,
                 "the database {} is another program's: it is not empty, and nothing of Gatepost is in it; nothing was \
-                 changed [store-not-ours]",
+                 changed",
                 path.display()
             ),
-            Self::Newer { database } => {
-                write!(
-                    f,
-                    "the store {} was made by a newer Gatepost; nothing was changed [store-newer]",
-                    database.display()
-                )
+            StoreError::Newer { database } => {
+                write!(f, "the store {} was made by a newer Gatepost; nothing was changed", database.display())
             }
         }
     }
 }
-
-impl std::error::Error for StoreError {}
 
 /// Others have it locked just now.
 pub(super) fn is_taken(cause: &sqlx::Error) -> bool {

@@ -15,6 +15,7 @@ use super::{
     recipient_state::RecipientState,
     row::{from_unix, to_unix},
 };
+use crate::catalog::own::STORE_UNAVAILABLE;
 
 /// Messages in one step of [`Store::age_queue`].
 const AGES_AT_ONCE: usize = 500;
@@ -167,7 +168,7 @@ impl Store {
                 // One row that is damaged must not keep all others from their delivery; its body stays by its id.
                 Err(cause) => {
                     let id: String = row.try_get("id").map_err(|cause| self.failed(cause))?;
-                    error!(queue_id = id, %cause, "a row of the queue cannot be read; its message is not delivered");
+                    error!(queue_id = id, fault = %STORE_UNAVAILABLE.fault(), %cause, "a row of the queue cannot be read; its message is not delivered");
                     unread.push(id);
                 }
             }

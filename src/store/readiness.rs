@@ -15,6 +15,7 @@ use std::{
 use tokio::{sync::Mutex, time::Instant};
 
 use super::Store;
+use crate::catalog::token::STORE_FAILING;
 
 const REMEMBERED: Duration = Duration::from_secs(1);
 
@@ -29,12 +30,19 @@ pub enum Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&STORE_FAILING.said(self.particular()))
+    }
+}
+
+impl Trouble {
+    /// Without the text and the id of the fault.
+    pub fn particular(&self) -> String {
         match self {
-            Trouble::Silent => f.write_str(
-                "the store does not answer: another program holds its lock, or its disk hangs; look for both",
-            ),
+            Trouble::Silent => {
+                "the store does not answer: another program holds its lock, or its disk hangs; look for both".to_owned()
+            }
             Trouble::Refuses(cause) => {
-                write!(f, "the store takes no writes: {cause}; check free space and rights, and who else has it open")
+                format!("the store takes no writes: {cause}; check free space and rights, and who else has it open")
             }
         }
     }

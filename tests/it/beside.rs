@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatepost::base::Protocol;
+use gatepost::{base::Protocol, catalog};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
@@ -75,7 +75,7 @@ async fn where_another_gatepost_answers_at_the_consoles_address_it_is_looked_for
     let other = Program::start(&first).await;
     other.console().await;
     for command in COMMANDS {
-        is_displaced(command, &second, "[port-taken]", "the console at ").await;
+        is_displaced(command, &second, "port-taken", "the console at ").await;
     }
     // One that was started before its file named this address.
     std::fs::write(&second, with_console(&std::fs::read_to_string(&second).unwrap(), "127.0.0.1:0")).unwrap();
@@ -83,7 +83,7 @@ async fn where_another_gatepost_answers_at_the_consoles_address_it_is_looked_for
     own.console().await;
     std::fs::write(&second, with_console(&std::fs::read_to_string(&second).unwrap(), &here.to_string())).unwrap();
     for command in COMMANDS {
-        is_displaced(command, &second, "[listener-not-open]", "the console at ").await;
+        is_displaced(command, &second, "listener-not-open", "the console at ").await;
     }
     let (code, said, told) = typed(&["status", "--alive"], &first).await;
     assert!(code == 0, "{said}{told}");
@@ -106,7 +106,7 @@ async fn where_a_program_that_is_no_gatepost_answers_at_the_consoles_address_it_
             let _ = client.write_all(page.as_bytes()).await;
         }
     });
-    is_displaced(&["console"], &file, "[port-taken]", "something else than the console answers at ").await;
+    is_displaced(&["console"], &file, "port-taken", "something else than the console answers at ").await;
     answers.abort();
 }
 
@@ -133,18 +133,20 @@ async fn is_displaced(command: &[&str], file: &Path, id: &str, words: &str) {
     let (code, _, told) = typed(command, file).await;
     let lines: Vec<&str> = told.lines().map(str::trim).collect();
     let error = lines.iter().find(|line| line.starts_with("error: ")).unwrap();
-    assert!(code == 1 && error.contains(words) && error.ends_with(id), "{told}");
+    assert!(code == 1 && error.contains(words), "{told}");
+    let entry = catalog::find(id).unwrap();
+    let head = format!("error: {} [{id}]: ", entry.short());
+    let particular = error.strip_prefix(&head).unwrap_or_else(|| panic!("{told}"));
     let begins = |begin: &str| lines.iter().any(|line| line.starts_with(begin));
     assert!(begins("ss -ltnp 'src = 127.") && begins("listen = \"127."), "{told}");
     assert!(!told.contains("start it with"), "{told}");
-    let without_id = error.trim_end_matches(id).trim();
-    for pasted in [error, without_id] {
+    for (pasted, wanted) in [(*error, id), (particular, "port-taken")] {
         let (code, said, _) = typed(&["explain", pasted], file).await;
-        let wanted = if pasted == without_id { "port-taken" } else { id.trim_matches(['[', ']']) };
         assert!(code == 0 && said.starts_with(wanted), "{pasted}: {said}");
         assert!(said.contains("listen = \"127.") && !said.contains("listen = [\""), "{said}");
     }
     let (_, _, told) = typed(&[command, &["--lang", "ja"]].concat(), file).await;
     let error = told.lines().find(|line| line.starts_with("エラー: ")).unwrap();
     assert!(error.contains("コンソール") && !error.contains(words.trim_end()), "{told}");
+    assert!(error.ends_with(&format!("ログの文言：\"{}\" [{id}]", entry.short())), "{told}");
 }

@@ -69,6 +69,7 @@ mod supervision;
 mod tidy;
 mod tls;
 mod tokens;
+mod told_by_id;
 mod tongues;
 mod unattended;
 mod unconfigured;

@@ -264,7 +264,8 @@ async fn a_program_that_fails_is_named_in_the_log_with_what_it_said_and_mail_pas
     world
         .until("failed", |world| world.counts("gatepost_notifications_total{channel=\"command\",outcome=\"failed\"} 1"))
         .await;
-    let told = journal().lines(&["WARN", "the notify command failed", "bob has no phone", "hint: "]);
+    let told =
+        journal().lines(&["WARN", "the notify command failed", "bob has no phone", "id=\"notify-failing\"", "next=\""]);
     assert!(told.len() == 1 && told[0].contains("7; it said"), "{told:?}");
     world.smtp_as_ann().await;
 }

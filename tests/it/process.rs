@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use crate::world::{
-    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, asked, own_address, own_place, settings, sign_in_with, stage,
-    until_so,
+    ANN, FOR_GOOD, IN, PASSWORD, PROTOCOLS, Plan, Talk, asked, hold_to_short_texts, lacks_a_short_text, own_address,
+    own_place, settings, sign_in_with, stage, until_so,
 };
 
 pub fn command(arguments: &[&str], file: &Path) -> Command {
@@ -29,9 +29,14 @@ pub fn command(arguments: &[&str], file: &Path) -> Command {
     command
 }
 
+/// Whatever a daemon and the status say on stderr has the short text of a fault beside its id.
 pub fn run(arguments: &[&str], file: &Path) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command(arguments, file).output().unwrap();
-    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    let [stdout, stderr] = [stdout, stderr].map(|said| String::from_utf8(said).unwrap());
+    if arguments.iter().any(|word| ["run", "status"].contains(word)) {
+        assert!(!stderr.lines().any(lacks_a_short_text), "{stderr}");
+    }
+    (status.code().unwrap(), stdout, stderr)
 }
 
 /// `gatepost run` in a process of its own.
@@ -61,12 +66,14 @@ impl Program {
                 let address = event["address"].as_str().unwrap().parse().unwrap();
                 bound.push((event["protocol"].as_str().unwrap().to_owned(), address));
             }
+            assert!(!lacks_a_short_text(&line), "{line}");
             told.push(line);
         }
         // Somebody has to read on, or the program would stand still at a full pipe.
         let (heard, said) = watch::channel(told);
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
+                hold_to_short_texts(&line);
                 heard.send_modify(|lines: &mut Vec<String>| lines.push(line));
             }
         });

@@ -22,7 +22,7 @@ use crate::{
 const AT_ONCE: usize = 15;
 
 /// In front of it `gatepost status` finds the daemon where the file says.
-async fn askable(plan: Plan) -> World {
+pub async fn askable(plan: Plan) -> World {
     let (sandbox, dir, file) = stage(&plan).await;
     let text = std::fs::read_to_string(&file).unwrap();
     let listens = "[console]\nlisten = \"127.0.0.1:0\"";
@@ -36,12 +36,12 @@ fn flat(text: &str) -> String {
     text.split_whitespace().collect()
 }
 
-fn has(shown: &str, entry: &Entry) {
+pub fn has(shown: &str, entry: &Entry) {
     let said = flat(shown);
     assert!(said.contains(entry.id) && said.contains(&flat(entry.short())), "{}: {shown}", entry.id);
 }
 
-async fn shown(browser: &Browser, path: &str) -> String {
+pub async fn shown(browser: &Browser, path: &str) -> String {
     unescaped(&browser.page(path).await).replace("&#39;", "'").replace("&#34;", "\"")
 }
 

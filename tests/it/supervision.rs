@@ -343,7 +343,10 @@ async fn a_socket_that_nobody_takes_is_named_and_a_wrong_port_says_what_there_is
     let service = Service::start(&file, &sockets, &[]);
     service.tells("READY=1").await;
     let log = service.log();
-    let two = format!("no listener takes, clients get no answer there: two at {};", sockets.address(1));
+    let two = format!(
+        "no listener takes, clients get no answer there: two at {} id=\"socket-without-listener\" text=\"",
+        sockets.address(1)
+    );
     assert_eq!(log.matches("no listener takes").count(), 1, "{log}");
     assert!(log.contains(&two), "{log}");
     service.signal(Signal::TERM);

@@ -221,6 +221,25 @@ fn the_mark_of_a_reply_is_written_by_the_fault_alone_behind_its_own_text() {
     assert_eq!(marking, ["src/base/fault.rs"]);
 }
 
+/// Else it stands there without the short text. What commands print below the cause of a fault is told as a whole elsewhere.
+#[test]
+fn an_id_in_brackets_is_written_by_the_function_alone_that_has_the_short_text_ahead_of_it() {
+    let ids: Vec<String> = gatepost::catalog::all().map(|entry| format!("[{}]", entry.id)).collect();
+    let mut by_hand = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test() && source.path != "src/base/fault.rs") {
+        let code = source.code();
+        by_hand.extend(ids.iter().filter(|id| code.contains(*id)).map(|id| format!("{}: {id}", source.path)));
+        if row(source.module()) > row("daemon") || source.path.ends_with("/build.rs") {
+            continue;
+        }
+        let holes = ["[{}]", "[{id}]"].into_iter().flat_map(|hole| code.match_indices(hole));
+        let statements = holes.map(|(at, _)| code[at..].split(';').next().unwrap_or_default());
+        let of_ids = statements.filter(|rest| rest.contains(".id") || rest.starts_with("[{id}]"));
+        by_hand.extend(of_ids.map(|rest| format!("{}: {rest}", source.path)));
+    }
+    assert!(by_hand.is_empty(), "Entry::said, Entry::named and Fault do it:\n{}", by_hand.join("\n"));
+}
+
 #[test]
 fn no_file_imports_from_a_higher_row() {
     let mut upward = Vec::new();

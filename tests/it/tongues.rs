@@ -474,7 +474,9 @@ fn the_man_page_and_the_completions_are_in_the_language_of_the_terminal() {
 #[test]
 fn a_daemon_says_at_a_terminal_in_its_language_why_it_does_not_start_and_as_a_service_in_that_of_the_log() {
     let (run, program) = (["run", "--config", "/nonexistent/gatepost.toml"], env!("CARGO_BIN_EXE_gatepost"));
-    assert!(said(&run, "").starts_with("error: /nonexistent/gatepost.toml: there is no such file"));
+    let in_english = "error: There is no configuration of Gatepost [configuration-missing]\n\
+                      error: /nonexistent/gatepost.toml: there is no such file";
+    assert!(said(&run, "").starts_with(in_english), "{}", said(&run, ""));
     let mut terminal = Command::new("script");
     terminal.args(["-qec", &format!("{program} {}", run.join(" ")), "/dev/null"]).env("LC_ALL", "ja_JP.UTF-8");
     let Ok(output) = terminal.stdin(Stdio::null()).output() else {

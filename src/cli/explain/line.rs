@@ -348,7 +348,8 @@ mod tests {
     fn of_a_port_of_ours_the_line_knows_and_never_the_mail_server() {
         for (text, wanted) in [
             (
-                "error: cannot listen on 127.0.0.53:1993: Address already in use (os error 98) [port-taken]",
+                "error: Another program has the port that Gatepost is to listen on [port-taken]: cannot listen on \
+                 127.0.0.53:1993: Address already in use (os error 98)",
                 "src = 127.0.0.53:1993 or src = 0.0.0.0:1993 or src = [::]:1993",
             ),
             (

@@ -52,7 +52,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             let (status, unread) = asleep::status(&config);
             (status, Some((silence, cause)), unread)
         }
-        (Err(_), Some(problems)) => return Err(Failure::refused("", problems)),
+        (Err(_), Some(problems)) => return Err(Failure::refused(None, problems)),
     };
     let other = Other::beside(&config, &file);
     let held_by = other.as_ref().map(|other| if args.json { other.fields() } else { json!(other.text(lang)) });
@@ -79,7 +79,7 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
         return of_an_unread_store(trouble, &asleep);
     }
     match (refused, asleep) {
-        (Some(problems), _) => Err(Failure::refused(&language::said(RUNS_ON, lang), &problems)),
+        (Some(problems), _) => Err(Failure::refused(Some(RUNS_ON), &problems)),
         (None, Some((Silent::Down, cause))) => Err(down(&config, &file, &cause)),
         (None, Some((Silent::NoConsole { .. }, _))) => Ok(()),
         // The cause is that nobody can be asked at the console.
@@ -123,8 +123,7 @@ fn put_files(status: &mut Value, file: &Path, other: Option<Value>) {
     sections.extend(other.map(|other| ("store-held-by".to_owned(), other)));
 }
 
-const RUNS_ON: &str =
-    "The daemon runs on with the configuration that it read before, as shown above. The file is refused now:\n";
+const RUNS_ON: &str = "the daemon runs on with the configuration that it read before, as shown above";
 
 fn silent(config: &Config, file: &Path, cause: &Unanswered) -> Failure {
     let text = format!("the daemon did not answer: {cause}");

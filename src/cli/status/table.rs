@@ -131,6 +131,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("store-held-by", "ストアを使用中のデーモン"),
     ("reload", "設定の再読み込み"),
     ("needs-restart", "再起動するまで有効にならない変更"),
+    ("refused-reload", "反映されなかった設定"),
     ("store", "ストア"),
     ("at", "時刻"),
     ("address", "アドレス"),
@@ -327,8 +328,8 @@ fn cell(value: &Value, lang: Lang) -> String {
         (Value::Bool(false), Lang::En) => "no".to_owned(),
         (Value::Bool(true), Lang::Ja) => "はい".to_owned(),
         (Value::Bool(false), Lang::Ja) => "いいえ".to_owned(),
-        // As much as a reply holds: a link or a command that is cut leads nowhere.
-        (Value::String(text), _) => printable(text, 400),
+        // More than a reply holds: a link or a command that is cut leads nowhere.
+        (Value::String(text), _) => printable(text, 1000),
         (Value::Array(list), _) => joined(list, lang, Lang::comma),
         (other, _) => printable(&other.to_string(), 80),
     }

@@ -3,6 +3,7 @@
 //!
 //! What the catalogue does not know, or a newer daemon says, stays as it is.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::steps::AHEAD;
@@ -12,6 +13,7 @@ use crate::{
     catalog::{
         self, Known, Words,
         doctor::SOMEBODY_ELSE_SIGNED_IN,
+        moment,
         token::{CLIENT_SECRET_EXPIRED, SIGN_IN_MISSING},
     },
     cli::{language, pasted::shell},
@@ -33,7 +35,7 @@ const BY_PROVIDER: &str = "identity provider";
 
 /// What to do about each trouble of an account: of its sign-in, and what its servers refuse.
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
-    with_restart(status, lang);
+    with_not_loaded(status, lang);
     with_clock(status, lang);
     with_endings(status, config, lang);
     for account in rows_mut(status, "accounts") {
@@ -68,18 +70,37 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     }
 }
 
-/// Where a restart is needed it is told with that, and how to reload, which does not help, is not.
-fn with_restart(status: &mut Value, lang: Lang) {
+/// What of its configuration the daemon does not have is told in a line, under its id. Where a restart is needed, how to reload,
+/// which does not help, is not.
+fn with_not_loaded(status: &mut Value, lang: Lang) {
     let Some(sections) = status.as_object_mut() else { return };
-    let Some(restart) = sections.remove("restart") else { return };
-    sections.remove("reload");
-    if let (Some(what), Some(restart)) = (sections.get("needs-restart").and_then(Value::as_str), restart.as_str()) {
+    for name in ["needs-restart", "refused-reload"] {
+        let told = sections.get(name).and_then(|one| not_loaded(one, lang));
+        told.into_iter().for_each(|told| drop(sections.insert(name.to_owned(), json!(told))));
+    }
+    if sections.contains_key("needs-restart") {
+        sections.remove("reload");
+    }
+}
+
+fn not_loaded(one: &Value, lang: Lang) -> Option<String> {
+    let entry = text(one, "/id").and_then(catalog::find)?;
+    if let (Some(what), Some(restart)) = (text(one, "/what"), text(one, "/restart")) {
         let told = match lang {
             Lang::En => format!("{what}; to restart: {restart}"),
             Lang::Ja => format!("{what}。再起動するコマンド: {restart}"),
         };
-        sections.insert("needs-restart".to_owned(), json!(told));
+        return Some(catalog::said_in(entry, &told, lang));
     }
+    let at = moment(Timestamp::from_second(one.get("at")?.as_i64()?).ok()?, "%Y-%m-%d %H:%M");
+    let said = |name| text(one, name).map(|said| language::said(said, lang));
+    let hint = said("/hint").map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let (problem, next) = (said("/problem")?, entry.words(lang).next);
+    let told = match lang {
+        Lang::En => format!("{at}: {problem}{hint}. {next}"),
+        Lang::Ja => format!("{at}: {problem}{hint}。{next}"),
+    };
+    Some(catalog::said_in(entry, &told, lang))
 }
 
 /// How far it is off, and what to do.

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 use super::{command, event::Event, webhook::Webhook};
 use crate::{
     base::Secret,
+    catalog::{Advice, own::NOTIFY_FAILING},
     config::{model::Notify, same_notify},
     meter::{Meter, Told},
     net::HttpClient,
@@ -72,14 +73,10 @@ impl Channels {
         let words = &self.notify.command;
         let program = words.first().map(Secret::expose).unwrap_or_default();
         let ended = command::run(words, json, command::LIMIT).await;
+        let Advice { id, text, owner, next } = NOTIFY_FAILING.advice();
         match &ended {
             Ok(said) => info!(event, program, said, "the notify command was run"),
-            Err(cause) => warn!(
-                event,
-                program,
-                "the notify command failed: {cause}; hint: run it by hand as the user of this service, with a \
-                 JSON object on stdin"
-            ),
+            Err(cause) => warn!(event, program, id, text, owner, next, "the notify command failed: {cause}"),
         }
         meter.notification("command", if ended.is_ok() { Told::Delivered } else { Told::Failed });
         ended.is_ok()
@@ -91,18 +88,19 @@ impl Channels {
         let retrying = |why: &str| {
             meter.notification("webhook", Told::Retried);
             match std::mem::replace(&mut is_known, true) {
-                false => warn!(event, "the webhook was not told yet, and is tried again for an hour: {why}"),
+                false => {
+                    warn!(event, fault = %NOTIFY_FAILING.fault(), "the webhook was not told yet, and is tried again for an hour: {why}")
+                }
                 true => debug!(event, "the webhook is tried again: {why}"),
             }
         };
         let delivered = webhook.deliver(json, retrying).await;
         match &delivered {
             Ok(()) => info!(event, "the webhook was told"),
-            Err(cause) => warn!(
-                event,
-                "the webhook was not told: {cause}; hint: check [notify] webhook, [network] http-proxy, and what the \
-                 service on the other side takes"
-            ),
+            Err(cause) => {
+                let Advice { id, text, owner, next } = NOTIFY_FAILING.advice();
+                warn!(event, id, text, owner, next, "the webhook was not told: {cause}");
+            }
         }
         meter.notification("webhook", if delivered.is_ok() { Told::Delivered } else { Told::Failed });
         delivered.is_ok()

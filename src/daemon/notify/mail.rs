@@ -313,13 +313,14 @@ mod tests {
 
     #[test]
     fn a_message_that_is_held_is_told_with_what_to_do() {
+        let damaged = catalog::own::STORE_UNAVAILABLE.said("held, its body cannot be read: I/O error");
         let note = |hold| FailureNote {
             at: SystemTime::UNIX_EPOCH,
             queue_id: "bcdf23456789".into(),
             account: "ann@contoso.com".into(),
             sender: "ann@contoso.com".into(),
             recipients: vec!["bob@fabrikam.com".into()],
-            reply: "held, its body cannot be read: I/O error [store-unavailable]".into(),
+            reply: damaged.clone(),
             is_told: false,
             hold: Some(hold),
         };
@@ -327,6 +328,7 @@ mod tests {
             let mail = Mail { failures: vec![note(hold)], ..Mail::default() };
             let event = told_at(0, &mail, &mut HashMap::new()).remove(0);
             assert!(event.text.contains("mail of ann@contoso.com is held"), "{}", event.text);
+            assert!(event.text.contains(&format!(": {damaged}.")), "{}", event.text);
             let next = event.next_step;
             assert!(next.starts_with(first) && next.contains("gatepost queue release bcdf23456789"), "{next}");
         }

@@ -35,7 +35,7 @@ pub use mail::Mail;
 use crate::{
     account::Occasion,
     base::Lang,
-    catalog::Known,
+    catalog::{Known, token::STORE_FAILING},
     config::Config,
     expiry::Calendar,
     meter::Meter,
@@ -205,7 +205,7 @@ impl Notifier {
 
     async fn recall(&self) -> Memory {
         let told = self.store.told().await.unwrap_or_else(|error| {
-            warn!(%error, "nobody knows what was told before; it is told again");
+            warn!(fault = %STORE_FAILING.fault(), %error, "nobody knows what was told before; it is told again");
             Vec::new()
         });
         Memory::of(told.into_iter().collect(), self.now())
@@ -335,7 +335,7 @@ impl Notifier {
             }
         };
         if let Err(error) = stored {
-            warn!(%error, "what was told is not remembered; after a restart it is told again");
+            warn!(fault = %STORE_FAILING.fault(), %error, "what was told is not remembered; after a restart it is told again");
         }
     }
 }
@@ -351,9 +351,9 @@ async fn heard(telling: impl Future<Output = bool> + Send + 'static) -> bool {
 
 /// The log hears of everything, whoever else does.
 fn log(event: &Event) {
-    let (kind, fault) = (event.event.as_str(), event.fault.unwrap_or_default());
+    let (kind, fault, fault_text) = (event.event.as_str(), event.fault, event.fault_text);
     match event.severity {
         Severity::Info => info!(event = kind, "{}", event.text),
-        Severity::Warning | Severity::Critical => warn!(event = kind, fault, "{}", event.text),
+        Severity::Warning | Severity::Critical => warn!(event = kind, fault, fault_text, "{}", event.text),
     }
 }

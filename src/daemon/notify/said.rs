@@ -3,7 +3,11 @@
 
 use jiff::Timestamp;
 
-use crate::{base::Lang, expiry::days_left};
+use crate::{
+    base::Lang,
+    catalog::{is_harmless, is_harmless_path},
+    expiry::days_left,
+};
 
 /// More names than this are counted in a text; the JSON has all.
 const NAMED: usize = 5;
@@ -63,8 +67,13 @@ pub(super) enum Said<'a> {
         app: &'a str,
         reload: &'a str,
     },
-    RenewAppCertificate,
-    RenewListenerCertificate,
+    RenewAppCertificate {
+        /// Of an account of it.
+        address: &'a str,
+    },
+    RenewListenerCertificate {
+        file: &'a str,
+    },
     Standstill,
     WithDetail {
         cause: &'a str,
@@ -157,12 +166,16 @@ impl Said<'_> {
                 "Make a new secret at the provider, put it in the place of the old one, write the day on which it ends \
                  under `[app.{app}]`, as `secret-expires = <YYYY-MM-DD>`, then `{reload}`."
             ),
-            Said::RenewAppCertificate => "Upload a new certificate at the provider and put it, with its key, in the \
-                                          place of the old files; no restart is needed."
-                .to_owned(),
-            Said::RenewListenerCertificate => {
-                "Put a new certificate, with its key, in the place of the old files; no restart is needed.".to_owned()
-            }
+            Said::RenewAppCertificate { address } => format!(
+                "Upload a new certificate at the provider and put it, with its key, in the place of the old files; no \
+                 restart is needed. `{}` shows whether the provider takes it.",
+                doctor(address)
+            ),
+            Said::RenewListenerCertificate { file } => format!(
+                "Put a new certificate, with its key, in the place of the old files; no restart is needed. {} shows from \
+                 when to when it is valid.",
+                dates(file)
+            ),
             Said::Standstill => "nothing is sent from the queue.".to_owned(),
             Said::WithDetail { cause, detail } => format!("{cause} ({detail})"),
             Said::TriedAgain => "It is tried again by itself.".to_owned(),
@@ -239,12 +252,15 @@ impl Said<'_> {
             Said::RenewSecret { app, reload } => format!(
                 "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = <YYYY-MM-DD>` の形で書いて、`{reload}` を実行してください。"
             ),
-            Said::RenewAppCertificate => {
-                "新しい証明書をプロバイダーにアップロードし、鍵とともに古いファイルと置き換えてください。再起動は不要です。".to_owned()
-            }
-            Said::RenewListenerCertificate => {
-                "新しい証明書を、鍵とともに古いファイルと置き換えてください。再起動は不要です。".to_owned()
-            }
+            Said::RenewAppCertificate { address } => format!(
+                "新しい証明書をプロバイダーにアップロードし、鍵とともに古いファイルと置き換えてください。再起動は不要です。プロバイダーが\
+                 受け入れるかどうかは `{}` で確認できます。",
+                doctor(address)
+            ),
+            Said::RenewListenerCertificate { file } => format!(
+                "新しい証明書を、鍵とともに古いファイルと置き換えてください。再起動は不要です。有効期間は {} で確認できます。",
+                dates(file)
+            ),
             Said::Standstill => "キューから何も送信されていません。".to_owned(),
             Said::WithDetail { cause, detail } => format!("{cause}（{detail}）"),
             Said::TriedAgain => "自動的に再試行されます。".to_owned(),
@@ -304,6 +320,20 @@ pub(super) fn span(lang: Lang, now: Timestamp, due: Timestamp) -> String {
         (0..172_800, Lang::Ja) => format!("{}後（{time}）", period(seconds.unsigned_abs(), lang)),
         (_, Lang::En) => format!("in {} days, on {day}", days_left(now, due)),
         (_, Lang::Ja) => format!(" {}日後（{day}）", days_left(now, due)),
+    }
+}
+
+/// Looks at one account of what it is about; at all, where none can be named in a shell.
+fn doctor(address: &str) -> String {
+    let named = Some(address).filter(|address| !address.is_empty() && is_harmless(address));
+    named.map_or_else(|| "gatepost doctor".to_owned(), |address| format!("gatepost doctor {address}"))
+}
+
+/// Shows when a certificate is valid.
+fn dates(file: &str) -> String {
+    match is_harmless_path(file) {
+        true => format!("`openssl x509 -noout -dates -in {file}`"),
+        false => "`gatepost doctor`".to_owned(),
     }
 }
 

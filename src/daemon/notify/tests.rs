@@ -177,6 +177,37 @@ fn the_notice_of_a_secret_that_ends_has_the_commands_with_which_another_takes_it
     }
 }
 
+/// As the app's secret has it.
+#[test]
+fn the_notice_of_a_certificate_that_ends_has_a_fault_and_a_command_and_once_it_has_ended_the_short_text() {
+    for (what, name, id, short, command) in [
+        (
+            What::ListenerCertificate,
+            "/etc/cert.pem",
+            "certificate-ended",
+            "A certificate of Gatepost has ended or cannot be read",
+            "`openssl x509 -noout -dates -in /etc/cert.pem`",
+        ),
+        (
+            What::AppCertificate,
+            "contoso",
+            "app-certificate-refused",
+            "The provider refuses the app's certificate; ask your administrator",
+            "`gatepost doctor ann@contoso.com`",
+        ),
+    ] {
+        for (lang, days) in Lang::ALL.into_iter().flat_map(|lang| [(lang, 6), (lang, -1)]) {
+            let mut stage = Stage { lang, ..Stage::new() };
+            stage.states = vec![ready("ann")];
+            stage.endings = vec![(what, name, days * DAY)];
+            let event = stage.told_at(0).remove(0);
+            assert_eq!((event.fault, event.fault_text), (Some(id), Some(short)), "{event:?}");
+            assert!(event.next_step.contains(command) && event.text.contains(command), "{}", event.text);
+            assert_eq!(event.text.contains(&format!("\"{short}\" [{id}]")), days < 0, "{}", event.text);
+        }
+    }
+}
+
 #[test]
 fn thirty_fourteen_seven_and_one_day_ahead_of_a_secrets_end_it_is_told_once_each_and_once_behind_it() {
     let mut stage = Stage::new();

@@ -12,7 +12,7 @@ use crate::{
         Lang,
         invocation::{as_called, gatepost, reload},
     },
-    catalog::{self, Entry, Known, in_short_with_id, token},
+    catalog::{self, Entry, Known, doctor::CERTIFICATE_ENDED, in_short_with_id, token},
     console,
     expiry::{Ending, What, days_left},
     oauth::SignInState,
@@ -104,24 +104,6 @@ pub(super) fn of_ending(
 ) -> Event {
     let (lang, name) = (facts.lang, ending.name.as_str());
     let reload = &reload();
-    let kind = if ending.what == What::ClientSecret { Kind::SecretExpiring } else { Kind::CertificateExpiring };
-    let (what, cause, next, fault) = match ending.what {
-        What::ClientSecret => (
-            Said::Secret { app: name },
-            Said::NoTokensBehindIt,
-            Said::RenewSecret { app: name, reload },
-            Some(token::CLIENT_SECRET_EXPIRED),
-        ),
-        What::AppCertificate => (
-            Said::AppCertificate { app: name },
-            Said::NoTokensBehindIt,
-            Said::RenewAppCertificate,
-            Some(token::APP_CERTIFICATE_REFUSED),
-        ),
-        What::ListenerCertificate => {
-            (Said::ListenerCertificate { file: name }, Said::NoLoginsBehindIt, Said::RenewListenerCertificate, None)
-        }
-    };
     let mut accounts = addresses(facts, concerned);
     if ending.what != What::ListenerCertificate {
         let of_app = facts.domains.iter().filter(|domain| domain.app.name == *name);
@@ -129,7 +111,27 @@ pub(super) fn of_ending(
         accounts.sort();
         accounts.dedup();
     }
+    let kind = if ending.what == What::ClientSecret { Kind::SecretExpiring } else { Kind::CertificateExpiring };
+    let (what, cause, next, fault) = match ending.what {
+        What::ClientSecret => (
+            Said::Secret { app: name },
+            Said::NoTokensBehindIt,
+            Said::RenewSecret { app: name, reload },
+            token::CLIENT_SECRET_EXPIRED,
+        ),
+        What::AppCertificate => (
+            Said::AppCertificate { app: name },
+            Said::NoTokensBehindIt,
+            Said::RenewAppCertificate { address: accounts.first().map(String::as_str).unwrap_or_default() },
+            token::APP_CERTIFICATE_REFUSED,
+        ),
+        What::ListenerCertificate => {
+            let next = Said::RenewListenerCertificate { file: name };
+            (Said::ListenerCertificate { file: name }, Said::NoLoginsBehindIt, next, CERTIFICATE_ENDED)
+        }
+    };
     let in_entra = secret_in_entra(facts, &accounts, name).filter(|_| kind == Kind::SecretExpiring);
+    let next_step = in_entra.unwrap_or_else(|| as_called(&next.text(lang)));
     let (what, when) = (what.text(lang), span(lang, facts.now, due));
     let what = Said::Ends { what: &what, when: &when, is_over: days < 0 }.text(lang);
     let event = Event {
@@ -137,10 +139,10 @@ pub(super) fn of_ending(
         accounts,
         app: (ending.what != What::ListenerCertificate).then(|| name.to_owned()),
         certificate: (ending.what == What::ListenerCertificate).then(|| name.to_owned()),
-        fault: fault.map(|entry| entry.id),
+        fault: Some(fault.id),
         cause: cause.text(lang),
-        next_step: in_entra.unwrap_or_else(|| next.text(lang)),
-        avoid: fault.and_then(|entry| entry.words(lang).avoid),
+        next_step,
+        avoid: fault.words(lang).avoid,
         due: Some(due),
         days_left: Some(days),
         ..bare(facts, kind)

@@ -12,7 +12,7 @@ use super::super::{
 };
 use crate::{
     base::{Lang, invocation::gatepost, printable},
-    catalog::token::GRAPH_CONSENT_MISSING,
+    catalog::{said_in, token::GRAPH_CONSENT_MISSING},
 };
 
 /// What comes behind a sign-in for mail.
@@ -43,15 +43,13 @@ impl WithoutGraph {
         let name = |name: &Option<String>| name.as_deref().map(|name| printable(name, 320));
         match (self, lang) {
             (Self::Refused(verdict), Lang::En) => format!(
-                "Microsoft Graph was not granted: {} [{}]. The sign-in for mail is kept; {}",
-                verdict.entry.words(lang).cause.trim_end_matches('.'),
-                verdict.entry.id,
+                "Microsoft Graph was not granted: {}. The sign-in for mail is kept; {}",
+                said_in(verdict.entry, verdict.entry.words(lang).cause.trim_end_matches('.'), lang),
                 for_graph(verdict, lang)
             ),
             (Self::Refused(verdict), Lang::Ja) => format!(
-                "Microsoft Graph は許可されませんでした：{} [{}] メールのサインインは有効です。{}",
-                verdict.entry.words(lang).cause,
-                verdict.entry.id,
+                "Microsoft Graph は許可されませんでした：{}。メールのサインインは有効です。{}",
+                said_in(verdict.entry, &verdict.entry.words(lang).cause, lang),
                 for_graph(verdict, lang)
             ),
             (Self::Unasked(verdict), Lang::En) => {

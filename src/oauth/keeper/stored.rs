@@ -28,7 +28,9 @@ impl Keeper {
                 self.unsaved = Some(row);
                 return Err(Verdict::new(STORE_FAILING, error.to_string()));
             }
-            Err(error) => tracing::warn!(sign_in = %key, %error, "the token is used but could not be saved"),
+            Err(error) => {
+                tracing::warn!(sign_in = %key, fault = %STORE_FAILING.fault(), %error, "the token is used but could not be saved")
+            }
         }
         self.take(row);
         let (mail, graph) = (self.mail.generation, self.graph.generation);
@@ -76,7 +78,7 @@ impl Keeper {
             return Ok(false);
         }
         if let Some(error) = damage {
-            tracing::error!(sign_in = %key, %error, "stored sign-in unusable");
+            tracing::error!(sign_in = %key, fault = %SIGN_IN_MISSING.fault_with(&self.how), %error, "stored sign-in unusable");
         }
         let is_known = self.version.is_some();
         self.mail.forget(is_known);
@@ -139,7 +141,7 @@ impl Keeper {
             frequency::note(&mut row, self.means.clock.wall());
         }
         if let Err(error) = self.note(row).await {
-            tracing::warn!(sign_in = %self.sign_in.key(), %error, "the failure could not be saved");
+            tracing::warn!(sign_in = %self.sign_in.key(), fault = %STORE_FAILING.fault(), %error, "the failure could not be saved");
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     base::Fault,
     catalog::{
         Entry,
-        token::{SIGN_IN_REMOVED, TOKEN_FETCH_UNFINISHED},
+        token::{SIGN_IN_REMOVED, STORE_FAILING, TOKEN_FETCH_UNFINISHED},
     },
     oauth::{DomainSignIns, Resource, SignIn, counter::Counter, state::timestamp},
     store::StoreError,
@@ -45,7 +45,7 @@ impl Keepers {
             && let Err(error) = self.survey().await
         {
             self.survey_wanted.store(true, Ordering::SeqCst);
-            tracing::warn!(%error, "the sign-ins of mailboxes cannot be read");
+            tracing::warn!(fault = %STORE_FAILING.fault(), %error, "the sign-ins of mailboxes cannot be read");
         }
         let due = timestamp(self.means.clock.wall()).and_then(|now| self.asleep().due(now));
         if let Some(sign_in) = due.and_then(|key| self.sign_in_of(&key)) {

@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::Governor;
 use crate::{
+    catalog::token::STORE_FAILING,
     net::clock::Clock,
     store::{Sent, Store, StoreError},
 };
@@ -24,7 +25,7 @@ impl Governor {
     pub async fn recalled(store: &Store) -> Self {
         let governor = Self::default();
         let known = store.sent().await.unwrap_or_else(|error| {
-            warn!(%error, "what was sent within the day is not known: the recipients of each mailbox are counted anew");
+            warn!(fault = %STORE_FAILING.fault(), %error, "what was sent within the day is not known: the recipients of each mailbox are counted anew");
             Vec::new()
         });
         governor.recall(known, Clock::default().wall());
@@ -47,7 +48,7 @@ impl Governor {
             if let Err(error) = &saved
                 && !failed
             {
-                warn!(%error, "how many recipients were sent to could not be stored: behind a restart they count for nothing");
+                warn!(fault = %STORE_FAILING.fault(), %error, "how many recipients were sent to could not be stored: behind a restart they count for nothing");
             }
             failed = saved.is_err();
         }

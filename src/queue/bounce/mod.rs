@@ -92,11 +92,12 @@ impl Queue {
         self.note(message, &sender.address, &failed, notice.is_some());
         let Some((notice, mut body)) = notice else {
             let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
-            let Advice { id, owner, next, .. } = self.advice_of(&message.account, failed.first().copied());
+            let Advice { id, text, owner, next, .. } = self.advice_of(&message.account, failed.first().copied());
             warn!(
                 queue_id = message.id,
                 session = message.session,
                 id,
+                text,
                 owner,
                 next,
                 "delivery failed and nobody is told by mail: {why}"
@@ -240,12 +241,13 @@ impl Queue {
             }
             _ => {}
         }
-        let Advice { id, owner, next, .. } = self.advice_of(&notice.account, failed.first().copied());
+        let Advice { id, text, owner, next, .. } = self.advice_of(&notice.account, failed.first().copied());
         error!(
             queue_id = notice.id,
             session = notice.session,
             reply,
             id,
+            text,
             owner,
             next,
             "a notice about a failed message cannot be delivered either, and is given up"

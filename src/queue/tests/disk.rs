@@ -152,7 +152,8 @@ async fn a_body_that_cannot_be_read_is_held_in_the_end_and_holds_up_no_other() {
     assert_eq!(times, 3);
     let shown = stage.list().await.remove(0);
     assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::BODY_DAMAGED)));
-    assert!(shown.recipients[0].reply.as_ref().unwrap().contains("[store-unavailable]"), "{shown:?}");
+    let reply = shown.recipients[0].reply.as_ref().unwrap();
+    assert!(reply.contains(&crate::catalog::own::STORE_UNAVAILABLE.named()), "{shown:?}");
     let told = stage.queue.failures().pop().unwrap();
     assert!(
         told.hold == Some(hold::BODY_DAMAGED)

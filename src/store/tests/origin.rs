@@ -136,15 +136,13 @@ async fn what_is_no_database_is_named_as_what_it_is_and_stays() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state/gatepost.db");
     fs::create_dir_all(&path).unwrap();
+    let head = "What [store] url names is no store of Gatepost [store-not-ours]";
     let error = Store::open(&settings(dir.path())).await.err().unwrap();
-    assert_eq!(
-        error.to_string(),
-        format!("the store {} is a folder; nothing was changed [store-not-ours]", path.display())
-    );
+    assert_eq!(error.to_string(), format!("{head}: the store {} is a folder; nothing was changed", path.display()));
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "[daemon]\n").unwrap();
     let error = Store::open(&settings(dir.path())).await.err().unwrap();
-    let said = format!("the store {} is no database of SQLite; nothing was changed [store-not-ours]", path.display());
+    let said = format!("{head}: the store {} is no database of SQLite; nothing was changed", path.display());
     assert_eq!((error.to_string(), fs::read(&path).unwrap().as_slice()), (said, &b"[daemon]\n"[..]));
     assert_eq!(files(&dir.path().join("state")).len(), 1, "nothing lies beside it");
 }

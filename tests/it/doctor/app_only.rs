@@ -104,7 +104,9 @@ async fn of_a_secret_that_the_provider_calls_expired_no_day_is_told_that_somebod
     let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_else(|_| panic!("{errors}"));
     let ending = &status["endings"][0];
     assert!(ending["ends-at"].is_null() && ending["days-left"].is_null(), "{ending}");
-    assert_eq!(ending["trouble"], "the provider says that it has expired [client-secret-expired]");
+    let told = "The client secret of the app has expired; ask your administrator [client-secret-expired]: the provider says \
+                that it has expired";
+    assert_eq!(ending["trouble"], told);
     let (_, table, _) = crate::process::run(&["status", "--lang", "ja"], &staged.file);
     assert!(table.contains("プロバイダーは期限切れと回答しています"), "{table}");
     let secret = check(&staged.doctor(&["--json"]).await.json(), "files", "client-secret");

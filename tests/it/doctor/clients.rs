@@ -2,6 +2,7 @@
 
 use gatepost::{
     base::Protocol,
+    catalog,
     sandbox::{CONFIDENTIAL_CLIENT, Mishap, MishapKind, PUBLIC_CLIENT},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -398,7 +399,9 @@ async fn a_listener_that_a_reload_does_not_move_is_warned_of_and_told_ahead_in_t
     program.reload().await;
     let what = format!("listeners +smtp {behind} -smtp {before}");
     let warned = program.logs("until a restart").await;
-    assert!(warned.contains("WARN") && warned.contains(&what) && warned.contains("restart it: "), "{warned}");
+    assert!(warned.contains("WARN") && warned.contains(&what), "{warned}");
+    let entry = catalog::find("restart-pending").unwrap();
+    assert!(warned.contains("\"id\":\"restart-pending\"") && warned.contains(entry.short()), "{warned}");
     let run_again = format!("gatepost --config {} run", staged.file.display());
     let restart = format!("`kill {}`, `{run_again}`", program.id());
     assert!(warned.contains(&restart), "{warned}");
@@ -410,8 +413,11 @@ async fn a_listener_that_a_reload_does_not_move_is_warned_of_and_told_ahead_in_t
     assert_eq!(failing.count(), 1, "that alone: {report}");
     for (lang, head) in [("en", "needs-restart"), ("ja", "再起動するまで有効にならない変更")] {
         let told = status(lang);
-        let pending = told.lines().find(|line| line.starts_with(&format!("{head}: {what}"))).unwrap_or_default();
-        assert!(pending.ends_with(&restart) && !told.contains("kill -HUP"), "{told}");
+        let pending = told.lines().find(|line| line.starts_with(&format!("{head}: "))).unwrap_or_default();
+        assert!(pending.contains(&what) && pending.contains(&restart) && !told.contains("kill -HUP"), "{told}");
+        assert!(pending.contains(entry.short()) && pending.contains("[restart-pending]"), "{told}");
+        let (code, explained, _) = run(&["explain", pending], &staged.file);
+        assert!(code == 0 && explained.starts_with("restart-pending"), "{explained}");
         assert!(told.contains(&program.address(Protocol::Smtp).to_string()), "where it listens now: {told}");
     }
     staged.edit(&listener(&behind), &listener(before));

@@ -14,13 +14,18 @@ use crate::{
 /// The file is refused for this, and both say so and how the daemon stands.
 async fn tells_both(staged: &Staged, problem: &str) {
     for (lang, ready, lead) in [
-        ("en", format!("  {ANN}  contoso  ready"), "The daemon runs on"),
+        ("en", format!("  {ANN}  contoso  ready"), "the daemon runs on"),
         ("ja", format!("  {ANN}  contoso  利用可能"), "デーモンは、以前に読み込んだ設定のまま動いています"),
     ] {
         let (code, table, errors) = run(&["status", "--lang", lang], &staged.file);
         assert_eq!(code, 78, "{errors}");
         assert!(table.contains(&ready) && table.contains("kill -HUP "), "{table}");
-        assert!(errors.starts_with(lead) && errors.contains(problem), "{errors}");
+        assert!(errors.contains(lead) && errors.contains(problem), "{errors}");
+        let head = errors.lines().next().unwrap();
+        assert!(
+            head.contains("The configuration of Gatepost is refused") && head.contains("[configuration-refused]"),
+            "{errors}"
+        );
     }
     let (code, status, _) = run(&["status", "--json"], &staged.file);
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();

@@ -45,7 +45,7 @@ fn of_a_store_that_another_program_holds_locked_no_sign_in_is_told_and_its_own_s
     ] {
         let (code, table, errors) = run(&["status", "--lang", lang], &config);
         assert!(code == 1 && table.contains(not_known) && table.contains(running), "{table}");
-        for part in ["[store-locked]", "sudo lslocks --notruncate"] {
+        for part in ["Another program holds Gatepost's store locked", "[store-locked]", "sudo lslocks --notruncate"] {
             assert!(errors.contains(part), "{part}: {errors}");
         }
         for part in ["sign-in-missing", " login ", "サインインが必要"] {
@@ -55,5 +55,6 @@ fn of_a_store_that_another_program_holds_locked_no_sign_in_is_told_and_its_own_s
     let (code, json, _) = run(&["status", "--json"], &config);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(code == 1 && json["accounts"][0]["sign-in"].is_null(), "{json}");
-    assert!(json["store"].as_str().unwrap().ends_with("[store-locked]"), "{json}");
+    let store = json["store"].as_str().unwrap();
+    assert!(store.starts_with("Another program holds Gatepost's store locked [store-locked]: "), "{json}");
 }

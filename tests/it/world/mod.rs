@@ -26,7 +26,7 @@ use tokio::{
     time::Instant,
 };
 
-pub use journal::journal;
+pub use journal::{hold_to_short_texts, journal, lacks_a_short_text};
 pub use talk::{HEAD, Talk};
 pub use until::{until, until_so};
 

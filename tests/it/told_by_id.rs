@@ -1,0 +1,144 @@
+//! What keeps the daemon from starting, and what of its configuration it does not have, is told as any other fault: with the id and
+//! its short text, on stderr, in the log, by the status and on the console, and `explain` leads on from each of these.
+
+use std::{fs, net::TcpListener, path::Path};
+
+use gatepost::{
+    base::Lang,
+    catalog::{self, Entry},
+    config, daemon,
+};
+
+use crate::{
+    browser::Browser,
+    process::run,
+    short_texts::{askable, has, shown as shown_at},
+    world::{Plan, World, journal, stage},
+};
+
+const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("ja", Lang::Ja)];
+
+/// Whoever pastes it gets this fault, and in Japanese it is a sentence of that.
+fn leads_to(entry: &Entry, pasted: &str, file: &Path, word: &str) {
+    has(pasted, entry);
+    assert!(word == "en" || !pasted.is_ascii(), "{pasted}");
+    let (code, explained, errors) = run(&["explain", pasted, "--lang", word], file);
+    assert!(code == 0 && explained.starts_with(entry.id), "{pasted}: {explained}{errors}");
+}
+
+/// What is done to the folder and the file ahead of the start.
+type Spoil<'a> = dyn Fn(&Path, &Path) + 'a;
+
+fn edit(file: &Path, before: &str, behind: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(before), "{before}: {text}");
+    fs::write(file, text.replacen(before, behind, 1)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_keeps_the_daemon_from_starting_is_told_with_its_id_and_short_text_in_both_languages() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("listen = [\"{}\"]", taken.local_addr().unwrap());
+    let cases: [(&str, &Spoil); 7] = [
+        ("configuration-refused", &|_, file| edit(file, "[daemon]\n", "[daemon]\nsign-on-second = 4\n")),
+        ("configuration-missing", &|_, file| fs::remove_file(file).unwrap()),
+        ("store-not-ours", &|dir, _| fs::write(dir.join("gatepost.db"), "bread, milk\n").unwrap()),
+        ("store-not-ours", &|dir, _| {
+            let _ = fs::remove_file(dir.join("gatepost.db"));
+            fs::create_dir(dir.join("gatepost.db")).unwrap();
+        }),
+        ("port-taken", &|_, file| edit(file, "listen = [\"127.0.0.1:0\"]", &taken)),
+        ("listen-address-unknown", &|_, file| {
+            edit(file, "listen = [\"127.0.0.1:0\"]", "listen = [\"192.0.2.77:0\"]");
+        }),
+        ("port-taken", &|_, file| edit(file, "listen = \"127.0.0.1:0\"", &taken.replace(['[', ']'], ""))),
+    ];
+    for (id, spoil) in cases {
+        let (_sandbox, dir, file) = stage(&Plan { signed_in: Vec::new(), ..Plan::default() }).await;
+        spoil(dir.path(), &file);
+        for (word, _) in LANGS {
+            let (code, _, errors) = run(&["run", "--lang", word], &file);
+            let head = errors.lines().find(|line| line.starts_with("error: ") || line.starts_with("エラー: "));
+            let head = head.unwrap_or_else(|| panic!("{id}: {errors}"));
+            assert!(code != 0, "{errors}");
+            leads_to(catalog::find(id).unwrap(), head, &file, word);
+        }
+    }
+}
+
+/// The row of the status in the words of this language, and the page.
+async fn shown(world: &World, file: &Path, word: &str, heading: &str) -> (Option<String>, String) {
+    let (_, table, errors) = run(&["status", "--lang", word], file);
+    let row = table.lines().find(|line| line.starts_with(&format!("{heading}: "))).map(str::to_owned);
+    assert!(!table.is_empty(), "{errors}");
+    let mut browser = Browser::inside(world).await;
+    let chosen = browser.get(&format!("/?lang={word}")).await;
+    browser.keep_cookies(&chosen);
+    (row, shown_at(&browser, "/").await)
+}
+
+/// Somebody put the file back as it was read before and believes the reload that was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_a_reload_refused_is_told_by_log_status_and_console_until_one_is_taken_over() {
+    let world = askable(Plan::default()).await;
+    let file = world.dir.path().join("gatepost.toml");
+    let entry = catalog::find("configuration-refused").unwrap();
+    let running = config::load(&file).unwrap().0;
+    edit(&file, "[daemon]\n", "[daemon]\nsign-on-second = 4\n");
+    let place = format!("{}:", file.display());
+    let running = daemon::reload(&world.daemon, running, &file);
+    let logged = journal().lines(&["the configuration was not taken over, nothing changed: ", &place]);
+    let [line] = &logged[..] else { panic!("{logged:#?}") };
+    assert!(line.contains("owner=\"operator\"") && line.contains("next=\"Mend the lines"), "{line}");
+    leads_to(entry, line, &file, "en");
+
+    edit(&file, "sign-on-second = 4\n", "");
+    let headings = ["refused-reload", "反映されなかった設定"];
+    for ((word, lang), heading) in LANGS.into_iter().zip(headings) {
+        let (row, page) = shown(&world, &file, word, heading).await;
+        let row = row.unwrap();
+        leads_to(entry, &row, &file, word);
+        assert!(row.contains("sign-on-second") && row.contains(&place) && row.contains(" config check`"), "{row}");
+        assert!(page.contains("sign-on-second") && page.contains("<span>config</span> <span>check</span>"), "{page}");
+        assert!(page.contains(&catalog::in_short_with_id(entry.id, lang).unwrap()), "{page}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &file).1).unwrap();
+    let told = &json["refused-reload"];
+    assert_eq!((&told["id"], &told["text"]), (&entry.id.into(), &entry.short().into()), "{json}");
+    assert!(told["problem"].as_str().unwrap().contains("sign-on-second") && told["at"].is_u64(), "{json}");
+
+    daemon::reload(&world.daemon, running, &file);
+    for ((word, _), heading) in LANGS.into_iter().zip(headings) {
+        let (row, page) = shown(&world, &file, word, heading).await;
+        assert!(row.is_none() && !page.contains(entry.id), "{row:?} {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_restart_is_told_with_its_id_and_short_text_by_log_status_and_console() {
+    let world = askable(Plan::default()).await;
+    let file = world.dir.path().join("gatepost.toml");
+    let entry = catalog::find("restart-pending").unwrap();
+    let running = config::load(&file).unwrap().0;
+    edit(&file, "listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:0\", \"127.99.1.2:0\"]");
+    let running = daemon::reload(&world.daemon, running, &file);
+    let logged = journal().lines(&["until a restart the daemon runs on without what is new of", "127.99.1.2"]);
+    let [line] = &logged[..] else { panic!("{logged:#?}") };
+    assert!(line.contains("owner=\"operator\"") && line.contains("next=\"Restart the daemon: `"), "{line}");
+    leads_to(entry, line, &file, "en");
+    let headings = ["needs-restart", "再起動するまで有効にならない変更"];
+    for ((word, lang), heading) in LANGS.into_iter().zip(headings) {
+        let (row, page) = shown(&world, &file, word, heading).await;
+        leads_to(entry, &row.unwrap(), &file, word);
+        assert!(page.contains("127.99.1.2"), "{page}");
+        assert!(page.contains(&catalog::in_short_with_id(entry.id, lang).unwrap()), "{page}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &file).1).unwrap();
+    let told = &json["needs-restart"];
+    assert_eq!((&told["id"], &told["text"]), (&entry.id.into(), &entry.short().into()), "{json}");
+    assert!(told["what"].as_str().unwrap().contains("127.99.1.2") && told["restart"].is_string(), "{json}");
+    edit(&file, ", \"127.99.1.2:0\"]", "]");
+    daemon::reload(&world.daemon, running, &file);
+    let (row, page) = shown(&world, &file, "en", headings[0]).await;
+    assert!(row.is_none() && !page.contains(entry.id), "{row:?} {page}");
+}
