@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_particular_stands_behind_the_short_text_in_english_and_ahead_of_it_where_that_is_a_quotation() {
+        let entry = crate::catalog::own::STORE_NOT_OURS;
+        let said = entry.said("it is a folder");
+        assert_eq!(said, "What [store] url names is no store of Gatepost [store-not-ours]: it is a folder");
+        let told = said_again(&said, Lang::Ja, |particular| particular.replace("it is a folder", "フォルダーです"));
+        let japanese =
+            "フォルダーです。ログの文言：\"What [store] url names is no store of Gatepost\" [store-not-ours]";
+        assert_eq!(told.as_deref(), Some(japanese));
+        assert_eq!(said_again("of others [store-not-ours]: it is a folder", Lang::Ja, str::to_owned), None);
+    }
+
+    #[test]
     fn each_owner_and_stage_has_a_name_of_its_own_in_both_languages() {
         let owners = Owner::ALL.map(|one| (one.as_str(), owner(one, Lang::En), owner(one, Lang::Ja)));
         let stages = Stage::ALL.map(|one| (one.as_str(), stage(one, Lang::En), stage(one, Lang::Ja)));
