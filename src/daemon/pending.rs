@@ -13,7 +13,11 @@ use crate::{
         Lang,
         invocation::{self, NextStart},
     },
-    catalog::{Entry, Place, doctor::{RESTART_PENDING, SOCKET_NOT_HANDED_OVER}, in_short_with_id},
+    catalog::{
+        Entry, Place,
+        doctor::{RESTART_PENDING, SOCKET_NOT_HANDED_OVER},
+        in_short_with_id,
+    },
     config::{Change, Config},
     net::{self, Bind},
     queue::Figures,
@@ -51,8 +55,7 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
 
 fn warn_of_what_stays(daemon: &Daemon, running: &Config) {
     let Figures { waiting, held, .. } = daemon.current().queue.figures();
-    let (id, text, url, messages) =
-        (RESTART_PENDING.id, RESTART_PENDING.short(), &running.store.url, waiting + held);
+    let (id, text, url, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), &running.store.url, waiting + held);
     let hint = "to take all of it along, move it once this daemon has ended and before the next one starts: \
                 docs/backup.md, \"Move the store\"";
     warn!(

@@ -42,7 +42,8 @@ impl Listeners {
     pub fn of(status: &Value, pending: Option<&str>, config: &Config) -> Self {
         let bound = bound(status);
         let by_address: Vec<(Protocol, SocketAddr)> = config.listeners.iter().flat_map(addresses).collect();
-        let handed_over = bound.iter().filter(|one| !by_address.iter().any(|(protocol, at)| is_at(one, *protocol, *at)));
+        let handed_over =
+            bound.iter().filter(|one| !by_address.iter().any(|(protocol, at)| is_at(one, *protocol, *at)));
         Self {
             handed_over: handed_over.cloned().collect(),
             bound,

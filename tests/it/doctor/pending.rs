@@ -39,7 +39,8 @@ async fn with_listener(staged: &Staged, program: &Program, listen: &str) {
 async fn failing(staged: &Staged) -> Vec<String> {
     let report = staged.doctor(&["--json"]).await.json();
     let all = report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == "fail");
-    all.map(|check| format!("{} {}", check["target"].as_str().unwrap(), check["fault"]["id"].as_str().unwrap())).collect()
+    all.map(|check| format!("{} {}", check["target"].as_str().unwrap(), check["fault"]["id"].as_str().unwrap()))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +90,8 @@ async fn a_socket_that_nobody_handed_over_is_told_as_that_and_not_as_one_that_op
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the_next_daemon_begins_behind_the_end_of_this() {
+async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the_next_daemon_begins_behind_the_end_of_this()
+ {
     let mut plan = Plan::default();
     plan.sandbox.faults.apply("smtp-auth-disabled-tenant");
     let staged = Staged::new(plan).await;
