@@ -54,14 +54,18 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
 }
 
 fn warn_of_what_stays(daemon: &Daemon, running: &Config) {
-    let Figures { waiting, held, .. } = daemon.current().queue.figures();
-    let (id, text, url, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), &running.store.url, waiting + held);
-    let hint = "to take all of it along, move it once this daemon has ended and before the next one starts: \
-                docs/backup.md, \"Move the store\"";
+    let gate = daemon.current();
+    let Figures { waiting, held, .. } = gate.queue.figures();
+    let (id, text, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), waiting + held);
+    let (database, queue) = (gate.store.path().display(), gate.spool.directory().display());
+    let hint = format!(
+        "to take all of it along: once this daemon has ended and before the next one starts, move {database} and {queue}, \
+         and the key where it lies beside them, into the folder of the new store, under the same names"
+    );
     warn!(
         id,
         text,
         hint,
-        "a restart leaves sign-ins, learned passwords and the queue behind in the store {url} (messages: {messages})"
+        "a restart leaves sign-ins, learned passwords and the queue behind in the store {database} (messages: {messages})"
     );
 }

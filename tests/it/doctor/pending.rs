@@ -103,8 +103,10 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     staged.edit("/gatepost.db", "/other/gatepost.db");
     program.reload().await;
     let told = program.logs("a restart leaves").await;
-    let before = format!("sqlite://{}/gatepost.db (messages: 3)", staged.dir.path().display());
-    assert!(told.contains("WARN") && told.contains(&before) && told.contains("docs/backup.md"), "{told}");
+    let [database, queue] = ["gatepost.db", "gatepost.queue"].map(|name| staged.dir.path().join(name));
+    let before = format!("behind in the store {} (messages: 3)", database.display());
+    let step = format!("move {} and {}, ", database.display(), queue.display());
+    assert!(told.contains("WARN") && told.contains(&before) && told.contains(&step), "{told}");
     let warned = program.logs("until a restart").await;
     let (id, again) = (program.id(), staged.gatepost("run"));
     let wait = format!("while kill -0 {id} 2>/dev/null; do sleep 1; done");
@@ -129,5 +131,18 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let program = Program::start(&staged.file).await;
     let loaded = check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "loaded-configuration");
     assert_eq!(loaded["outcome"], "pass", "{loaded}");
-    drop(program);
+    program.stopped().await;
+
+    // As that step says.
+    let other = staged.dir.path().join("other");
+    std::fs::remove_dir_all(&other).unwrap();
+    std::fs::create_dir(&other).unwrap();
+    for from in [&database, &queue] {
+        std::fs::rename(from, other.join(from.file_name().unwrap())).unwrap();
+    }
+    let program = Program::start(&staged.file).await;
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"), "nobody signs in again");
+    let (_, list, _) = run(&["queue", "list", "--json"], &staged.file);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["messages"].as_array().unwrap().len(), 3, "{list}");
 }
