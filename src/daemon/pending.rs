@@ -32,7 +32,7 @@ pub(super) fn left_to_a_restart(daemon: &Daemon, running: &Config, new: &Config,
         None => NextStart::SeesTheEnd,
     });
     if is_moved {
-        warn_of_what_stays(daemon, running);
+        warn_of_what_stays(daemon);
     }
     let fault = in_the_way.and_then(|entry| in_short_with_id(entry.id, Lang::En));
     change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
@@ -53,7 +53,7 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     of_listeners.or_else(|| refused(Place::of_console(console?)))
 }
 
-fn warn_of_what_stays(daemon: &Daemon, running: &Config) {
+fn warn_of_what_stays(daemon: &Daemon) {
     let gate = daemon.current();
     let Figures { waiting, held, .. } = gate.queue.figures();
     let (id, text, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), waiting + held);
