@@ -4,13 +4,14 @@
 //! Facts of the process, as its arguments are, and set by `cli` and a daemon that starts before anything is said. Replies on the wire have
 //! it too: who reads one over the phone types it on this machine.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 static CALL: OnceLock<String> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
 static OTHER: OnceLock<Daemon> = OnceLock::new();
 static INSTEAD: OnceLock<String> = OnceLock::new();
 static SERVICE: OnceLock<bool> = OnceLock::new();
+static NEXT_START: Mutex<NextStart> = Mutex::new(NextStart::SeesTheEnd);
 
 /// How the daemon on this configuration was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,17 @@ pub enum Daemon {
     Process(u32),
     /// In a demonstration, which ends with it, and leaves nothing that another one could run on.
     Demo(u32),
+}
+
+/// What becomes of a restart, as far as the daemon in this process knows since it read its configuration again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextStart {
+    /// Who starts behind it has the same store, and waits there until it has ended.
+    SeesTheEnd,
+    /// Who starts behind it has another store, and knows nothing of it.
+    OnAnotherStore,
+    /// It would end the daemon, and none could start: what is in the way comes first.
+    Fails,
 }
 
 impl Daemon {
@@ -45,6 +57,17 @@ impl Daemon {
             // Each is a command of its own: it ends when its sessions do.
             Daemon::Process(_) => format!("{}`, `gatepost run", self.stop()),
             Daemon::Demo(_) => format!("{}`, `gatepost demo", self.stop()),
+        }
+    }
+
+    /// The same where whoever starts behind it does not wait for its end. systemd does.
+    fn restart_behind_its_end(self) -> String {
+        match self {
+            Daemon::Unit | Daemon::Demo(_) => self.restart(),
+            Daemon::Process(process) => {
+                let wait = format!("while kill -0 {process} 2>/dev/null; do sleep 1; done");
+                format!("{}`, `{wait}`, `gatepost run", self.stop())
+            }
         }
     }
 
@@ -79,6 +102,11 @@ pub fn without_daemon(command: String) {
     let _ = INSTEAD.set(command);
 }
 
+/// From now on: the daemon in this process read its configuration again.
+pub fn restarts(next: NextStart) {
+    *NEXT_START.lock().unwrap_or_else(PoisonError::into_inner) = next;
+}
+
 /// Whether systemd starts the daemon on this configuration. The first word counts.
 pub fn is_a_service(is_one: bool) {
     let _ = SERVICE.set(is_one);
@@ -94,6 +122,15 @@ pub fn start() -> String {
     match SERVICE.get() {
         Some(true) => unit("start"),
         _ => format!("{} run", gatepost()),
+    }
+}
+
+/// What has it start on what the configuration says now: again, where another process is the daemon that runs.
+pub fn start_anew() -> String {
+    match DAEMON.get() {
+        Some(Daemon::Process(process) | Daemon::Demo(process)) if *process == std::process::id() => start(),
+        None => start(),
+        Some(_) => restart(),
     }
 }
 
@@ -123,9 +160,14 @@ pub fn stop_the_other() -> String {
     OTHER.get().map_or_else(|| "kill <pid>".to_owned(), |other| other.stop())
 }
 
-/// What ends the daemon and starts it again, or likewise what asks in its place, for what stands between backticks.
+/// What ends the daemon and starts it again, or likewise what asks in its place, for what stands between backticks. Where that
+/// would fail, what tells why, and what to do first.
 pub fn restart() -> String {
-    known_or_instead(Daemon::restart)
+    match *NEXT_START.lock().unwrap_or_else(PoisonError::into_inner) {
+        NextStart::SeesTheEnd => known_or_instead(Daemon::restart),
+        NextStart::OnAnotherStore => known_or_instead(Daemon::restart_behind_its_end),
+        NextStart::Fails => "gatepost doctor".to_owned(),
+    }
 }
 
 /// The same as it is told: each command between backticks, and ours as it is called.
@@ -175,6 +217,9 @@ mod tests {
         assert_eq!(Daemon::Unit.restart(), "sudo systemctl restart gatepost");
         assert_eq!(Daemon::Process(7).reload(), "kill -HUP 7");
         assert_eq!(Daemon::Process(7).restart(), "kill 7`, `gatepost run");
+        let waited_for = "kill 7`, `while kill -0 7 2>/dev/null; do sleep 1; done`, `gatepost run";
+        assert_eq!(Daemon::Process(7).restart_behind_its_end(), waited_for);
+        assert_eq!(Daemon::Unit.restart_behind_its_end(), Daemon::Unit.restart());
         assert_eq!(Daemon::Process(7).restart_by_force(), "kill -KILL 7`, `gatepost run");
         assert_eq!(Daemon::Demo(7).restart(), "kill 7`, `gatepost demo");
     }

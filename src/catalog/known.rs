@@ -311,7 +311,7 @@ impl Known {
             "smtp-user" => word(&self.smtp_user),
             "whose-stays" => word(&self.whose_stays),
             "socket-line" => Some(self.socket_line()),
-            "start" => Some(invocation::start()),
+            "start" => Some(invocation::start_anew()),
             "stop" => Some(invocation::stop_the_other()),
             "take-secret" => Some(self.take_secret()),
             "tenant" => word(&self.tenant),

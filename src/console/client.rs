@@ -75,7 +75,8 @@ async fn fetch(
     }
     if reply.status() == StatusCode::UNAUTHORIZED {
         return Err(Unanswered::Stranger(format!(
-            "the console at {address} does not know the token of this configuration: another Gatepost has that port"
+            "the console at {address} does not know the token of this configuration: another Gatepost has that port, or \
+             the daemon was started on another [store]"
         )));
     }
     match reply.status() {

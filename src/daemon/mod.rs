@@ -11,6 +11,7 @@ mod log;
 mod mail_queue;
 mod memory;
 mod notify;
+mod pending;
 mod run;
 mod supervisor;
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use super::{
-    Daemon, StartFault, memory,
+    Daemon, StartFault, memory, pending,
     supervisor::{self, Asked, Signals},
 };
 use crate::{
@@ -191,7 +191,7 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     } else {
         info!("configuration taken over: {change}");
     }
-    let needs_restart = change.restart();
+    let needs_restart = pending::left_to_a_restart(daemon, &running, &new, &change);
     if let Some(what) = &needs_restart {
         let Advice { id, text, owner, next } = RESTART_PENDING.advice();
         warn!(id, text, owner, next, "until a restart the daemon runs on without what is new of {what}");

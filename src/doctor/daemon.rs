@@ -1,22 +1,19 @@
-//! The daemon on this machine, if one runs: what it listens on, which configuration it has, and what it still refuses from
-//! memory although the cause is mended.
+//! The daemon on this machine, if one runs: which configuration it has, and what it still refuses from memory although the
+//! cause is mended.
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use http::Method;
 use serde_json::Value;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 use url::form_urlencoded;
 
 use super::{
     greeting,
+    listeners::{self, Listeners},
     look::Look,
     next::Who,
     report::{Check, Layer, Outcome},
@@ -25,12 +22,11 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::Fault,
     catalog::{
         self, Place,
         doctor::{
-            CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED,
-            REFUSAL_REMEMBERED, RESTART_PENDING, SOCKET_NOT_HANDED_OVER,
+            CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED,
+            RESTART_PENDING,
         },
         own::DAEMON_HANGS,
     },
@@ -39,13 +35,10 @@ use crate::{
         client::{self, Unanswered},
         token_file,
     },
-    net::{self, Bind, Listener},
+    net::Bind,
     oauth::{Resource, Rotation},
     store,
 };
-
-/// For a connection on this machine.
-const CONNECT: Duration = Duration::from_secs(2);
 
 /// The word for it in a look, beside those of protocols.
 const CONSOLE: &str = "console";
@@ -157,7 +150,9 @@ async fn ungreeted(config: &Config) -> Option<Silence> {
 pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
-    let Some(holder) = &running.holder else { return down(scope, config) };
+    let Some(holder) = &running.holder else {
+        return down(scope, config, running.unanswered.as_ref());
+    };
     let mut checks = vec![look.pass(Said::Runs { process: holder.process })];
     if let Some(other) = &running.reads {
         let (look, running_file) = (at(Name::LoadedConfiguration), other.display().to_string());
@@ -171,14 +166,15 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
         checks.extend(unanswered(scope, holder, running.unanswered.as_ref()));
         return checks;
     };
-    let bound = bound(status);
-    let opens_later = awaits_restart(status).is_some_and(|what| what.contains("listeners"));
+    let listeners = Listeners::of(status, awaits_restart(status), config);
     for listener in &config.listeners {
         for bind in &listener.listen {
-            checks.push(listening(scope, listener, bind, &bound, opens_later).await);
+            checks.push(listeners.look(scope, listener, bind).await);
         }
     }
-    checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope));
+    // What a restart would fail at comes first.
+    let may_restart = checks.iter().all(|check| check.outcome != Outcome::Fail);
+    checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope, may_restart));
     checks
 }
 
@@ -213,17 +209,17 @@ pub(super) fn unasked(scope: &Scope, config: &Config) -> Vec<Check> {
             let look = Look::at(scope.lang, Layer::Daemon, Name::Daemon);
             vec![look.pass(Said::Runs { process: holder.process })]
         }
-        None => down(scope, config),
+        None => down(scope, config, None),
     }
 }
 
 /// None runs on this store: whether one could listen, for as long as it does not, only the system can tell.
-fn down(scope: &Scope, config: &Config) -> Vec<Check> {
+fn down(scope: &Scope, config: &Config, silence: Option<&Silence>) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     if scope.is_beside_the_service {
         return vec![at(Name::Daemon).skip(Said::StateElsewhere)];
     }
-    let listeners = config.listeners.iter().flat_map(|listener| {
+    let of_listeners = config.listeners.iter().flat_map(|listener| {
         let addresses = listener.listen.iter().filter_map(|bind| match bind {
             Bind::Address(address) => Some(*address),
             Bind::Systemd(_) => None,
@@ -231,19 +227,17 @@ fn down(scope: &Scope, config: &Config) -> Vec<Check> {
         addresses.map(|address| (listener.protocol.as_str(), Place::of_listener(address)))
     });
     let console = config.console.listen.map(|address| (CONSOLE, Place::of_console(address)));
-    let places = listeners.chain(console).filter(|(_, place)| place.address.port() != 0);
-    let one = |(what, place): (&str, Place)| {
+    let places = of_listeners.chain(console).filter(|(_, place)| place.address.port() != 0);
+    let free = |(what, place): (&str, Place)| {
         let look = at(Name::Listeners).target(format!("{what} {}", place.address));
-        let Some(refused) = net::refuses(place) else { return look.pass(Said::IsFree) };
-        let entry = refused.entry().unwrap_or(LISTENER_NOT_OPEN);
-        // Whoever asks may be permitted less than the daemon.
-        if entry.id == PORT_NOT_PERMITTED.id {
-            return look.skip(Said::CannotBeAsked { why: refused.to_string() });
-        }
-        let who = Who { place: Some(place), ..Who::default() };
-        look.fault(&entry.fault().detail(refused.to_string()), &who)
+        listeners::refused(look.clone(), place, &[]).unwrap_or_else(|| look.pass(Said::IsFree))
     };
-    std::iter::once(at(Name::Daemon).skip(Said::NotRunning)).chain(places.map(one)).collect()
+    let daemon = match silence.map(|silence| &silence.why) {
+        // Nobody has this store. Whether that one is on another since the file names this, it does not say.
+        Some(Unanswered::Stranger(why)) => Said::CannotBeAsked { why: why.clone() },
+        _ => Said::NotRunning,
+    };
+    std::iter::once(at(Name::Daemon).skip(daemon)).chain(places.map(free)).collect()
 }
 
 /// One that runs on beside a file that is refused.
@@ -308,95 +302,25 @@ fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Chec
     checks
 }
 
-/// Protocol and address of each listener, as really bound.
-fn bound(status: &Value) -> Vec<(String, SocketAddr)> {
-    let listeners = status.get("listeners").and_then(Value::as_array);
-    let one = |listener: &Value| {
-        let protocol = listener.get("protocol")?.as_str()?.to_owned();
-        Some((protocol, listener.get("address")?.as_str()?.parse().ok()?))
-    };
-    listeners.into_iter().flatten().filter_map(one).collect()
-}
-
-/// `opens_later`: a restart is to come, and what the file has and the daemon not yet is no fault of its own.
-async fn listening(
-    scope: &Scope,
-    listener: &Listener,
-    bind: &Bind,
-    bound: &[(String, SocketAddr)],
-    opens_later: bool,
-) -> Check {
-    let protocol = listener.protocol.as_str();
-    let look = Look::at(scope.lang, Layer::Daemon, Name::Listeners);
-    let address = match bind {
-        Bind::Systemd(name) => {
-            let look = look.target(format!("{protocol} systemd:{name}"));
-            // By which name it came the daemon does not say.
-            let fits = |at: &SocketAddr| name.parse().map_or(true, |port: u16| at.port() == port);
-            return match bound.iter().any(|(known, at)| known == protocol && fits(at)) {
-                true => look.pass(Said::HandedOver),
-                false if opens_later => look.skip(Said::OpensAtRestart),
-                false => {
-                    let who = Who { socket: Some(name.clone()), ..Who::default() };
-                    look.fail(Said::NotOpen, &SOCKET_NOT_HANDED_OVER.fault(), &who)
-                }
-            };
-        }
-        Bind::Address(address) => *address,
-    };
-    let fits = |(known, at): &&(String, SocketAddr)| {
-        known == protocol && at.ip() == address.ip() && (at.port() == address.port() || address.port() == 0)
-    };
-    let found = bound.iter().find(fits).map(|(_, at)| *at);
-    let look = look.target(format!("{protocol} {}", found.unwrap_or(address)));
-    let who = Who { place: Some(Place::of_listener(address)), ..Who::default() };
-    let at = match found {
-        Some(at) => at,
-        None if opens_later => return look.skip(Said::OpensAtRestart),
-        None => return look.fail(Said::NotOpen, &LISTENER_NOT_OPEN.fault(), &who),
-    };
-    let reached = match at.ip().is_unspecified() {
-        true if at.is_ipv4() => SocketAddr::from(([127, 0, 0, 1], at.port())),
-        true => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], at.port())),
-        false => at,
-    };
-    match not_open(reached).await {
-        None => look.pass(Said::Listens { tls: listener.tls }),
-        Some(fault) => look.fault(&fault, &who),
-    }
-}
-
-/// `None`: something takes connections there.
-async fn not_open(at: SocketAddr) -> Option<Fault> {
-    let why = match timeout(CONNECT, TcpStream::connect(at)).await {
-        Ok(Ok(_)) => return None,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer".to_owned(),
-    };
-    Some(LISTENER_NOT_OPEN.fault().detail(format!("{at}: {why}")))
-}
-
 /// What of the configuration that it loaded again.
 fn awaits_restart(status: &Value) -> Option<&str> {
     status.pointer("/needs-restart/what").and_then(Value::as_str)
 }
 
-fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope) -> Check {
+fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope, may_restart: bool) -> Check {
     let look = look.target(scope.file.display().to_string());
     match status.get("configuration").and_then(Value::as_str) {
         None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
-        Some(loaded) => compared(look, loaded, awaits_restart(status), config),
+        Some(loaded) => compared(look, loaded, awaits_restart(status), config, may_restart),
     }
 }
 
-fn compared(look: Look, loaded: &str, needs_restart: Option<&str>, config: &Config) -> Check {
+fn compared(look: Look, loaded: &str, needs_restart: Option<&str>, config: &Config, may_restart: bool) -> Check {
     match config.fingerprint() {
         None => look.skip(Said::CannotBeAsked { why: token_file(&config.store).display().to_string() }),
-        Some(now) if loaded == now => match needs_restart {
-            Some(what) => {
-                let fault = RESTART_PENDING.fault();
-                look.fail(Said::AwaitsRestart { what: what.to_owned() }, &fault, &Who::default())
-            }
+        Some(now) if loaded == now => match needs_restart.map(|what| Said::AwaitsRestart { what: what.to_owned() }) {
+            Some(awaits) if may_restart => look.fail(awaits, &RESTART_PENDING.fault(), &Who::default()),
+            Some(awaits) => look.skip(awaits),
             None => look.pass(Said::SameConfiguration),
         },
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
@@ -407,32 +331,6 @@ fn compared(look: Look, loaded: &str, needs_restart: Option<&str>, config: &Conf
 mod tests {
     use super::*;
     use crate::{base::Lang, config::Surroundings};
-
-    /// It was told to look who has the port `<port>`.
-    #[tokio::test]
-    async fn a_socket_that_was_not_handed_over_is_named_as_the_socket_unit_has_it() {
-        for (socket, line) in [("587", "ListenStream=587"), ("mail", "FileDescriptorName=mail")] {
-            let text = format!(
-                "[store]\nurl = \"sqlite:///none/none.db\"\n[[listener]]\nprotocol = \"smtp\"\nlisten = \
-                 [\"systemd:{socket}\"]\ntls = \"off\"\n"
-            );
-            let config = crate::config::check_text(&text, "gatepost.toml", &Surroundings::default()).unwrap().0;
-            let listener = &config.listeners[0];
-            for lang in Lang::ALL {
-                let scope = Scope::all("gatepost.toml", lang);
-                let others = [("smtp".to_owned(), "127.0.0.1:2525".parse().unwrap())];
-                let bound = if socket == "587" { &others[..] } else { &[] };
-                let check = listening(&scope, listener, &listener.listen[0], bound, false).await;
-                let fault = check.fault.unwrap();
-                assert!(
-                    fault.id == "socket-not-handed-over" && fault.next.contains(&format!("`{line}`")),
-                    "{}",
-                    fault.next
-                );
-                assert!(!fault.next.contains('<'), "{}", fault.next);
-            }
-        }
-    }
 
     /// The port is taken by the service itself, which nobody is to end.
     #[tokio::test]

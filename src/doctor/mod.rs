@@ -18,6 +18,7 @@ mod graph;
 pub mod greeting;
 mod identity;
 mod letter;
+mod listeners;
 mod look;
 mod next;
 mod owner;

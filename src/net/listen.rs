@@ -126,9 +126,19 @@ fn opened(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Why nobody can listen there now, if so: for whoever looks while no daemon runs. Port 0 is always free.
-pub fn refuses(place: Place) -> Option<SetupFault> {
+/// Why a daemon that starts could not listen there, if so. `given_back`: what one that runs has until then. Port 0 is always
+/// free.
+pub fn refuses(place: Place, given_back: &[SocketAddr]) -> Option<SetupFault> {
+    if given_back.iter().any(|at| is_in_the_way(*at, place.address)) {
+        return None;
+    }
     opened(place.address).err().map(|error| refused(place, &error))
+}
+
+/// Whether who listens at the one keeps others from listening at the other.
+fn is_in_the_way(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_wide = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.is_ipv4() == other.is_ipv4() && (is_wide || one.ip() == other.ip())
 }
 
 /// Why this address could not be opened.

@@ -103,8 +103,9 @@ const OURS: &[(&str, &str)] = &[
     ("something else than the console answers at ", "コンソールではないプログラムが応答しています: "),
     ("the console at ", "コンソールの "),
     (
-        " does not know the token of this configuration: another Gatepost has that port",
-        " は、この設定のトークンを知りません。そのポートを別の Gatepost が使っています",
+        " does not know the token of this configuration: another Gatepost has that port, or the daemon was started on \
+         another [store]",
+        " は、この設定のトークンを知りません。そのポートを別の Gatepost が使っているか、デーモンが別の [store] で起動されています",
     ),
     ("the peer hung up during the TLS handshake", "TLS ハンドシェイクの途中で相手が切断しました"),
     // Of a proxy.

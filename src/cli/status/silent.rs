@@ -26,6 +26,9 @@ pub enum Silent {
     Hangs { process: Option<u32> },
     /// The one that runs on its store reads another file.
     Elsewhere,
+    /// None runs on its store, and at its console's address answers another one: perhaps the daemon of this file, which was
+    /// started on the store that stood here before.
+    Stranger { at: SocketAddr },
     /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
@@ -34,7 +37,8 @@ impl Silent {
     /// `is_vacant`: as it was before somebody was asked, with this for an answer.
     pub fn of(config: &Config, file: &Path, is_vacant: bool, cause: &Unanswered) -> Self {
         if is_vacant {
-            return Self::Down;
+            let stranger = config.console.reached_at().filter(|_| matches!(cause, Unanswered::Stranger(_)));
+            return stranger.map_or(Self::Down, |at| Self::Stranger { at });
         }
         let Some(holder) = store::holder(&config.store) else { return Self::Unknown };
         if holder.reads_other_than(file).is_some() {
@@ -60,6 +64,10 @@ impl Silent {
         match (self, lang) {
             (Self::Down, Lang::En) => format!("no; to start it: {}", invocation::start()),
             (Self::Down, Lang::Ja) => format!("いいえ。起動するコマンド: {}", invocation::start()),
+            (Self::Stranger { at }, Lang::En) => format!("none on this store; another program answers at {at}"),
+            (Self::Stranger { at }, Lang::Ja) => {
+                format!("このストアで動作中のデーモンはありません。{at} では別のプログラムが応答しています")
+            }
             (Self::Elsewhere, Lang::En) => "no; no daemon reads this file".to_owned(),
             (Self::Elsewhere, Lang::Ja) => "いいえ。このファイルを読むデーモンはありません".to_owned(),
             (Self::NoConsole { process, greets }, Lang::En) => format!(

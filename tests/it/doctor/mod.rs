@@ -9,6 +9,7 @@ mod graph;
 mod machine;
 mod mailbox;
 mod open;
+mod pending;
 mod queue;
 mod refused_file;
 mod service_principal;

@@ -114,6 +114,7 @@ use Shown::{Else, Said};
 const SHOWN: &[(&str, &str, Shown)] = &[
     ("README.md", "copier, Zabbix, cron,", Else("a drawing")),
     ("README.md", "1. A device sends a message over SMTP", Said),
+    ("docs/backup.md", "mkdir -m 700 /srv/gatepost", Else("another store; tests/it/doctor/pending.rs moves one")),
     ("docs/coming-from-elsewhere.md", "relayhost = [127.0.0.1]:1587", Else("Postfix's; tests/real/test_relays.py")),
     ("docs/coming-from-elsewhere.md", "[127.0.0.1]:1587 ann@contoso.com:", Else("the same")),
     ("docs/corporate-network.md", "http-proxy-file = ", Else("two keys; tests/it/config has them")),

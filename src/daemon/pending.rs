@@ -1,0 +1,71 @@
+//! What a reload leaves to a restart: whether that would go well, and what it would leave behind in another store.
+//!
+//! Nobody is told to restart a daemon that could not start again: what is in the way is named, and looked for anew by the
+//! doctor. What only systemd knows, whether it hands a socket over, is not guessed at.
+
+use std::net::SocketAddr;
+
+use tracing::warn;
+
+use super::Daemon;
+use crate::{
+    base::{
+        Lang,
+        invocation::{self, NextStart},
+    },
+    catalog::{
+        Entry, Place,
+        doctor::{RESTART_PENDING, SOCKET_NOT_HANDED_OVER},
+        in_short_with_id,
+    },
+    config::{Change, Config},
+    net::{self, Bind},
+    queue::Figures,
+};
+
+/// In words, with the fault that a restart would end with. From now on a restart is told as it goes well, if it does.
+pub(super) fn left_to_a_restart(daemon: &Daemon, running: &Config, new: &Config, change: &Change) -> Option<String> {
+    let (in_the_way, is_moved) = (in_the_way(daemon, running, new), running.store.url != new.store.url);
+    invocation::restarts(match in_the_way {
+        Some(_) => NextStart::Fails,
+        None if is_moved => NextStart::OnAnotherStore,
+        None => NextStart::SeesTheEnd,
+    });
+    if is_moved {
+        warn_of_what_stays(daemon);
+    }
+    let fault = in_the_way.and_then(|entry| in_short_with_id(entry.id, Lang::En));
+    change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
+}
+
+/// The first address or socket of the new configuration that a daemon which starts now would not have.
+fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'static Entry> {
+    let binds = |config: &'_ Config| config.listeners.iter().flat_map(|one| one.listen.clone()).collect::<Vec<Bind>>();
+    let before = binds(running);
+    let given_back: Vec<SocketAddr> =
+        daemon.bound().iter().map(|bound| bound.address).chain(daemon.console_at()).collect();
+    let refused = |place| net::refuses(place, &given_back).and_then(|refused| refused.entry());
+    let of_listeners = binds(new).into_iter().filter(|bind| !before.contains(bind)).find_map(|bind| match bind {
+        Bind::Address(address) => refused(Place::of_listener(address)),
+        Bind::Systemd(_) => Some(SOCKET_NOT_HANDED_OVER),
+    });
+    let console = new.console.listen.filter(|_| new.console.listen != running.console.listen);
+    of_listeners.or_else(|| refused(Place::of_console(console?)))
+}
+
+fn warn_of_what_stays(daemon: &Daemon) {
+    let gate = daemon.current();
+    let Figures { waiting, held, .. } = gate.queue.figures();
+    let (id, text, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), waiting + held);
+    let (database, queue) = (gate.store.path().display(), gate.spool.directory().display());
+    let hint = format!(
+        "to take all of it along: once this daemon has ended and before the next one starts, move {database} and {queue}, \
+         and the key where it lies beside them, into the folder of the new store, under the same names"
+    );
+    warn!(
+        id,
+        text,
+        hint,
+        "a restart leaves sign-ins, learned passwords and the queue behind in the store {database} (messages: {messages})"
+    );
+}
