@@ -70,13 +70,13 @@ impl Lang {
         }
     }
 
-    /// What of a configuration that was loaded again the daemon does not have yet, and the commands that restart it.
+    /// What of a configuration that was loaded again the daemon does not have yet, and what to do.
     pub fn needs_restart(self, what: &str, restart: &str) -> String {
         match self {
             Lang::En => {
-                format!("Until a restart the daemon runs on without what is new of {what}. To restart it: {restart}.")
+                format!("Until a restart the daemon runs on without what is new of {what}. Next step: {restart}.")
             }
-            Lang::Ja => format!("再起動するまで有効にならない変更があります：{what}。再起動するコマンド：{restart}"),
+            Lang::Ja => format!("再起動するまで有効にならない変更があります：{what}。次の手順：{restart}"),
         }
     }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     base::printable,
-    catalog::own::STORE_UNAVAILABLE,
+    catalog::{Advice, own::STORE_UNAVAILABLE, token::STORE_FAILING},
     spool::Spooled,
     store::{Ended, QueuedMessage, RecipientState, StoreError, TurnedBack},
 };
@@ -353,7 +353,11 @@ impl Courier {
                 return Next::At(Place::Later(queue.clock.tick()));
             }
             Err(error) => {
-                warn!(queue_id = message.id, session = message.session, %error, "the sender cannot be told yet that delivery failed");
+                let Advice { id, text, owner, next } = STORE_FAILING.advice();
+                warn!(
+                    queue_id = message.id, session = message.session, id, text, owner, next, %error,
+                    "the sender cannot be told yet that delivery failed"
+                );
                 return Next::At(place.unwrap_or_else(|| Place::Later(queue.clock.tick().after(DISK_PAUSE))));
             }
         }
@@ -397,7 +401,11 @@ impl Courier {
         };
         // What its row says is carried out by the next courier else.
         if is_dropped && let Err(error) = queue.discard_by(*sequence).await {
-            warn!(%error, "a message that is to be dropped cannot be yet; it is tried again, and not delivered");
+            let Advice { id, text, owner, next } = STORE_FAILING.advice();
+            warn!(
+                id, text, owner, next, %error,
+                "a message that is to be dropped cannot be yet; it is tried again, and not delivered"
+            );
         }
     }
 
@@ -435,7 +443,11 @@ impl Courier {
 
     /// What the disk does not do for this message. The others go on: a disk that takes no writes is a standstill.
     pub(super) fn disk(&self, queue_id: Option<&str>, what: &str, error: &dyn std::fmt::Display) -> Next {
-        warn!(queue_id, sequence = self.sequence, %error, "{what}; this message waits, and is looked at again in a minute");
+        let Advice { id, text, owner, next } = STORE_FAILING.advice();
+        warn!(
+            queue_id, sequence = self.sequence, id, text, owner, next, %error,
+            "{what}; this message waits, and is looked at again in a minute"
+        );
         Next::At(Place::Later(self.queue.clock.tick().after(DISK_PAUSE)))
     }
 
@@ -451,7 +463,12 @@ impl Courier {
             };
             self.queue.disk_fails(&error);
             pause = pauses.next().copied().unwrap_or(pause);
+            let Advice { id, text, owner, next } = STORE_FAILING.advice();
             error!(
+                id,
+                text,
+                owner,
+                next,
                 error = printable(&error.to_string(), 500),
                 "what came of a delivery cannot be written down; it is tried again"
             );

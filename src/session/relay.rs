@@ -451,5 +451,5 @@ pub(super) fn softened(mut reply: Reply) -> Reply {
 }
 
 pub(super) fn lost_reply(lost: &Lost) -> Reply {
-    replies::lost("nothing was delivered", lost)
+    replies::lost("nothing was delivered, try again", lost)
 }

@@ -87,8 +87,8 @@ fn not_loaded(one: &Value, lang: Lang) -> Option<String> {
     let entry = text(one, "/id").and_then(catalog::find)?;
     if let (Some(what), Some(restart)) = (text(one, "/what"), text(one, "/restart")) {
         let told = match lang {
-            Lang::En => format!("{what}; to restart: {restart}"),
-            Lang::Ja => format!("{what}。再起動するコマンド: {restart}"),
+            Lang::En => format!("{what}; next step: {restart}"),
+            Lang::Ja => format!("{what}。次の手順: {restart}"),
         };
         return Some(catalog::said_in(entry, &told, lang));
     }
