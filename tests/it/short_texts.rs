@@ -261,7 +261,7 @@ async fn what_the_mail_server_refuses_is_explained_behind_its_words_by_the_text_
     refuses_message(&mut smtp, &format!("From: {ANN}"), "own-address-denied", &alias).await;
     let answers = vec![Answer::new("DATA", "").times(1).close()];
     world.sandbox.faults().set(|faults| faults.smtp.answers = answers);
-    refuses_message(&mut smtp, &format!("From: {ANN}"), "upstream-lost", "nothing was delivered (").await;
+    refuses_message(&mut smtp, &format!("From: {ANN}"), "upstream-lost", "nothing was delivered, try again (").await;
 }
 
 #[tokio::test]
