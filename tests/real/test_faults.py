@@ -26,6 +26,7 @@ USER, PASSWORD = "ann@contoso.example", "demo"
 # What another test types: it has the line, or one of its pages.
 ELSEWHERE = {
     'curl -H Metadata:true "http://169.254.169.254/metadata/instance?api-version=2021-02-01"': "test_system",
+    "gatepost console": "test_machine",
     "gatepost setup": "test_setup",
     **{f"sudo systemctl {what}": "test_system" for what in (
         "edit gatepost.socket", "enable --now gatepost.socket", "reload gatepost", "restart gatepost", "restart gatepost.socket", "start gatepost",
@@ -41,7 +42,7 @@ APP_ONLY = (
     "gatepost setup --address <address> --grant client-credentials --print-script -", "gatepost setup --address <address> --grant client-credentials",
 )
 NEW_PASSWORD = "gatepost password --reset <address>", "gatepost password"
-DROPS = "gatepost queue drop <id>"
+DROPS, RELEASES = "gatepost queue drop <id>", "gatepost queue release <id>"
 OPEN = r"HTTP/1\.1 200"
 RENEWS = "gatepost setup --address <address> --client-secret-file new.secret --yes"
 MESSAGE = f"From: {USER}\r\nTo: {USER}\r\nSubject: of a fault\r\n\r\nhello\r\n"
@@ -142,7 +143,7 @@ class Faults(RealTest):
 
     def test_every_line_of_the_pages_of_faults_is_typed_here_or_says_where(self):
         typed = (
-            *self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, *APP_ONLY, *NEW_PASSWORD, BY_BROWSER, DROPS, RENEWS, "gatepost run",
+            *self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, *APP_ONLY, *NEW_PASSWORD, BY_BROWSER, DROPS, RELEASES, RENEWS, "gatepost run",
         )
         lines = of_faults()
         self.assertEqual({line for line in typed if line not in lines}, set(), "no page has these any more")
@@ -260,7 +261,7 @@ class Faults(RealTest):
         self.assertEqual(terminal.process.wait(30), 0, terminal.said)
         self.assertEqual(self.logs_in(self.runs(), "one of my own"), "OK")
 
-    def test_mail_of_an_account_that_is_gone_is_listed_and_dropped(self):
+    def test_mail_of_an_account_that_is_gone_is_listed_released_and_dropped(self):
         lists = "gatepost queue list --account <address>"
         self.configures_person(self.password, f'{ACCOUNT}delivery = "queue"\n')
         daemon = self.runs()
@@ -272,6 +273,9 @@ class Faults(RealTest):
         self.configures_person(self.password, ACCOUNT.replace("{user}", "bob@contoso.example"))
         (waits,) = json.loads(self.types(f"{lists} --json"))["messages"]
         self.assertIn(waits["id"], self.types(lists))
+        self.types(f"gatepost queue hold {waits['id']}")
+        self.types(RELEASES.replace("<id>", waits["id"]))
+        (waits,) = json.loads(self.types(f"{lists} --json"))["messages"]
         self.types(DROPS.replace("<id>", waits["id"]))
         self.assertEqual(json.loads(self.types(f"{lists} --json"))["messages"], [])
 

@@ -90,10 +90,22 @@ class Servers(Server):
         self.assertRegex(whole, r"^[1-9]\d*\|ok$")
         self.assertEqual(copied, whole)
 
+        lost = []
+
         def stops(line):
             machine.types("cp /var/lib/gatepost/key /safe/key")  # "to another place than the database"
             machine.types(line)
-            machine.types("rm -r /var/lib/private/gatepost/*")
+            if not lost:
+                machine.types("rm -r /var/lib/private/gatepost/*")
+            lost.append(line)
+
+        def moves(line):
+            self.assertEqual(len(lost), 2, "behind the restore")
+            machine.types(line)
+            self.assertEqual(machine.types("ls -A /var/lib/gatepost/").stdout, "", "nothing stays behind")
+            machine.types("ls -d /srv/gatepost/gatepost.db /srv/gatepost/gatepost.queue /srv/gatepost/key")
+            machine.types("mv /srv/gatepost/* /var/lib/gatepost/ && systemctl start gatepost")
+            self.assertRegex(self.status(), READY)
 
         def in_its_directory(line):
             machine.types(line.replace("gatepost-2027-01-31.db", "gatepost-$(date +%F).db"), at="/var/lib/gatepost")
@@ -115,7 +127,7 @@ class Servers(Server):
         self.follows("backup.md", {
             "gatepost backup /var/backups/*": lambda _: None,  # not of a service
             "sudo systemctl stop *": stops,
-            "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory,
+            "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory, "mv *": moves,
             "gatepost key rotate": as_the_service,
             "as-gatepost -p LoadCredentialEncrypted=* gatepost key rotate *": rotates,
         })
