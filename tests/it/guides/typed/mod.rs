@@ -29,6 +29,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("docker run", "test_machine"),
     ("echo '{\"event\"", "test_relays"),
     ("make deb", "test_package"),
+    // The reader of that page goes on with the store where it was.
+    ("mkdir -m 700 /srv/gatepost", "test_machine"),
+    ("mv /var/lib/gatepost/gatepost*", "test_machine"),
     ("openssl", "test_guides"),
     ("python3 -c", "test_guides"),
     ("ssh -L", "test_system"),
