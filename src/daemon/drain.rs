@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::Daemon;
-use crate::catalog::token::STORE_FAILING;
+use crate::catalog::{own::CONNECTION_CLOSED, token::STORE_FAILING};
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -44,7 +44,8 @@ impl Daemon {
         let store = self.current().store.clone();
         if timeout_at(end.max(Instant::now() + WRITTEN_WITHIN), store.close()).await.is_err() {
             let database = store.path().display();
-            warn!("{database} was not closed in time: what was written last stands in {database}-wal beside it");
+            let fault = STORE_FAILING.fault();
+            warn!(%fault, "{database} was not closed in time: what was written last stands in {database}-wal beside it");
         }
     }
 
@@ -56,7 +57,8 @@ impl Daemon {
         }
         let ended = || async { tokio::join!(self.sessions.wait(), self.beside.wait()) };
         if timeout_at(end - LAST_WORDS.min(time / 2), ended()).await.is_err() {
-            warn!(open = self.sessions.len(), "sessions or deliveries did not end in time and are cut off");
+            let fault = CONNECTION_CLOSED.fault();
+            warn!(open = self.sessions.len(), %fault, "sessions or deliveries did not end in time and are cut off");
             self.cut_off.cancel();
             let _ = timeout_at(end, ended()).await;
         }

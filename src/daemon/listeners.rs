@@ -57,12 +57,15 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Opens all of them, or none: accepting starts only when every socket is open. With each its accept loop.
-    pub fn open(&self, listeners: &[Listener]) -> Result<Vec<(BoundAt, AbortHandle)>, SetupFault> {
-        let mut passed = PassedSockets::from_environment();
+    pub fn open(
+        &self,
+        listeners: &[Listener],
+        passed: &mut PassedSockets,
+    ) -> Result<Vec<(BoundAt, AbortHandle)>, SetupFault> {
         let mut opened = Vec::new();
         for listener in listeners {
             let tls = self.server_tls(listener)?;
-            opened.push((listener, tls, net::bind(listener, &mut passed)?));
+            opened.push((listener, tls, net::bind(listener, passed)?));
         }
         for socket in passed.left_over() {
             let Advice { id, text, owner, next } = SOCKET_WITHOUT_LISTENER.advice();

@@ -47,7 +47,7 @@ use crate::{
     console::{self, Access, Console, Loaded, SignIns, Visits},
     expiry::Calendar,
     meter::Meter,
-    net::{self, ClientTls, HttpClient, SetupFault},
+    net::{self, ClientTls, HandedOver, HttpClient, PassedSockets, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
     outbound::{Governor, Outbound, Seen},
     queue::OpenFault,
@@ -128,6 +128,7 @@ pub struct Daemon {
     console: Option<Arc<Console>>,
     console_at: Option<SocketAddr>,
     bound: Vec<BoundAt>,
+    handed_over: HandedOver,
     /// When secrets and certificates end.
     calendar: Arc<Calendar>,
     /// Who is told of what, and for webhooks.
@@ -176,12 +177,14 @@ impl Daemon {
             stopping: stopping.clone(),
             sessions: sessions.clone(),
         };
-        let (bound, accepting) = listeners.open(&config.listeners)?.into_iter().unzip();
+        let mut passed = PassedSockets::from_environment();
+        let (bound, accepting) = listeners.open(&config.listeners, &mut passed)?.into_iter().unzip();
         let mut daemon = Self {
             gate: shared,
             console: None,
             console_at,
             bound,
+            handed_over: passed.handed_over(),
             calendar: Arc::new(Calendar::new(config.watched())),
             orders: watch::Sender::new(Orders::new(config, &http)),
             http,

@@ -1,9 +1,9 @@
 //! What a reload leaves to a restart: whether that would go well, and what it would leave behind in another store.
 //!
 //! Nobody is told to restart a daemon that could not start again: what is in the way is named, and looked for anew by the
-//! doctor. What only systemd knows, whether it hands a socket over, is not guessed at.
+//! doctor. Systemd hands a socket over again that it handed over at the start, and no other: its unit changes behind the daemon's end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use tracing::warn;
 
@@ -32,7 +32,7 @@ pub(super) fn left_to_a_restart(daemon: &Daemon, running: &Config, new: &Config,
         None => NextStart::SeesTheEnd,
     });
     if is_moved {
-        warn_of_what_stays(daemon);
+        warn_of_what_stays(daemon, new);
     }
     let fault = in_the_way.and_then(|entry| in_short_with_id(entry.id, Lang::En));
     change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
@@ -47,20 +47,22 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     let refused = |place| net::refuses(place, &given_back).and_then(|refused| refused.entry());
     let of_listeners = binds(new).into_iter().filter(|bind| !before.contains(bind)).find_map(|bind| match bind {
         Bind::Address(address) => refused(Place::of_listener(address)),
-        Bind::Systemd(_) => Some(SOCKET_NOT_HANDED_OVER),
+        Bind::Systemd(name) => (!daemon.handed_over.has(&name)).then_some(SOCKET_NOT_HANDED_OVER),
     });
     let console = new.console.listen.filter(|_| new.console.listen != running.console.listen);
     of_listeners.or_else(|| refused(Place::of_console(console?)))
 }
 
-fn warn_of_what_stays(daemon: &Daemon) {
+fn warn_of_what_stays(daemon: &Daemon, new: &Config) {
     let gate = daemon.current();
     let Figures { waiting, held, .. } = gate.queue.figures();
     let (id, text, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), waiting + held);
     let (database, queue) = (gate.store.path().display(), gate.spool.directory().display());
     let hint = format!(
-        "to take all of it along: once this daemon has ended and before the next one starts, move {database} and {queue}, \
-         and the key where it lies beside them, into the folder of the new store, under the same names"
+        "to take all of it along: once this daemon has ended and before the next one starts, move {database} (with its -wal, \
+         where it is there) and {queue}, and the key where no key-file of the configuration names another place, into the folder of the new store, under the \
+         same names{}",
+        same_name(gate.store.path(), new)
     );
     warn!(
         id,
@@ -68,4 +70,13 @@ fn warn_of_what_stays(daemon: &Daemon) {
         hint,
         "a restart leaves sign-ins, learned passwords and the queue behind in the store {database} (messages: {messages})"
     );
+}
+
+/// The queue knows its store by the name of its file.
+fn same_name(before: &Path, new: &Config) -> String {
+    let name = before.file_name().unwrap_or_default().to_string_lossy();
+    match new.store.url.ends_with(&format!("/{name}")) {
+        true => String::new(),
+        false => format!("; the new [store] url has to end in /{name} for that"),
+    }
 }

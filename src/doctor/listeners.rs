@@ -84,13 +84,16 @@ impl Listeners {
         let look = look.target(format!("{protocol} systemd:{name}"));
         let fits = |at: &SocketAddr| name.parse().map_or(true, |port: u16| at.port() == port);
         let is_there = self.handed_over.iter().any(|(known, at)| known == protocol.as_str() && fits(at));
-        // What the file did not have at the start nobody can have handed over.
+        // Whether a restart has it the daemon knows.
         let is_new = self.pending.as_ref().is_some_and(|what| {
             let words: Vec<&str> = what.split(' ').collect();
             words.windows(2).any(|pair| pair == [format!("+{protocol}"), format!("systemd:{name}")])
         });
         if is_there && !is_new {
             return look.pass(Said::HandedOver);
+        }
+        if is_new && !self.pending.as_ref().is_some_and(|what| what.contains(SOCKET_NOT_HANDED_OVER.id)) {
+            return look.skip(Said::OpensAtRestart);
         }
         let who = Who { socket: Some(name.to_owned()), ..Who::default() };
         look.fail(Said::NotOpen, &SOCKET_NOT_HANDED_OVER.fault(), &who)

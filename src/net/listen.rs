@@ -30,7 +30,7 @@ use super::{
 use crate::{
     catalog::{
         Place,
-        doctor::{LISTEN_ADDRESS_UNKNOWN, PORT_NOT_PERMITTED, PORT_TAKEN},
+        doctor::{CERTIFICATE_ENDED, LISTEN_ADDRESS_UNKNOWN, PORT_NOT_PERMITTED, PORT_TAKEN},
     },
     wire::lines::{looks_like_old_tls, looks_like_tls},
 };
@@ -276,7 +276,8 @@ async fn secure(door: &Door, mut stream: Stream) -> Option<Stream> {
     };
     let Some(tls) = door.server_tls.as_ref().filter(|_| wanted) else {
         if wanted {
-            tracing::error!(local = %stream.local(), "listener has no certificate; connection closed");
+            let fault = CERTIFICATE_ENDED.fault();
+            tracing::error!(local = %stream.local(), %fault, "listener has no certificate; connection closed");
             return None;
         }
         return Some(stream);

@@ -46,7 +46,7 @@ pub use server_tls::ServerTls;
 pub use settings::{Bind, IpNet, Listener, ListenerTls, Network, SetupFault, Upstream, UpstreamTls};
 pub use splice::{Carried, Octets, SpliceEnd, SpliceLimits, SpliceReason, Tap, Unread, splice};
 pub use stream::{Peer, Stream};
-pub use systemd::PassedSockets;
+pub use systemd::{HandedOver, PassedSockets};
 pub use tail::Tail;
 pub use tls_fault::{TlsFault, TlsFaultKind};
 pub use tls_look::{Looked, Shown, Untrusted};

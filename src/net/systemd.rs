@@ -16,6 +16,17 @@ pub struct PassedSockets {
     all: Vec<Passed>,
 }
 
+/// What a restart hands over again: names and addresses alone.
+#[derive(Debug, Default)]
+pub struct HandedOver(Vec<(String, SocketAddr)>);
+
+impl HandedOver {
+    /// Whether a listener of that name or port has a socket of it.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, address)| answers(known, Some(*address), name))
+    }
+}
+
 struct Passed {
     name: String,
     /// `None`: it is no TCP socket.
@@ -30,12 +41,13 @@ impl Passed {
         let address = socket.as_ref().and_then(|socket| socket.local_addr().ok());
         Self { name: name.to_owned(), address, socket }
     }
+}
 
-    fn answers_to(&self, name: &str) -> bool {
-        match name.parse::<u16>() {
-            Ok(port) => self.address.is_some_and(|address| address.port() == port),
-            Err(_) => self.name == name,
-        }
+/// A number is a port.
+fn answers(known: &str, address: Option<SocketAddr>, name: &str) -> bool {
+    match name.parse::<u16>() {
+        Ok(port) => address.is_some_and(|address| address.port() == port),
+        Err(_) => known == name,
     }
 }
 
@@ -69,7 +81,7 @@ impl PassedSockets {
 
     /// All sockets of that name, or at that port (a socket unit may have several `ListenStream=`).
     pub fn take(&mut self, name: &str) -> Result<Vec<TcpListener>, SetupFault> {
-        let mine = self.all.iter_mut().filter(|passed| passed.answers_to(name));
+        let mine = self.all.iter_mut().filter(|passed| answers(&passed.name, passed.address, name));
         let found: Vec<TcpListener> = mine.filter_map(|passed| passed.socket.take()).collect();
         if !found.is_empty() {
             return Ok(found);
@@ -84,6 +96,11 @@ impl PassedSockets {
              set {line} in the socket unit and start that before the service",
             if passed.is_empty() { "nothing".to_owned() } else { passed.join(", ") }
         )))
+    }
+
+    /// All of it, taken or not.
+    pub fn handed_over(&self) -> HandedOver {
+        HandedOver(self.all.iter().filter_map(|one| Some((one.name.clone(), one.address?))).collect())
     }
 
     /// What no listener took. systemd goes on listening there, and clients would wait for an answer in vain.

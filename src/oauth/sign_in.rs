@@ -210,7 +210,8 @@ pub fn refusal_beside(row: &TokenRow, sign_in: &SignIn) -> Option<(Verdict, Syst
 pub async fn with_who_stays(store: &Store, sign_in: &SignIn, verdict: Verdict) -> Verdict {
     let row = store.token(&sign_in.key()).await.ok().and_then(|found| found.row);
     let good = row.filter(|row| is_good(row, sign_in) && !sign_in.app.grant.is_unattended());
-    Verdict { whose_stays: good.map(|row| whose(&row, sign_in).clone()), ..verdict }
+    let stays = good.map(|row| whose(&row, sign_in).clone()).or_else(|| verdict.whose_stays.clone());
+    Verdict { whose_stays: stays, ..verdict }
 }
 
 /// What became of a sign-in that another program had.

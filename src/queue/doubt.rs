@@ -24,9 +24,11 @@ impl Courier {
 
     /// A courier that broke down left the message under way: nobody knows what became of it. Whether it is held for that.
     pub(super) async fn left_in_doubt(&self, message: &mut QueuedMessage) -> Result<bool, StoreError> {
+        let fault = DELIVERY_DOUBTFUL.fault();
         warn!(
             queue_id = message.id,
             session = message.session,
+            %fault,
             "its last delivery broke off in the middle; it is delivered again and may arrive twice"
         );
         message.is_under_way = false;

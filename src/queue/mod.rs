@@ -143,6 +143,7 @@ impl Queue {
         for id in left.cut_off {
             warn!(
                 queue_id = id,
+                fault = %DELIVERY_DOUBTFUL.fault(),
                 "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
             );
         }

@@ -12,7 +12,7 @@ use crate::{
     base::{Fault, printable, redacted, with_id},
     catalog::{
         Entry,
-        own::{ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
+        own::{DELIVERY_DOUBTFUL, ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
         replies::refusal,
         upstream::message_refusal,
     },
@@ -262,9 +262,11 @@ impl Outcome {
             "delivery from the queue"
         );
         if self.is_doubtful() {
+            let fault = DELIVERY_DOUBTFUL.fault();
             warn!(
                 queue_id = message.id,
                 session = message.session,
+                %fault,
                 "the mail server was silent behind the end of this message: it may have taken it; it is sent again and may arrive twice"
             );
         }

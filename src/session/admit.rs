@@ -442,6 +442,9 @@ impl<'a> Door<'a> {
     async fn lost(&self, client: &mut Stream, broken: &Broken, met: &Met) {
         match broken {
             Broken::Closed => self.left(met),
+            Broken::TimedOut if self.entry.stage() == Stage::Authenticating => {
+                self.farewell(client, "it does not take its answer").await;
+            }
             Broken::TimedOut => self.farewell(client, "no login within a minute").await,
             Broken::Violation(violation) => {
                 let of = trouble_of(violation);

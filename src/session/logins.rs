@@ -55,7 +55,8 @@ impl Door<'_> {
     pub(super) fn left(&self, met: &Met) {
         let (session, protocol, peer, stage) =
             (self.entry.id(), self.doorway.protocol, self.peer.address, self.entry.stage());
-        if met.mistakes == 0 {
+        // The first was told when it came.
+        if met.mistakes <= 1 {
             debug!(session, %protocol, %peer, %stage, "client left");
             return;
         }

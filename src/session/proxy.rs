@@ -12,8 +12,12 @@ use super::Gate;
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
+    catalog::{
+        self,
+        own::{CONNECTION_CLOSED, UPSTREAM_LOST},
+    },
     meter::Entry,
-    net::{SpliceLimits, Stream, Tail, Tap, Unread, splice},
+    net::{SpliceLimits, SpliceReason, Stream, Tail, Tap, Unread, splice},
     outbound::SignedOn,
 };
 
@@ -49,10 +53,24 @@ pub(super) fn run(
         if ended_by_token {
             gate.meter.ended_by_token_expiry();
         }
+        let ended_by = fault_of(&end.reason);
+        let (id, text) = ended_by.map(|entry| (entry.id, entry.short())).unzip();
+        if let Some(entry) = ended_by {
+            gate.meter.passing_fault(protocol, &entry.fault().at(Stage::Splicing));
+        }
         info!(
             session = entry.id(), %protocol, account = admitted.account.address, to_client = end.to_client,
-            to_upstream = end.to_upstream, ended_by_token, "session ended: {}", end.reason
+            to_upstream = end.to_upstream, ended_by_token, id, text, "session ended: {}", end.reason
         );
+    }
+}
+
+/// Of one that neither side ended. Nothing is said of it to the client: the next byte may belong to a line of the mail server's.
+const fn fault_of(reason: &SpliceReason) -> Option<&'static catalog::Entry> {
+    match reason {
+        SpliceReason::Idle | SpliceReason::Shutdown => Some(CONNECTION_CLOSED),
+        SpliceReason::UpstreamFailed(_) => Some(UPSTREAM_LOST),
+        SpliceReason::ClientClosed | SpliceReason::UpstreamClosed | SpliceReason::ClientFailed(_) => None,
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     attend::{Left, attended},
     destination::Destination,
     impatience::gave_up,
-    mistaken::{is_mistake, mistake},
+    mistaken::mistake,
     opened::Envelope,
     record,
     sink::Sink,
@@ -355,7 +355,8 @@ impl<'a> Relay<'a> {
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
             self.body_may_follow = true;
-            return if is_mistake(reply) { self.answer(reply).await } else { self.say(reply).await };
+            // Of a message without a recipient its RCPTs, or that there was none, are the mistake; the budget is theirs.
+            return if reply.code == 554 { self.say(reply).await } else { self.answer(reply).await };
         }
         self.unread_body().await
     }

@@ -124,7 +124,11 @@ async fn what_waits_for_a_restart_is_told_with_its_id_and_short_text_by_log_stat
     let running = daemon::reload(&world.daemon, running, &file);
     let logged = journal().lines(&["until a restart the daemon runs on without what is new of", "127.99.1.2"]);
     let [line] = &logged[..] else { panic!("{logged:#?}") };
-    assert!(line.contains("owner=\"operator\"") && line.contains("next=\"Restart the daemon: `"), "{line}");
+    assert!(
+        line.contains("owner=\"operator\"")
+            && line.contains("next=\"What takes the change over, or says what is in its way: `"),
+        "{line}"
+    );
     leads_to(entry, line, &file, "en");
     let headings = ["needs-restart", "再起動するまで有効にならない変更"];
     for ((word, lang), heading) in LANGS.into_iter().zip(headings) {

@@ -105,7 +105,7 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let told = program.logs("a restart leaves").await;
     let [database, queue] = ["gatepost.db", "gatepost.queue"].map(|name| staged.dir.path().join(name));
     let before = format!("behind in the store {} (messages: 3)", database.display());
-    let step = format!("move {} and {}, ", database.display(), queue.display());
+    let step = format!("move {} (with its -wal, where it is there) and {}, ", database.display(), queue.display());
     assert!(told.contains("WARN") && told.contains(&before) && told.contains(&step), "{told}");
     let warned = program.logs("until a restart").await;
     let (id, again) = (program.id(), staged.gatepost("run"));
