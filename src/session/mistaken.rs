@@ -3,6 +3,8 @@
 //!
 //! Both are counted under their id, and stand in no status: whoever hears them is told why, and may come again.
 
+use std::mem;
+
 use tracing::{debug, info};
 
 use super::{
@@ -43,6 +45,7 @@ impl Relay<'_> {
 
     async fn mistaken(&mut self, reply: &Reply) -> Next {
         self.note_mistake(reply);
+        self.mistakes += 1;
         match self.mistakes > ERROR_BUDGET {
             true => self.goodbye("4.7.0", TOO_MANY_MISTAKES).await,
             false => self.say(reply).await,
@@ -51,14 +54,13 @@ impl Relay<'_> {
 
     /// The log is told of the first of a session.
     pub(super) fn note_mistake(&mut self, reply: &Reply) {
-        self.mistakes += 1;
         let fault = PROTOCOL_MISTAKE.fault().at(self.entry.stage());
         self.gate.meter.passing_fault(Protocol::Smtp, &fault);
         let (session, account, client) = (self.entry.id(), &self.admitted.account.address, self.admitted.client_name());
         let (id, reply) = (fault.id, printable(&redacted(&reply.text(), &[]), REPLY_CAP));
-        match self.mistakes {
-            1 => info!(session, account, client, id, reply, "{COMMAND_REFUSED}: {fault}"),
-            _ => debug!(session, account, client, id, reply, "{COMMAND_REFUSED}: {fault}"),
+        match mem::replace(&mut self.has_told_mistake, true) {
+            false => info!(session, account, client, id, reply, "{COMMAND_REFUSED}: {fault}"),
+            true => debug!(session, account, client, id, reply, "{COMMAND_REFUSED}: {fault}"),
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     attend::{Left, attended},
     destination::Destination,
     impatience::gave_up,
-    mistaken::mistake,
+    mistaken::{is_mistake, mistake},
     opened::Envelope,
     record,
     sink::Sink,
@@ -57,6 +57,7 @@ pub(super) struct Relay<'a> {
     pub(super) envelope: Option<Envelope>,
     /// How many.
     pub(super) mistakes: u32,
+    pub(super) has_told_mistake: bool,
     /// A message was begun on the connection that is held: behind it, it may go to others who wait.
     was_used: bool,
     /// What took the connection of the message that is open.
@@ -113,6 +114,7 @@ impl<'a> Relay<'a> {
             channel: None,
             envelope: None,
             mistakes: 0,
+            has_told_mistake: false,
             was_used: false,
             taken_by: None,
             moved: Instant::now(),
@@ -355,8 +357,14 @@ impl<'a> Relay<'a> {
     async fn refuse_data(&mut self, reply: &Reply) -> Next {
         if self.input.pending().is_empty() {
             self.body_may_follow = true;
-            // Of a message without a recipient its RCPTs, or that there was none, are the mistake; the budget is theirs.
-            return if reply.code == 554 { self.say(reply).await } else { self.answer(reply).await };
+            if reply.code != 554 {
+                return self.answer(reply).await;
+            }
+            // A message without a recipient spends no budget: a RCPT that was none has done so.
+            if is_mistake(reply) {
+                self.note_mistake(reply);
+            }
+            return self.say(reply).await;
         }
         self.unread_body().await
     }

@@ -25,6 +25,22 @@ fn line(words: &[&str]) -> String {
     line.clone()
 }
 
+/// Each cost two of the mistakes that a client may make: the recipient that is none, and the DATA behind it.
+#[tokio::test]
+async fn a_message_whose_recipients_are_none_costs_a_batch_one_mistake_for_each_and_its_data_none() {
+    let world = World::new().await;
+    let mut smtp = world.smtp_as_ann().await;
+    let nobody = "554 5.5.1 Mistake in the protocol: no valid recipients [gatepost protocol-mistake]";
+    for _ in 0..20 {
+        smtp.exchange(&format!("MAIL FROM:<{ANN}>"), "250 ").await;
+        smtp.exchange("RCPT TO:<>", "501 5.1.3 ").await;
+        smtp.exchange("DATA", nobody).await;
+        smtp.exchange("RSET", "250 ").await;
+    }
+    smtp.exchange("RCPT", "421 4.7.0 Gatepost closes this connection: too many mistakes ").await;
+    smtp.expect_end().await;
+}
+
 #[tokio::test]
 async fn a_refused_mail_and_a_refused_rcpt_have_a_line_each_and_the_message_counts_once() {
     let world = World::new().await;

@@ -7,7 +7,7 @@ use gatepost::{
     sandbox::{Answer, Flags, INBOX, Options},
 };
 
-use crate::world::{ANN, HEAD, PASSWORD, Plan, World, plain};
+use crate::world::{ANN, HEAD, PASSWORD, Plan, World, journal, plain};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -182,13 +182,18 @@ async fn a_shutdown_says_goodbye_before_login_and_invents_no_line_behind_it() {
     imap.expect("* OK ").await;
     pop3.expect("+OK ").await;
     let mut spliced = [world.imap_as_ann().await, world.pop3_as_ann().await];
-    tokio::spawn(world.daemon.drain());
+    let drained = tokio::spawn(world.daemon.drain());
     let why = "Gatepost closes this connection: it shuts down, try again [gatepost connection-closed]";
     smtp.expect(&format!("421 4.3.2 {why}")).await;
     imap.expect(&format!("* BYE {why}")).await;
     pop3.expect(&format!("-ERR [SYS/TEMP] {why}")).await;
     for talk in [&mut smtp, &mut imap, &mut pop3].into_iter().chain(&mut spliced) {
         talk.expect_end().await;
+    }
+    drained.await.unwrap();
+    for protocol in ["imap", "pop3"] {
+        let ended = ["session ended: Gatepost is shutting down", &format!("protocol={protocol}"), "connection-closed"];
+        assert!(!journal().lines(&ended).is_empty(), "{protocol}");
     }
 }
 

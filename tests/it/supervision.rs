@@ -154,6 +154,31 @@ async fn sockets_come_by_port_and_by_name_and_the_supervisor_hears_of_every_step
     assert!(!log.contains("no listener takes"), "{log}");
 }
 
+/// It was called one that nobody hands over, and no restart was told.
+#[tokio::test]
+async fn a_socket_that_was_handed_over_and_taken_by_nobody_is_there_for_a_listener_at_the_restart() {
+    let (_sandbox, _dir, file) = stage(&Plan::default()).await;
+    let sockets = Sockets::open();
+    listen(&file, [&sockets.port(0), "systemd:two", "127.0.0.1:0"]);
+    let service = Service::start(&file, &sockets, &[]);
+    service.tells("READY=1").await;
+    let text = fs::read_to_string(&file).unwrap();
+    for (place, is_there) in
+        [(sockets.port(2), true), ("systemd:three".to_owned(), true), ("systemd:four".to_owned(), false)]
+    {
+        let more = format!("\n[[listener]]\nprotocol = \"smtp\"\nlisten = [\"{place}\"]\ntls = \"off\"\n");
+        fs::write(&file, text.clone() + &more).unwrap();
+        service.signal(Signal::HUP);
+        service.tells("RELOADING=1").await;
+        service.tells("READY=1").await;
+        let log = service.log();
+        let told = log.lines().rfind(|line| line.contains("until a restart the daemon runs on")).unwrap();
+        assert!(told.contains(&place) && told.contains("socket-not-handed-over") != is_there, "{place}: {told}");
+    }
+    service.signal(Signal::TERM);
+    service.ends().await;
+}
+
 #[tokio::test]
 async fn a_reload_drops_no_session_and_lets_a_new_account_in() {
     let (sandbox, dir, file, sockets) = staged(&Plan::default()).await;
