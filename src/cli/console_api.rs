@@ -10,7 +10,7 @@ use crate::{
     base::Lang,
     catalog::{
         Entry, Known, Place,
-        doctor::{CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_TAKEN},
+        doctor::{CONFIGURATION_OF_ANOTHER_DAEMON, PORT_TAKEN},
         own::DAEMON_HANGS,
     },
     config::Config,
@@ -18,6 +18,7 @@ use crate::{
         client::{self, Unanswered},
         token_file,
     },
+    doctor::greeting,
     store,
 };
 
@@ -69,22 +70,23 @@ pub(super) fn unanswered(
     let (runs, is_vacant) = (holder.is_some_and(|holder| holder.is_within_reach), store::is_vacant(&config.store));
     match cause {
         Some(Unanswered::Silent(_)) if runs => hanging(language::current()),
-        Some(cause @ Unanswered::Stranger(_)) => displaced(config, runs, cause),
+        Some(cause @ Unanswered::Stranger(_)) => displaced(config, cause),
         // None of ours is there that could be silent, or say no.
         Some(cause @ (Unanswered::Silent(_) | Unanswered::Untold(_)))
             if is_vacant && config.console.listen.is_some() =>
         {
-            displaced(config, runs, cause)
+            displaced(config, cause)
         }
         _ => Failure::new(text, next),
     }
 }
 
-/// Whoever answers at the console's address is somebody else: a daemon of ours that `runs` is not there, and none could start.
-fn displaced(config: &Config, runs: bool, cause: &Unanswered) -> Failure {
-    let (entry, lang) = (if runs { LISTENER_NOT_OPEN } else { PORT_TAKEN }, language::current());
-    let words = entry.told(lang, &Known { place: config.console.listen.map(Place::of_console), ..Known::default() });
-    Failure::told(entry.said(cause), &words, lang)
+/// Whoever answers at the console's address is somebody else: a daemon of ours is not there, and none could start.
+fn displaced(config: &Config, cause: &Unanswered) -> Failure {
+    let lang = language::current();
+    let words =
+        PORT_TAKEN.told(lang, &Known { place: config.console.listen.map(Place::of_console), ..Known::default() });
+    Failure::told(PORT_TAKEN.said(cause), &words, lang)
 }
 
 /// The daemon takes connections, and says nothing.
@@ -102,6 +104,12 @@ fn body(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Opti
     let off = || Unanswered::Untold("the console is switched off (listen = \"off\")".to_owned());
     let address = config.console.reached_at().ok_or_else(off)?;
     let runtime = super::runtime().map_err(|failure| Unanswered::Untold(failure.to_string()))?;
-    let body = runtime.block_on(client::ask(address, method, path, config.console_token().as_ref()))?;
+    let body = runtime.block_on(async {
+        let asked = client::ask(address, method, path, config.console_token().as_ref()).await;
+        match asked {
+            Err(silence) => Err(greeting::whose(silence, &config.listeners).await),
+            Ok(body) => Ok(body),
+        }
+    })?;
     Ok((address, body))
 }

@@ -25,8 +25,8 @@ use crate::{
     catalog::{
         self, Place,
         doctor::{
-            CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, REFUSAL_REMEMBERED,
-            RESTART_PENDING,
+            CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_TAKEN,
+            REFUSAL_REMEMBERED, RESTART_PENDING,
         },
         own::DAEMON_HANGS,
     },
@@ -88,6 +88,7 @@ impl Running {
             Err(why) => {
                 // As it stands in the file, which may mean all addresses.
                 let at = config.console.listen.unwrap_or(at);
+                let why = greeting::whose(why, &config.listeners).await;
                 Self { holder, unanswered: Some(Silence { of: CONSOLE, at, why }), ..Self::default() }
             }
         }
@@ -179,14 +180,16 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
 }
 
 /// One that does not say what it listens on. Where nothing takes a connection at the console's address, the file has moved
-/// it since the daemon's start; where the system alone takes it, the daemon hangs. Of one on another machine, as in a
+/// it since the daemon's start; where somebody else has that, a restart would fail; where the system alone takes it, the daemon
+/// hangs. Of one on another machine, as in a
 /// container, nobody knows.
 fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) -> [Check; 2] {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let said = silence.map_or_else(|| "[console] listen = \"off\"".to_owned(), |silence| silence.why.to_string());
     let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: said.clone() });
     let known = silence.filter(|_| holder.is_within_reach).and_then(|silence| match silence.why {
-        Unanswered::NotThere(_) | Unanswered::Stranger(_) => Some((LISTENER_NOT_OPEN, silence)),
+        Unanswered::NotThere(_) => Some((LISTENER_NOT_OPEN, silence)),
+        Unanswered::Stranger(_) => Some((PORT_TAKEN, silence)),
         Unanswered::Silent(_) => Some((DAEMON_HANGS, silence)),
         Unanswered::Untold(_) => None,
     });

@@ -55,6 +55,14 @@ pub async fn heard(at: SocketAddr) -> Result<(), Unanswered> {
     }
 }
 
+/// What is silent at the console's address while a listener of the daemon greets is another program: the daemon does not hang.
+pub async fn whose(silence: Unanswered, listeners: &[Listener]) -> Unanswered {
+    match (silence, place(listeners)) {
+        (Unanswered::Silent(why), Some((_, at))) if heard(at).await.is_ok() => Unanswered::Stranger(why),
+        (silence, _) => silence,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

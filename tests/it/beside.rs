@@ -83,7 +83,7 @@ async fn where_another_gatepost_answers_at_the_consoles_address_it_is_looked_for
     own.console().await;
     std::fs::write(&second, with_console(&std::fs::read_to_string(&second).unwrap(), &here.to_string())).unwrap();
     for command in COMMANDS {
-        is_displaced(command, &second, "listener-not-open", "the console at ").await;
+        is_displaced(command, &second, "port-taken", "the console at ").await;
     }
     let (code, said, told) = typed(&["status", "--alive"], &first).await;
     assert!(code == 0, "{said}{told}");

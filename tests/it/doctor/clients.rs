@@ -320,6 +320,24 @@ async fn a_daemon_whose_console_the_file_has_moved_is_to_be_restarted_and_not_al
     }
 }
 
+/// It was called a daemon that hangs, and was to be killed while mail flowed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_console_the_file_has_moved_to_where_another_program_is_silent_is_not_called_hanging() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    let console = text.split_once("[console]\nlisten = \"").unwrap().1.split('"').next().unwrap().to_owned();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    staged.edit(&console, &silent.local_addr().unwrap().to_string());
+    let smtp = program.address(Protocol::Smtp).to_string();
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    std::fs::write(&staged.file, text.replacen("127.0.0.1:0", &smtp, 1)).unwrap();
+    let command = &format!("kill {}", program.id());
+    staged.fails_first(First { layer: "daemon", name: "listener", id: "port-taken", command }).await;
+    let (code, _, errors) = run(&["status"], &staged.file);
+    assert!(code == 1 && errors.contains("[port-taken]") && !errors.contains("kill -KILL"), "{errors}");
+    program.stopped().await;
+}
+
 /// The system takes connections in its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_answers_nobody_fails_the_look_and_is_not_taken_for_one_whose_console_was_moved() {
