@@ -9,14 +9,10 @@ use tracing::warn;
 
 use super::Daemon;
 use crate::{
-    base::{
-        Lang,
-        invocation::{self, NextStart},
-    },
+    base::invocation::{self, NextStart},
     catalog::{
         Entry, Place,
         doctor::{RESTART_PENDING, SOCKET_NOT_HANDED_OVER},
-        in_short_with_id,
     },
     config::{Change, Config},
     net::{self, Bind},
@@ -34,7 +30,7 @@ pub(super) fn left_to_a_restart(daemon: &Daemon, running: &Config, new: &Config,
     if is_moved {
         warn_of_what_stays(daemon, new);
     }
-    let fault = in_the_way.and_then(|entry| in_short_with_id(entry.id, Lang::En));
+    let fault = in_the_way.map(Entry::named);
     change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
 }
 
