@@ -56,6 +56,7 @@ fn of_the_queue() -> Vec<Mail> {
         sender: "ann@contoso.com".into(),
         recipients: vec!["bob@fabrikam.com".into()],
         reply: "550".into(),
+        fault: hold.and_then(hold::fault).map(|entry| entry.id),
         is_told,
         hold,
     };
