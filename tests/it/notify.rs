@@ -336,6 +336,11 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
     let status: Value = serde_json::from_str(&status(&world).await).unwrap();
     let endings = status["endings"].as_array().unwrap();
     let one = |n: usize| (endings[n]["what"].as_str().unwrap(), endings[n]["days-left"].as_i64().unwrap());
+    for (ending, id) in endings.iter().zip(["certificate-ended", "client-secret-expired"]) {
+        assert_eq!(ending["id"], id);
+        let told = ["text", "cause", "next-step"].map(|name| ending[name].as_str().is_some());
+        assert!(told.iter().all(|is_told| *is_told), "{ending}");
+    }
     let days = one(1).1;
     assert!((left()..=12).contains(&days) && endings.len() == 2, "{endings:?}");
     assert_eq!([one(0), one(1)], [("listener-certificate", days - 7), ("client-secret", days)]);
