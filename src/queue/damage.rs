@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     base::{Fault, printable},
-    catalog::own::STORE_UNAVAILABLE, spool::SpoolFault, store::QueuedMessage};
+    catalog::own::STORE_UNAVAILABLE,
+    spool::SpoolFault,
+    store::QueuedMessage,
+};
 
 /// Attempts at least before a message is held whose body cannot be read.
 const UNREADABLE_TIMES: u32 = 3;

@@ -334,7 +334,9 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
         assert!(end.parse::<i64>().unwrap() > jiff::Timestamp::now().as_second(), "{end}");
     }
     let mut browser = Browser::inside(&world).await;
-    for (lang, words) in [("en", format!("ends in {} days", days - 7)), ("ja", format!("{}日後に期限が切れます", days - 7))] {
+    for (lang, words) in
+        [("en", format!("ends in {} days", days - 7)), ("ja", format!("{}日後に期限が切れます", days - 7))]
+    {
         browser.keep_cookies(&browser.get(&format!("/?lang={lang}")).await);
         let page = browser.page("/").await;
         for part in ["<code>certificate-ended</code>", &words, &file] {

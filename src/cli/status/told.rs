@@ -10,12 +10,7 @@ use super::steps::AHEAD;
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
-    catalog::{
-        self, Known, Words,
-        doctor::SOMEBODY_ELSE_SIGNED_IN,
-        moment,
-        token::SIGN_IN_MISSING,
-    },
+    catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, moment, token::SIGN_IN_MISSING},
     cli::{language, pasted::shell},
     config::Config,
     expiry::{Ending, What},
@@ -437,7 +432,13 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
             (Lang::En, listener, None, Some("no"), ["certificate-ended: ", "none that can be read", "Renew the"]),
             (Lang::En, app, Some(0), None, ["app-certificate-refused: ", "ends today", "Upload a new certificate"]),
             (Lang::En, app, None, Some("no"), ["app-certificate-unreadable: ", "can", "Check `certificate`"]),
-            (Lang::Ja, listener, Some(-30), None, ["certificate-ended: ", "30日前に期限が切れました", "証明書を更新して"]),
+            (
+                Lang::Ja,
+                listener,
+                Some(-30),
+                None,
+                ["certificate-ended: ", "30日前に期限が切れました", "証明書を更新して"],
+            ),
             (Lang::Ja, app, Some(9), None, ["app-certificate-refused: ", "9日後に", "新しい証明書をプロバイダーに"]),
         ] {
             let ending = json!({ "what": what, "name": "contoso", "days-left": days, "trouble": trouble });

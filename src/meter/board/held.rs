@@ -12,7 +12,8 @@ impl Recent {
     pub fn keeps_a_message(&self, account: &str, fault: &Fault) {
         let smtp = Protocol::Smtp.as_str();
         let mut faults = locked(&self.faults);
-        let kin = faults.iter_mut().rev().find(|one| (one.id, one.protocol, &*one.account) == (fault.id, smtp, account));
+        let kin =
+            faults.iter_mut().rev().find(|one| (one.id, one.protocol, &*one.account) == (fault.id, smtp, account));
         kin.into_iter().for_each(|one| one.keeps_messages = true);
     }
 

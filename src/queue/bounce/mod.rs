@@ -25,8 +25,7 @@ use super::{
     Queue,
     envelope::{mail_line, read_mail, read_recipient, recipient_line},
     fault::NotQueued,
-    hold,
-    outcome,
+    hold, outcome,
     refusals::{Advice, Refusal},
 };
 use crate::{
