@@ -106,6 +106,11 @@ pub fn in_short_with_id(id: &str, lang: Lang) -> Option<String> {
     Some(with_id(&in_short(id, lang)?, id))
 }
 
+/// Short text and id, as the log has them, of what no client hears.
+pub fn in_the_log(id: &str, lang: Lang) -> Option<String> {
+    Some(with_id(&in_short_unheard(id, lang)?, id))
+}
+
 /// As [`Entry::said`], in the words of a language, which what is particular has: where that is not English, it goes first.
 pub fn said_in(entry: &Entry, particular: &str, lang: Lang) -> String {
     match (lang, in_short_with_id(entry.id, lang)) {

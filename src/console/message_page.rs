@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     base::Lang,
-    catalog::own::ACCOUNT_GONE,
+    catalog::{in_the_log, own::ACCOUNT_GONE},
     meter,
     queue::{Done, MessageView, Order, RecipientView, hold},
 };
@@ -41,6 +41,8 @@ pub struct Row {
     pub state: &'static str,
     /// Why it is held, or what it waits for.
     pub because: Option<&'static str>,
+    /// Id and short text of the fault that it is held or waits for.
+    pub fault: Option<String>,
     pub next: String,
     /// The first recipients, and how many there are beside them.
     pub recipients: Vec<String>,
@@ -122,6 +124,7 @@ impl Row {
             colour,
             state,
             because,
+            fault: one.fault.and_then(|id| in_the_log(id, lang)),
             next: next(&one, lang),
             recipients: one.recipients.iter().take(RECIPIENTS_IN_ROW).map(|one| one.address.clone()).collect(),
             more: one.recipients.len().saturating_sub(RECIPIENTS_IN_ROW),

@@ -10,6 +10,7 @@ mod account_page;
 pub mod client;
 mod clients_page;
 mod connections;
+mod endings;
 mod entry;
 mod exposition;
 mod loaded;
@@ -52,6 +53,7 @@ use url::Url;
 
 pub use access::{Access, remove_old_token, token_file};
 pub use account_page::path_of as path_of_account;
+pub use endings::EndingStatus;
 pub use entry::opening;
 pub use loaded::{Loaded, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
@@ -348,6 +350,7 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     console.keepers.catch_up().await;
     let endings = console.endings();
     let (accounts, domains, states) = (console.accounts(), console.domains(), console.keepers.states());
+    let endings = EndingStatus::all(endings, &accounts, &domains);
     let mut status = Status::new(&accounts, &domains, &states, console.listeners(), &console.meter);
     for one in &mut status.accounts {
         if let Some(account) = console.account(&one.address) {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{
     Console,
     account_page::{AccountRow, ToldFault, path_of},
+    endings::EndingAlert,
     entry::form_is_old,
     look::{Frame, Look, drawn},
     mailboxes::{self, DomainStatus},
@@ -44,6 +45,8 @@ struct Overview<'a> {
     store_trouble: Option<String>,
     queue_trouble: Option<String>,
     clock: Option<ToldFault>,
+    /// Certificates that ended, end soon or cannot be read.
+    endings: Vec<EndingAlert>,
     /// What of its configuration the daemon does not have.
     not_loaded: Vec<String>,
     accounts: Vec<AccountRow>,
@@ -144,6 +147,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
             let said = catalog::clock_off(off.seconds, off.is_behind, lang);
             ToldFault::new(CLOCK_SKEWED, &said, lang, &Known::default())
         }),
+        endings: EndingAlert::all(&console.endings(), &listed, &domains, lang),
         not_loaded: console.loaded.told(lang),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
         domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     Console,
+    endings::EndingStatus,
     loaded::{NeedsRestart, RefusedReload},
     mailboxes::{self, DomainStatus, STATUS_CAP},
     queue_status::QueueStatus,
@@ -17,7 +18,6 @@ use crate::{
         Words,
         doctor::{CLOCK_SKEWED, SOMEBODY_ELSE_SIGNED_IN},
     },
-    expiry::Ending,
     meter::{ClientView, Clients, FaultView, Incident, Meter, SessionView, Who},
     oauth::{Phase, SignInState, clock::Off},
     outbound::{GRAPH_WAY, Standing},
@@ -50,7 +50,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<DomainStatus>,
     /// What ends on a day: secrets and certificates.
-    pub endings: Vec<Ending>,
+    pub endings: Vec<EndingStatus>,
     pub listeners: Vec<ListenerStatus>,
     pub sessions: Vec<SessionView>,
     /// `None` while it is not known.
@@ -106,13 +106,13 @@ pub struct Explained {
 
 impl Explained {
     pub(super) fn of(id: &str, account: Option<&Account>, occasion: &Occasion<'_>) -> Self {
-        let told = told(id, Lang::En, account, occasion);
-        told.map_or_else(Self::default, |Words { cause, next, shell, avoid }| Self {
-            cause: Some(cause),
-            next_step: Some(next),
-            shell,
-            avoid,
-        })
+        told(id, Lang::En, account, occasion).map(Self::from).unwrap_or_default()
+    }
+}
+
+impl From<Words> for Explained {
+    fn from(Words { cause, next, shell, avoid }: Words) -> Self {
+        Self { cause: Some(cause), next_step: Some(next), shell, avoid }
     }
 }
 

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use jiff::{Timestamp, civil::Date};
 use serde::{Serialize, Serializer};
 
-use crate::base::Lang;
-
 const DAY: i64 = 86_400;
 /// From so many days ahead on there is something to do.
 pub const SOON_DAYS: i64 = 30;
@@ -19,6 +17,12 @@ pub enum What {
 }
 
 impl What {
+    const ALL: [Self; 3] = [Self::ClientSecret, Self::AppCertificate, Self::ListenerCertificate];
+
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|what| what.as_str() == word)
+    }
+
     /// As the status and the metrics spell it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,36 +69,6 @@ pub fn days_left(now: Timestamp, then: Timestamp) -> i64 {
         true => then.saturating_sub(now).div_euclid(DAY),
         false => then.div_euclid(DAY) - now.div_euclid(DAY),
     }
-}
-
-/// Why a client secret is to be renewed that ends soon, or ended, by the day that somebody wrote down: tokens that are held
-/// hide it for a while.
-pub fn secret_ends(days: i64, lang: Lang) -> Option<String> {
-    let ago = days.unsigned_abs();
-    Some(match lang {
-        _ if days > SOON_DAYS => return None,
-        Lang::En if days < 0 => format!(
-            "By `secret-expires` the client secret of the app ended {ago} {} ago. If it did, mail stands still once the token that is held \
-             ends; if a new one is in its place already, only its day is to be written there.",
-            if ago == 1 { "day" } else { "days" }
-        ),
-        Lang::En => format!(
-            "By `secret-expires` the client secret of the app ends {}: behind that the provider gives no token to it, and mail stands \
-             still.",
-            match days {
-                0 => "today".to_owned(),
-                1 => "in 1 day".to_owned(),
-                days => format!("in {days} days"),
-            }
-        ),
-        Lang::Ja if days < 0 => format!(
-            "`secret-expires` によれば、アプリのクライアントシークレットは{ago}日前に期限が切れました。そのとおりであれば、今のトークンの期限が切れるとメールが止まります。すでに新しいシークレットに置き換えた場合は、その期限の日を書くだけで済みます。"
-        ),
-        Lang::Ja => format!(
-            "`secret-expires` によれば、アプリのクライアントシークレットは{}期限が切れます。期限が切れると、プロバイダーはトークンを発行しなくなり、メールが止まります。",
-            if days == 0 { "今日".to_owned() } else { format!("{days}日後に") }
-        ),
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 mod calendar;
 mod ending;
+mod told;
 
 pub use calendar::Calendar;
-pub use ending::{Ending, SOON_DAYS, Watched, What, days_left, secret_ends};
+pub use ending::{Ending, SOON_DAYS, Watched, What, days_left};
+pub use told::{renew_app_certificate, secret_ends};

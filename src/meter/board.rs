@@ -1,5 +1,6 @@
 //! Who is connected now, and what went wrong last: small, bounded, for `status`.
 
+mod held;
 mod proof;
 
 use std::{
@@ -191,6 +192,9 @@ pub struct FaultView {
     /// There were more clients than are remembered: nobody knows whether all of them do well.
     #[serde(skip)]
     has_more_clients: bool,
+    /// A message of the queue is held for it, and no other message ends it.
+    #[serde(skip)]
+    keeps_messages: bool,
     /// The last time.
     #[serde(skip)]
     noted: Instant,
@@ -327,6 +331,7 @@ impl Recent {
             is_crowded: false,
             clients: Vec::new(),
             has_more_clients: false,
+            keeps_messages: false,
             noted: Instant::now(),
             met_by: None,
             worked_again_at: None,
@@ -339,6 +344,7 @@ impl Recent {
         if let Some(at) = faults.iter().position(is_same) {
             if let Some(before) = faults.remove(at) {
                 view.times += before.times;
+                view.keeps_messages = before.keeps_messages;
                 if before.worked_again_at.is_none() {
                     (view.peers, view.past, view.is_crowded) = (before.peers, before.past, before.is_crowded);
                     (view.clients, view.has_more_clients) = (before.clients, before.has_more_clients);
@@ -365,7 +371,7 @@ impl Recent {
         let mut faults = locked(&self.faults);
         let stood =
             |one: &&mut FaultView| one.worked_again_at.is_none() && one.account == account && one.noted <= began;
-        for fault in faults.iter_mut().filter(stood).filter(|one| proof.covers(protocol, one)) {
+        for fault in faults.iter_mut().filter(stood).filter(|one| !one.keeps_messages && proof.covers(protocol, one)) {
             fault.is_over_for(proof.client());
         }
     }

@@ -243,7 +243,7 @@ impl Queue {
         match self.store.queued(sequence).await? {
             Some(message) => self.discard(sequence, &message.id).await,
             None => {
-                self.schedule().remove(sequence);
+                self.forget(sequence);
                 Ok(())
             }
         }
@@ -252,7 +252,7 @@ impl Queue {
     /// Forgets a message that nobody works on, row and body.
     pub(super) async fn discard(&self, sequence: i64, id: &str) -> Result<(), NotQueued> {
         let was_there = self.store.dequeue(sequence).await?;
-        self.schedule().remove(sequence);
+        self.forget(sequence);
         if !was_there {
             return Ok(());
         }

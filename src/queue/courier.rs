@@ -391,7 +391,7 @@ impl Courier {
                 self.recall.cancel();
             }
             match (next, wish) {
-                (Next::Gone, _) => drop(schedule.remove(*sequence)),
+                (Next::Gone, _) => queue.forget_from(&mut schedule, *sequence),
                 (_, Wish::Drop) => {}
                 (_, Wish::Hold) => drop(schedule.move_to(*sequence, Place::Held, awake)),
                 (_, Wish::Retry) => schedule.want(*sequence, awake),

@@ -7,19 +7,24 @@ use tracing::{error, warn};
 use super::{
     courier::{Courier, Next},
     hold,
-    outcome::Outcome,
+    outcome::{Outcome, REPLY_CAP},
     pauses,
     refusals::Advice,
     schedule::Place,
 };
-use crate::{base::Fault, catalog::own::STORE_UNAVAILABLE, spool::SpoolFault, store::QueuedMessage};
+use crate::{
+    base::{Fault, printable},
+    catalog::own::STORE_UNAVAILABLE,
+    spool::SpoolFault,
+    store::QueuedMessage,
+};
 
 /// Attempts at least before a message is held whose body cannot be read.
 const UNREADABLE_TIMES: u32 = 3;
 
 /// What is told in the place of a server's reply.
 pub(super) fn unreadable(why: &str) -> String {
-    STORE_UNAVAILABLE.said(format_args!("held, its body cannot be read: {why}"))
+    printable(&STORE_UNAVAILABLE.said(format_args!("held, its body cannot be read: {why}")), REPLY_CAP)
 }
 
 impl Courier {
@@ -54,8 +59,9 @@ impl Courier {
     /// Held, and somebody is told: it does not pass by itself.
     pub(super) async fn keep_back(&self, message: &QueuedMessage, reason: &'static str, why: &str) -> Next {
         let holding = self.holding(Some(reason)).await;
+        let reply = unreadable(why);
         if holding.reason.is_some()
-            && let Err(error) = self.queue.store.hold_queued(self.sequence, holding.reason).await
+            && let Err(error) = self.queue.store.keep_queued(self.sequence, reason, &reply, STORE_UNAVAILABLE.id).await
         {
             return self.disk(Some(&message.id), "that it is held cannot be written down", &error);
         }
@@ -71,7 +77,8 @@ impl Courier {
                 why,
                 "the body of this message is gone or damaged; it is held: put the file back and restart, or drop it"
             );
-            self.queue.note_held(message, reason, &unreadable(why));
+            self.queue.note_kept(self.sequence, &message.account, reason);
+            self.queue.note_held(message, reason, &reply);
         }
         self.soon()
     }

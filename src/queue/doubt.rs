@@ -58,6 +58,7 @@ impl Courier {
         );
         let why = format!("held, since nobody answered {DOUBTS} times and it may have arrived; last: {last}");
         let reply = DELIVERY_DOUBTFUL.said(why);
+        self.queue.note_kept(self.sequence, &message.account, hold::DOUBTFUL);
         self.queue.note_held(message, hold::DOUBTFUL, &reply);
     }
 }

@@ -7,10 +7,12 @@
 use tokio::sync::MutexGuard;
 
 use super::{
+    Queue,
     courier::{Courier, Next},
     hold,
-    schedule::{Place, Wish},
+    schedule::{Place, Schedule, Wish},
 };
+use crate::base::{Protocol, Stage};
 
 /// A hold that is to be written down; until then no order is carried out.
 pub(super) struct Holding<'a> {
@@ -65,5 +67,32 @@ impl Holding<'_> {
             self.courier.wishes_to_hold();
         }
         self.reason.is_some()
+    }
+}
+
+impl Queue {
+    /// Counts and notes the fault that a message is held for, if it is for one: it stands until that message is gone.
+    pub(super) fn note_kept(&self, sequence: i64, account: &str, reason: &str) {
+        let Some(entry) = hold::fault(reason) else { return };
+        if let Some(one) = self.schedule().entry_mut(sequence) {
+            one.held_for = Some(entry.id);
+        }
+        let fault = entry.fault().at(Stage::Relaying);
+        self.meter.fault(Protocol::Smtp, account, &fault);
+        self.meter.recent.keeps_a_message(account, &fault);
+    }
+
+    /// The message is gone, and with the last one of its mailbox what they were held for.
+    pub(super) fn forget(&self, sequence: i64) {
+        self.forget_from(&mut self.schedule(), sequence);
+    }
+
+    pub(super) fn forget_from(&self, schedule: &mut Schedule, sequence: i64) {
+        let Some(gone) = schedule.remove(sequence) else { return };
+        if let Some(id) = gone.held_for
+            && !schedule.keeps_for(&gone.account, id)
+        {
+            self.meter.recent.keeps_none(&gone.account, id);
+        }
     }
 }

@@ -86,6 +86,20 @@ pub mod hold {
     pub use crate::store::DOUBTFUL;
     /// It is dropped as soon as the delivery ends that was under way when somebody said so.
     pub const DROPPED: &str = "dropped";
+
+    use crate::catalog::{
+        Entry,
+        own::{DELIVERY_DOUBTFUL, STORE_UNAVAILABLE},
+    };
+
+    /// The fault that it is held for, where it is for one.
+    pub fn fault(reason: &str) -> Option<&'static Entry> {
+        match reason {
+            BODY_MISSING | BODY_DAMAGED => Some(STORE_UNAVAILABLE),
+            DOUBTFUL => Some(DELIVERY_DOUBTFUL),
+            _ => None,
+        }
+    }
 }
 
 /// A mailbox whose oldest message waits for so long stands still, whether or not anything is known to be in its way.
@@ -222,9 +236,10 @@ impl Queue {
                         next,
                         "the body of this message is gone; it is held: put the file back and restart, or drop it"
                     );
-                    self.note_hold(outline, Some(hold::BODY_MISSING)).await;
+                    let reply = damage::unreadable("its file is gone");
+                    self.note_gone(outline, &reply).await;
                     if let Ok(Some(message)) = self.store.queued(outline.sequence).await {
-                        self.note_held(&message, hold::BODY_MISSING, &damage::unreadable("its file is gone"));
+                        self.note_held(&message, hold::BODY_MISSING, &reply);
                     }
                     Some(hold::BODY_MISSING)
                 }
@@ -248,6 +263,7 @@ impl Queue {
             let seats = self.orders().seats(&outline.account);
             schedule.add(outline.sequence, entry, seats);
             drop(schedule);
+            self.note_kept(outline.sequence, &outline.account, hold.unwrap_or_default());
             self.unplaced.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -256,6 +272,12 @@ impl Queue {
     async fn drop_left(&self, outline: &Outline) -> bool {
         let dropped = self.discard(outline.sequence, &outline.id).await;
         dropped.inspect_err(|error| warn!(queue_id = outline.id, fault = %STORE_FAILING.fault(), %error, "it is to be dropped, and cannot be")).is_ok()
+    }
+
+    /// Its file is gone. What the store does not take, the next start finds again.
+    async fn note_gone(&self, outline: &Outline, reply: &str) {
+        let noted = self.store.keep_queued(outline.sequence, hold::BODY_MISSING, reply, STORE_UNAVAILABLE.id).await;
+        let _ = noted.inspect_err(|error| warn!(queue_id = outline.id, fault = %STORE_FAILING.fault(), %error, "whether it is held cannot be noted"));
     }
 
     /// `false`: the store did not take it, and the next start looks again.

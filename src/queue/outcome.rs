@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Of a server's words; what it says at length is in its own log.
-const REPLY_CAP: usize = 1000;
+pub(super) const REPLY_CAP: usize = 1000;
 
 pub(super) struct Outcome {
     /// One for each that waited; the last one stands for all that are missing.

@@ -56,6 +56,8 @@ pub struct Entry {
     pub is_stuck: bool,
     /// A connection was lost in the middle of it.
     pub has_broken: bool,
+    /// The id of the fault for which it was held last.
+    pub held_for: Option<&'static str>,
     pub accepted_at: SystemTime,
     /// How long its delivery was tried before `counted_from`.
     pub waited: Duration,
@@ -79,6 +81,7 @@ impl Entry {
             wish: Wish::None,
             is_stuck: false,
             has_broken: false,
+            held_for: None,
             accepted_at,
             waited: Duration::ZERO,
             counted_from: (place != Place::Held).then_some(awake),
@@ -277,6 +280,11 @@ impl Schedule {
             }
         }
         Some(entry)
+    }
+
+    /// Whether any message of this account was held for that.
+    pub fn keeps_for(&self, account: &str, id: &str) -> bool {
+        self.entries.values().any(|one| one.held_for == Some(id) && *one.account == *account)
     }
 
     pub fn entry(&self, sequence: i64) -> Option<&Entry> {

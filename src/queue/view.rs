@@ -4,9 +4,12 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::envelope::{read_mail, read_recipient};
+use super::{
+    envelope::{read_mail, read_recipient},
+    hold,
+};
 use crate::{
-    catalog::own::ACCOUNT_GONE,
+    catalog::{Entry, own::ACCOUNT_GONE},
     store::{Found, QueuedMessage, QueuedRecipient},
 };
 
@@ -41,9 +44,12 @@ pub struct MessageView {
     pub state: &'static str,
     /// Why it is held.
     pub hold: Option<String>,
-    /// What it waits for, by the id of the catalogue, where that is no matter of time.
+    /// What it is held or waits for, by the id of the catalogue, where that is no matter of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
+    /// Its short text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault_text: Option<&'static str>,
     /// A notice of ours about another message.
     pub is_notice: bool,
     /// Seconds since 1970.
@@ -70,7 +76,7 @@ pub struct RecipientView {
 
 /// `is_known`: its account is in the configuration.
 pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
-    let fault = (!is_known).then_some(ACCOUNT_GONE.id);
+    let fault = (!is_known).then_some(ACCOUNT_GONE).or(message.hold.as_deref().and_then(hold::fault));
     let state = match (message.is_under_way, &message.hold) {
         (true, _) => "under-way",
         (false, Some(_)) => "held",
@@ -85,7 +91,8 @@ pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
         sender: read_mail(&message.mail).unwrap_or_default().address,
         state,
         hold: message.hold.clone(),
-        fault,
+        fault: fault.map(|entry| entry.id),
+        fault_text: fault.map(Entry::short),
         is_notice: message.bounce > 0,
         accepted_at: seconds(message.accepted_at).unwrap_or_default(),
         bytes: message.octets,

@@ -254,6 +254,13 @@ impl Store {
         Ok(self.write(hold).await? == 1)
     }
 
+    /// It is held for what is found here: who waits is told that in the place of what a server said.
+    pub async fn keep_queued(&self, sequence: i64, hold: &str, reply: &str, fault: &str) -> Result<bool, StoreError> {
+        let mut step = self.step().await?;
+        let kept = keep(&mut step, sequence, hold, reply, fault).await.map_err(|cause| self.failed(cause));
+        self.done(step, kept).await
+    }
+
     /// It is tried at the next occasion.
     pub async fn hasten_queued(&self, sequence: i64) -> Result<bool, StoreError> {
         let hasten = sqlx::query("UPDATE queued SET next_at = 0, pause = 0 WHERE sequence = ?").bind(sequence);
@@ -401,6 +408,13 @@ async fn turn_back(step: &mut Step, sequence: i64, back: &TurnedBack) -> Result<
     let put = "UPDATE queued SET is_under_way = 0, attempts = ?2, waited = ?3 WHERE sequence = ?1";
     let put = sqlx::query(put).bind(sequence).bind(back.attempts).bind(number(back.waited.as_secs()));
     put.execute(&mut **step).await.map(drop)
+}
+
+async fn keep(step: &mut Step, sequence: i64, hold: &str, reply: &str, fault: &str) -> Result<bool, sqlx::Error> {
+    let tell = "UPDATE queued_recipient SET reply = ?2, fault = ?3 WHERE sequence = ?1 AND state = 'waiting'";
+    sqlx::query(tell).bind(sequence).bind(reply).bind(fault).execute(&mut **step).await?;
+    let put = sqlx::query("UPDATE queued SET hold = ?2 WHERE sequence = ?1").bind(sequence).bind(hold);
+    Ok(put.execute(&mut **step).await?.rows_affected() == 1)
 }
 
 async fn age(step: &mut Step, ages: &[(i64, Duration)]) -> Result<(), sqlx::Error> {

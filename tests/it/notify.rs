@@ -333,9 +333,24 @@ async fn what_ends_soon_is_told_and_shown_by_log_status_and_metrics() {
             metrics.lines().find_map(|counted| counted.strip_prefix(&line)).unwrap_or_else(|| panic!("{metrics}"));
         assert!(end.parse::<i64>().unwrap() > jiff::Timestamp::now().as_second(), "{end}");
     }
+    let mut browser = Browser::inside(&world).await;
+    for (lang, words) in
+        [("en", format!("ends in {} days", days - 7)), ("ja", format!("{}日後に期限が切れます", days - 7))]
+    {
+        browser.keep_cookies(&browser.get(&format!("/?lang={lang}")).await);
+        let page = browser.page("/").await;
+        for part in ["<code>certificate-ended</code>", &words, &file] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
     let status: Value = serde_json::from_str(&status(&world).await).unwrap();
     let endings = status["endings"].as_array().unwrap();
     let one = |n: usize| (endings[n]["what"].as_str().unwrap(), endings[n]["days-left"].as_i64().unwrap());
+    for (ending, id) in endings.iter().zip(["certificate-ended", "client-secret-expired"]) {
+        assert_eq!(ending["id"], id);
+        let told = ["text", "cause", "next-step"].map(|name| ending[name].as_str().is_some());
+        assert!(told.iter().all(|is_told| *is_told), "{ending}");
+    }
     let days = one(1).1;
     assert!((left()..=12).contains(&days) && endings.len() == 2, "{endings:?}");
     assert_eq!([one(0), one(1)], [("listener-certificate", days - 7), ("client-secret", days)]);

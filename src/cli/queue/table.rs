@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     base::{Lang, columns, printable, wrapped},
-    catalog::moment,
+    catalog::{in_the_log, moment},
 };
 
 /// Of one field.
@@ -108,7 +108,7 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
     let some = |name: &str| Some(word(message, name)).filter(|word| !word.is_empty());
     let mut why = Vec::new();
     why.extend(some("hold").map(|hold| format!("{}{hold}", said(lang, "held: ", "保留の理由: "))));
-    why.extend(some("fault"));
+    why.extend(some("fault").map(|id| in_the_log(&id, lang).unwrap_or(id)));
     why.extend((tried > 0).then(|| match (lang, tried) {
         (Lang::En, 1) => "tried once".to_owned(),
         (Lang::En, _) => format!("tried {tried} times"),
@@ -212,7 +212,19 @@ mod tests {
     fn what_waits_for_its_account_is_not_called_held() {
         let message = json!({ "id": "bcdf23456789", "state": "waiting", "fault": "account-gone", "recipients": [] });
         let text = list(&json!({ "messages": [message] }), false, Lang::En);
-        assert!(text.contains("  waiting ") && text.contains("    account-gone\n"), "{text}");
+        assert!(text.contains("  waiting ") && text.contains("[account-gone]\n"), "{text}");
         assert!(!text.contains("held"), "{text}");
+    }
+
+    #[test]
+    fn what_is_held_for_a_fault_has_its_id_and_short_text_in_the_readers_language() {
+        let message =
+            json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "store-unavailable" });
+        for lang in Lang::ALL {
+            let text = list(&json!({ "messages": [message] }), false, lang);
+            let told: String = text.split_whitespace().collect();
+            let short = crate::catalog::own::STORE_UNAVAILABLE.short().replace(' ', "");
+            assert!(told.contains(&format!("{short}\"[store-unavailable]")), "{text}");
+        }
     }
 }

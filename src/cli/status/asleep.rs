@@ -9,7 +9,7 @@ use crate::{
     account::Account,
     cli::{outcome::Failure, state},
     config::Config,
-    console::{AccountStatus, Companions, DomainStatus, STATUS_CAP, known_mailboxes},
+    console::{AccountStatus, Companions, DomainStatus, EndingStatus, STATUS_CAP, known_mailboxes},
     expiry::Calendar,
     oauth::SignInState,
     store::{self, Store, TokenRow},
@@ -38,12 +38,14 @@ fn of_rows(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>, trouble: 
     let one = |account| AccountStatus { same_sign_in: companions.beside(account), ..one(account, rows) };
     let accounts: Vec<AccountStatus> = accounts.map(|account| one(account)).collect();
     let domains: Vec<_> = config.domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect();
+    let endings = Calendar::new(config.watched()).endings(jiff::Timestamp::now());
+    let endings = EndingStatus::all(endings, &config.accounts, &config.domains);
     let mut status = json!({
         "running": store::holder(&config.store).is_some(),
         "version": env!("CARGO_PKG_VERSION"),
         "store": trouble,
         "accounts": accounts,
-        "endings": Calendar::new(config.watched()).endings(jiff::Timestamp::now()),
+        "endings": endings,
         "listeners": [],
         "sessions": [],
         "faults": [],

@@ -10,15 +10,10 @@ use super::steps::AHEAD;
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
-    catalog::{
-        self, Known, Words,
-        doctor::SOMEBODY_ELSE_SIGNED_IN,
-        moment,
-        token::{CLIENT_SECRET_EXPIRED, SIGN_IN_MISSING},
-    },
+    catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, moment, token::SIGN_IN_MISSING},
     cli::{language, pasted::shell},
     config::Config,
-    expiry::{What, secret_ends},
+    expiry::{Ending, What},
     oauth::Phase,
 };
 
@@ -116,19 +111,20 @@ fn with_clock(status: &mut Value, lang: Lang) {
     }
 }
 
-/// What to do about a secret that ends, before its end is met.
+/// What to do about a secret or certificate, before its end is met and behind it, and where it cannot be read.
 fn with_endings(status: &mut Value, config: &Config, lang: Lang) {
-    for ending in rows_mut(status, "endings") {
-        let days = ending.get("days-left").and_then(Value::as_i64);
-        let is_secret = text(ending, "/what") == Some(What::ClientSecret.as_str());
-        let Some(cause) = days.filter(|_| is_secret).and_then(|days| secret_ends(days, lang)) else { continue };
-        let name = text(ending, "/name").unwrap_or_default();
-        let account = config.accounts.iter().find(|account| account.sign_in.app.name == name);
-        let of_app = || config.apps.get(name).map(|app| app.known()).unwrap_or_default();
+    for row in rows_mut(status, "endings") {
+        let Some(what) = text(row, "/what").and_then(What::named) else { continue };
+        let name = text(row, "/name").unwrap_or_default().to_owned();
+        let (days_left, trouble) = (row.get("days-left").and_then(Value::as_i64), text(row, "/trouble"));
+        let ending = Ending { what, name, ends_at: None, days_left, trouble: trouble.map(str::to_owned) };
+        let account = config.accounts.iter().find(|account| account.sign_in.app.name == ending.name);
+        let of_app = || config.apps.get(&ending.name).map(|app| app.known()).unwrap_or_default();
         let known = account.map_or_else(of_app, |account| account.known(&Occasion::of_sign_in(None)));
-        explain(ending, Words { cause, ..CLIENT_SECRET_EXPIRED.told(lang, &known) });
-        put(ending, "id", Some(CLIENT_SECRET_EXPIRED.id));
-        put(ending, AHEAD, Some(true));
+        let Some(words) = ending.words(lang, &known) else { continue };
+        explain(row, words);
+        put(row, "id", ending.fault().map(|entry| entry.id));
+        put(row, AHEAD, ending.is_ahead().then_some(true));
     }
 }
 
@@ -422,5 +418,41 @@ password = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$lNTCgLIwXNcRuNuoPuCNsQ"
             assert_eq!(told.contains("client-secret-expired:"), cause.is_some(), "{told}");
             assert!(!told.contains("hasexpired") && !told.contains("Whatthelogsays"), "nobody was told so yet: {told}");
         }
+    }
+
+    /// The status had `-30`, or `no certificate in PEM`, and neither id nor step.
+    #[test]
+    fn a_certificate_that_ended_ends_soon_or_cannot_be_read_has_its_id_and_what_to_do() {
+        let around = Surroundings::of_this_process(Path::new("gatepost.toml"));
+        let (config, _) = config::check_text(FILE, "gatepost.toml", &around).unwrap();
+        let (listener, app) = ("listener-certificate", "app-certificate");
+        for (lang, what, days, trouble, told) in [
+            (Lang::En, listener, Some(5), None, ["certificate-ended: ", "ends in 5 days", "Renew the certificate"]),
+            (Lang::En, listener, Some(-30), None, ["A certificate of Gatepost has ended", "30 days ago", "Renew the"]),
+            (Lang::En, listener, None, Some("no"), ["certificate-ended: ", "none that can be read", "Renew the"]),
+            (Lang::En, app, Some(0), None, ["app-certificate-refused: ", "ends today", "Upload a new certificate"]),
+            (Lang::En, app, None, Some("no"), ["app-certificate-unreadable: ", "can", "Check `certificate`"]),
+            (
+                Lang::Ja,
+                listener,
+                Some(-30),
+                None,
+                ["certificate-ended: ", "30日前に期限が切れました", "証明書を更新して"],
+            ),
+            (Lang::Ja, app, Some(9), None, ["app-certificate-refused: ", "9日後に", "新しい証明書をプロバイダーに"]),
+        ] {
+            let ending = json!({ "what": what, "name": "contoso", "days-left": days, "trouble": trouble });
+            let mut status = json!({ "endings": [ending] });
+            with_steps(&mut status, &config, lang);
+            let text = super::super::table::draw(&status, lang);
+            let squeezed: String = text.split_whitespace().collect();
+            for part in told {
+                assert!(squeezed.contains(&part.replace(' ', "")), "{part}: {text}");
+            }
+            assert_eq!(text.contains("has ended or cannot be read"), what == listener && days != Some(5), "{text}");
+        }
+        let mut later = json!({ "endings": [{ "what": listener, "name": "x", "days-left": 31, "trouble": null }] });
+        with_steps(&mut later, &config, Lang::En);
+        assert_eq!(later["endings"][0].get("id"), None);
     }
 }

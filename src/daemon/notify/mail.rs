@@ -182,6 +182,7 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     let event = Event {
         severity: if note.is_told { Severity::Warning } else { Severity::Critical },
         accounts: vec![account.to_owned()],
+        fault: note.fault,
         cause: cause.text(lang),
         next_step: as_called(&next.text(lang)),
         ..bare(facts, Kind::MessageFailed)
@@ -321,6 +322,7 @@ mod tests {
             sender: "ann@contoso.com".into(),
             recipients: vec!["bob@fabrikam.com".into()],
             reply: damaged.clone(),
+            fault: hold::fault(hold).map(|entry| entry.id),
             is_told: false,
             hold: Some(hold),
         };
@@ -329,6 +331,10 @@ mod tests {
             let event = told_at(0, &mail, &mut HashMap::new()).remove(0);
             assert!(event.text.contains("mail of ann@contoso.com is held"), "{}", event.text);
             assert!(event.text.contains(&format!(": {damaged}.")), "{}", event.text);
+            let entry = hold::fault(hold).unwrap();
+            assert_eq!((event.fault, event.fault_text), (Some(entry.id), Some(entry.short())));
+            let said = event.text.matches(&format!("[{}]", entry.id)).count();
+            assert_eq!(said, 1, "what the cause says already is not said again: {}", event.text);
             let next = event.next_step;
             assert!(next.starts_with(first) && next.contains("gatepost queue release bcdf23456789"), "{next}");
         }
@@ -343,6 +349,7 @@ mod tests {
             sender: "ann@contoso.com".into(),
             recipients: vec!["bob@fabrikam.com".into()],
             reply: "550 5.1.1 no".into(),
+            fault: None,
             is_told,
             hold: None,
         };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::{
     base::Lang,
     catalog::{is_harmless, is_harmless_path},
-    expiry::days_left,
+    expiry::{days_left, renew_app_certificate},
 };
 
 /// More names than this are counted in a text; the JSON has all.
@@ -167,8 +167,8 @@ impl Said<'_> {
                  under `[app.{app}]`, as `secret-expires = <YYYY-MM-DD>`, then `{reload}`."
             ),
             Said::RenewAppCertificate { address } => format!(
-                "Upload a new certificate at the provider and put it, with its key, in the place of the old files; no \
-                 restart is needed. `{}` shows whether the provider takes it.",
+                "{} `{}` shows whether the provider takes it.",
+                renew_app_certificate(Lang::En),
                 doctor(address)
             ),
             Said::RenewListenerCertificate { file } => format!(
@@ -253,8 +253,8 @@ impl Said<'_> {
                 "プロバイダーで新しいシークレットを作成して古いものと置き換え、期限の日を `[app.{app}]` の下に `secret-expires = <YYYY-MM-DD>` の形で書いて、`{reload}` を実行してください。"
             ),
             Said::RenewAppCertificate { address } => format!(
-                "新しい証明書をプロバイダーにアップロードし、鍵とともに古いファイルと置き換えてください。再起動は不要です。プロバイダーが\
-                 受け入れるかどうかは `{}` で確認できます。",
+                "{}プロバイダーが受け入れるかどうかは `{}` で確認できます。",
+                renew_app_certificate(Lang::Ja),
                 doctor(address)
             ),
             Said::RenewListenerCertificate { file } => format!(

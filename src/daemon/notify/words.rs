@@ -67,9 +67,10 @@ pub(super) fn of_sign_ins(
 pub(super) fn whole(facts: &Facts<'_>, event: Event, what: &str, behind: &str) -> Event {
     let lang = facts.lang;
     let avoid = event.avoid.as_deref().unwrap_or_default();
-    // What has not come yet nobody hears of.
+    // What has not come yet nobody hears of, and what the cause quotes is not said again.
     let has_come = event.days_left.is_none_or(|days| days < 0);
-    let heard = event.fault.filter(|_| has_come).and_then(|id| in_short_with_id(id, lang));
+    let is_said = |id: &&str| catalog::find(id).is_some_and(|entry| event.cause.contains(&entry.named()));
+    let heard = event.fault.filter(|id| has_come && !is_said(id)).and_then(|id| in_short_with_id(id, lang));
     let heard = heard.map(|short| Said::Heard { short: &short }.text(lang)).unwrap_or_default();
     let text = joined(lang, &[what, &event.cause, &heard, &event.next_step, avoid, behind]);
     let fault_text = event.fault.and_then(catalog::find).map(Entry::short);

@@ -25,8 +25,8 @@ use super::{
     Queue,
     envelope::{mail_line, read_mail, read_recipient, recipient_line},
     fault::NotQueued,
-    outcome,
-    refusals::Advice,
+    hold, outcome,
+    refusals::{Advice, Refusal},
 };
 use crate::{
     base::printable,
@@ -66,6 +66,8 @@ pub struct FailureNote {
     pub sender: String,
     pub recipients: Vec<String>,
     pub reply: String,
+    /// The id of what it failed of, or is held for.
+    pub fault: Option<&'static str>,
     /// The sender gets a notice.
     pub is_told: bool,
     /// It did not fail for good: it is held until somebody looks at it, for this reason of [`super::hold`].
@@ -281,13 +283,14 @@ impl Queue {
             sender: sender.to_owned(),
             recipients: failed.iter().filter_map(address).collect(),
             reply,
+            fault: failed.first().and_then(|one| Refusal::beside(one)).map(Refusal::id),
             is_told,
             hold: None,
         });
     }
 
     /// Nobody would hear of it: it is held.
-    pub(super) fn note_held(&self, message: &QueuedMessage, hold: &'static str, reply: &str) {
+    pub(super) fn note_held(&self, message: &QueuedMessage, reason: &'static str, reply: &str) {
         let waits = message.recipients.iter().filter(|one| one.state == RecipientState::Waiting);
         let reply = printable(reply, 1000);
         self.note_undelivered(message, &reply);
@@ -298,8 +301,9 @@ impl Queue {
             sender: read_mail(&message.mail).unwrap_or_default().address,
             recipients: waits.filter_map(|one| Some(read_recipient(&one.line)?.address)).collect(),
             reply,
+            fault: hold::fault(reason).map(|entry| entry.id),
             is_told: false,
-            hold: Some(hold),
+            hold: Some(reason),
         });
     }
 }

@@ -193,6 +193,41 @@ async fn half_a_body_is_never_sent_and_goes_when_the_whole_one_is_back() {
     stage.is_empty().await;
 }
 
+/// Its list said `body-damaged` beside an older reply, and neither metrics nor status knew of it.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_for_want_of_a_body_stands_among_the_faults_until_it_is_gone() {
+    let mut stage = Kept::one_at_a_time().open().await;
+    let ids = [stage.send("torn").await, stage.send("missing").await];
+    let file = |id: &str| stage.kept.dir.path().join("queue").join(format!("{id}.msg"));
+    std::fs::write(file(&ids[0]), "x").unwrap();
+    std::fs::remove_file(file(&ids[1])).unwrap();
+    stage.run();
+    stage.rests(0).await;
+    let entry = crate::catalog::own::STORE_UNAVAILABLE;
+    for shown in stage.list().await {
+        assert_eq!((shown.state, shown.fault, shown.fault_text), ("held", Some(entry.id), Some(entry.short())));
+        let reply = shown.recipients[0].reply.as_deref().unwrap();
+        assert!(reply.starts_with(&entry.said("held, its body cannot be read: ")), "{reply}");
+    }
+    assert!(stage.queue.failures().iter().all(|note| note.fault == Some(entry.id)));
+    let counted = r#"gatepost_faults_total{protocol="smtp",kind="bug",id="store-unavailable",stage="relaying"} 2"#;
+    assert!(stage.queue.meter.text().contains(counted), "{}", stage.queue.meter.text());
+    let stands = |stage: &Stage| {
+        let faults = stage.queue.meter.recent.list();
+        let fault = faults.iter().find(|one| one.id == entry.id).unwrap();
+        fault.worked_again_at.is_none()
+    };
+
+    stage.send("good").await;
+    stage.next().await.all(delivered());
+    stage.rests(0).await;
+    assert!(stands(&stage), "that another message goes proves nothing of these");
+    assert_eq!(stage.queue.order(&ids[0], Order::Drop).await.unwrap(), Done::Done);
+    assert!(stands(&stage), "one is held still");
+    assert_eq!(stage.queue.order(&ids[1], Order::Drop).await.unwrap(), Done::Done);
+    assert!(!stands(&stage));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_damaged_row_is_named_beside_the_others_and_can_be_dropped() {
     let mut stage = Kept::one_at_a_time().open().await;

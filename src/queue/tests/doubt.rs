@@ -61,6 +61,14 @@ async fn a_message_that_nobody_ever_answers_is_held_behind_its_third_attempt_and
         "{held:?}"
     );
 
+    let entry = crate::catalog::own::DELIVERY_DOUBTFUL;
+    assert_eq!((shown.fault, shown.fault_text, held.fault), (Some(entry.id), Some(entry.short()), Some(entry.id)));
+    let worked_again = |stage: &Stage| {
+        let faults = stage.queue.meter.recent.list();
+        faults.iter().find(|one| one.id == entry.id).map(|one| one.worked_again_at.is_some())
+    };
+    assert_eq!(worked_again(&stage), Some(false), "it stands among the faults");
+
     // Whoever asked Bob decides about each further copy.
     assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
     stage.next().await.all(lost);
@@ -69,6 +77,7 @@ async fn a_message_that_nobody_ever_answers_is_held_behind_its_third_attempt_and
     assert_eq!(stage.queue.order(&id, Order::Release).await.unwrap(), Done::Done);
     stage.next().await.all(delivered());
     stage.is_empty().await;
+    assert_eq!(worked_again(&stage), Some(true));
 }
 
 /// Nor does a restart forget the copies that a kill may have left.

@@ -49,13 +49,14 @@ fn of_the_queue() -> Vec<Mail> {
         tried: std::time::Duration::from_secs(2 * 3600),
         trouble: trouble.map(|fault| (fault, system(0))),
     };
-    let note = |is_told, hold| FailureNote {
+    let note = |is_told, hold: Option<&'static str>| FailureNote {
         at: system(0),
         queue_id: "bcdf23456789".into(),
         account: "ann@contoso.com".into(),
         sender: "ann@contoso.com".into(),
         recipients: vec!["bob@fabrikam.com".into()],
         reply: "550".into(),
+        fault: hold.and_then(hold::fault).map(|entry| entry.id),
         is_told,
         hold,
     };
