@@ -383,7 +383,11 @@ impl Daemon {
     ) -> Result<(), StartFault> {
         let token = console::token_file(&config.store);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
-            StartFault::Io { entry: STORE_UNAVAILABLE, what: "cannot write the console's token file beside the store", cause }
+            StartFault::Io {
+                entry: STORE_UNAVAILABLE,
+                what: "cannot write the console's token file beside the store",
+                cause,
+            }
         })?;
         // It is in nobody's way, and the next start tries again.
         let _ = console::remove_old_token(&config.store);
@@ -471,7 +475,11 @@ async fn build_gate(
     let meter = Meter::explaining(catalog::all().map(|entry| (entry.id, entry.short())));
     let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
-    let passwords = Passwords::new().map_err(|cause| StartFault::Io { entry: TOO_FEW_OPEN_FILES, what: "cannot make a key", cause })?;
+    let passwords = Passwords::new().map_err(|cause| StartFault::Io {
+        entry: TOO_FEW_OPEN_FILES,
+        what: "cannot make a key",
+        cause,
+    })?;
     let host = supervisor::host_name();
     let outbound = Outbound {
         keepers,

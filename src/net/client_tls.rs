@@ -53,7 +53,9 @@ impl ClientTls {
     pub fn trusting_only(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Result<Self, SetupFault> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates {
-            roots.add(certificate).map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("root certificate: {e}")))?;
+            roots
+                .add(certificate)
+                .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("root certificate: {e}")))?;
         }
         Self::with_roots(roots)
     }
@@ -100,7 +102,8 @@ impl ClientTls {
 }
 
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), SetupFault> {
-    let named = |what: String| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("network.ca-file {}: {what}", file.display()));
+    let named =
+        |what: String| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("network.ca-file {}: {what}", file.display()));
     let pem = std::fs::read(file).map_err(|e| named(e.to_string()))?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {

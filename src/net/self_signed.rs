@@ -34,7 +34,10 @@ pub(super) fn ensure(directory: &Path, addresses: &[IpAddr]) -> Result<(PathBuf,
     // The key goes first: a crash in between leaves no certificate, and both are made again.
     for (file, text) in [(&key, key_pem.as_str()), (&certificate, certificate_pem.as_str())] {
         private_file::replace(file, text.as_bytes()).map_err(|e| {
-            SetupFault::new(STORE_UNAVAILABLE, format!("cannot keep the self-signed certificate in {}: {e}", file.display()))
+            SetupFault::new(
+                STORE_UNAVAILABLE,
+                format!("cannot keep the self-signed certificate in {}: {e}", file.display()),
+            )
         })?;
     }
     tracing::info!(certificate = %certificate.display(), "a self-signed certificate was made; import it where clients warn");

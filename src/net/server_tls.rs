@@ -48,7 +48,8 @@ impl ServerTls {
             .map_err(|e| SetupFault::new(CERTIFICATE_ENDED, format!("TLS: {e}")))?
             .with_no_client_auth()
             .with_cert_resolver(pair.clone());
-        config.ticketer = aws_lc_rs::Ticketer::new().map_err(|e| SetupFault::new(CERTIFICATE_ENDED, format!("TLS tickets: {e}")))?;
+        config.ticketer =
+            aws_lc_rs::Ticketer::new().map_err(|e| SetupFault::new(CERTIFICATE_ENDED, format!("TLS tickets: {e}")))?;
         config.send_tls13_tickets = 1;
         Ok(Self { config: Arc::new(config), pair })
     }

@@ -11,9 +11,7 @@ use crate::{
     base::{Fault, Lang, invocation::Daemon},
     catalog::{
         Entry, Known, Words,
-        own::{
-            STORE_IN_USE, STORE_KEY_UNUSABLE, STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS, STORE_UNAVAILABLE,
-        },
+        own::{STORE_IN_USE, STORE_KEY_UNUSABLE, STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS, STORE_UNAVAILABLE},
     },
 };
 
