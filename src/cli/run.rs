@@ -28,9 +28,12 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
     }
     let ended = runtime()?.block_on(daemon::run(configuration, &file));
     let lang = language::current();
-    ended.map_err(|fault| match fault.words(lang) {
-        Some(words) => Failure::told(fault.to_string(), &words, lang),
-        None => Failure::new(fault.to_string(), fault.hint()),
+    ended.map_err(|fault| {
+        let told = Failure::told(fault.to_string(), &fault.words(lang), lang).of_fault(fault.entry().id);
+        match fault.hint() {
+            Some(hint) => told.hinted(hint),
+            None => told,
+        }
     })
 }
 

@@ -11,7 +11,7 @@ use crate::{
     base::{Lang, invocation},
     catalog::{Known, Words},
     config::Config,
-    net::{ClientTls, HttpClient},
+    net::{ClientTls, HttpClient, SetupFault},
     oauth::verdict::Verdict,
     store::{Store, StoreError},
 };
@@ -34,10 +34,8 @@ impl State {
         let file = config::found(named)?;
         let (config, warnings) = config::load(Some(&file))?;
         config::note_all(&warnings);
-        let setup =
-            |fault: crate::net::SetupFault| Failure::new(fault.to_string(), "see [network] in the configuration");
-        let tls = ClientTls::new(&config.network).map_err(setup)?;
-        let http = HttpClient::new(&config.network, &tls).map_err(setup)?;
+        let tls = ClientTls::new(&config.network)?;
+        let http = HttpClient::new(&config.network, &tls)?;
         if let Some(elsewhere) = elsewhere::find(&config, &file) {
             return Err(made.map_or_else(|| elsewhere.failure(), |made| elsewhere.failure_making(made)));
         }
@@ -107,9 +105,15 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let Some(entry) = error.entry() else { return Failure::new(error.to_string(), "nothing was changed") };
         let lang = language::current();
-        Failure::told(error.to_string(), &entry.told(lang, &Known::default()), lang).of_fault(entry.id)
+        Failure::told(error.named(), &error.words(lang), lang).of_fault(error.entry().id)
+    }
+}
+
+impl From<SetupFault> for Failure {
+    fn from(fault: SetupFault) -> Self {
+        let lang = language::current();
+        Failure::told(fault.named(), &fault.words(lang), lang).of_fault(fault.entry().id)
     }
 }
 

@@ -42,7 +42,11 @@ pub use supervisor::{Asked, Signals};
 use crate::{
     account::{Guesses, Passwords, Register},
     base::{Lang, invocation},
-    catalog::{self, Place, Words, own::OLD_KEY_IN_PLACE, token::STORE_FAILING},
+    catalog::{
+        self, Entry, Known, Place, Words,
+        own::{OLD_KEY_IN_PLACE, STORE_IN_USE, STORE_UNAVAILABLE, TOO_FEW_OPEN_FILES},
+        token::STORE_FAILING,
+    },
     config::Config,
     console::{self, Access, Console, Loaded, SignIns, Visits},
     expiry::Calendar,
@@ -71,39 +75,50 @@ pub enum StartFault {
     Store(StoreError),
     RunsAlready { process: u32, daemon: invocation::Daemon },
     Queue(OpenFault),
-    Io { what: &'static str, cause: io::Error },
+    Io { entry: &'static Entry, what: &'static str, cause: io::Error },
 }
 
 impl fmt::Display for StartFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartFault::Setup(fault) => write!(f, "{fault}"),
-            StartFault::Store(fault) => write!(f, "{fault}"),
-            StartFault::RunsAlready { process, .. } => write!(f, "it runs already (process {process})"),
-            StartFault::Queue(fault) => write!(f, "{fault}"),
-            StartFault::Io { what, cause } => write!(f, "{what}: {cause}"),
-        }
+        let named = |particular: &dyn fmt::Display| self.entry().said(particular);
+        f.write_str(&match self {
+            StartFault::Setup(fault) => named(fault),
+            StartFault::Store(fault) => named(fault),
+            StartFault::RunsAlready { process, .. } => named(&format_args!("it runs already (process {process})")),
+            StartFault::Queue(fault) => named(fault),
+            StartFault::Io { what, cause, .. } => named(&format_args!("{what}: {cause}")),
+        })
     }
 }
 
 impl StartFault {
-    /// What the catalogue says of it.
-    pub fn words(&self, lang: Lang) -> Option<Words> {
+    /// What the catalogue has of it.
+    pub fn entry(&self) -> &'static Entry {
         match self {
-            StartFault::Setup(fault) => fault.words(lang),
-            StartFault::Store(fault) => fault.words(lang),
-            StartFault::RunsAlready { .. } | StartFault::Queue(_) | StartFault::Io { .. } => None,
+            StartFault::Setup(fault) => fault.entry(),
+            StartFault::Store(fault) => fault.entry(),
+            StartFault::RunsAlready { .. } => STORE_IN_USE,
+            StartFault::Queue(fault) => fault.entry(),
+            StartFault::Io { entry, .. } => entry,
         }
     }
 
-    /// The next step where the catalogue has none, in English.
-    pub fn hint(&self) -> String {
+    /// What the catalogue says of it.
+    pub fn words(&self, lang: Lang) -> Words {
         match self {
-            StartFault::Store(StoreError::InUse { daemon, .. }) => StoreError::make_way(*daemon),
-            StartFault::RunsAlready { daemon, .. } => StoreError::reload(*daemon),
-            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => {
-                "`gatepost doctor` tells more".to_owned()
+            StartFault::Setup(fault) => fault.words(lang),
+            StartFault::Store(_) | StartFault::RunsAlready { .. } | StartFault::Queue(_) | StartFault::Io { .. } => {
+                self.entry().told(lang, &Known::default())
             }
+        }
+    }
+
+    /// The next step, in English, where it is known which process is in the way: that goes before the catalogue's.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            StartFault::Store(StoreError::InUse { daemon, .. }) => Some(StoreError::make_way(*daemon)),
+            StartFault::RunsAlready { daemon, .. } => Some(StoreError::reload(*daemon)),
+            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => None,
         }
     }
 }
@@ -304,7 +319,7 @@ impl Daemon {
 
     /// Takes over all that a new configuration says of other things than listeners, store and the console's address;
     /// sessions that run keep what they have. What differs of those three takes a restart, and is named.
-    pub fn reload(&self, config: &Config) -> Result<(), StartFault> {
+    pub fn reload(&self, config: &Config) -> Result<(), SetupFault> {
         let old = self.current();
         let before = &old.outbound;
         let tls = Arc::new(ClientTls::new(&config.network)?);
@@ -371,7 +386,11 @@ impl Daemon {
     ) -> Result<(), StartFault> {
         let token = console::token_file(&config.store);
         let access = Access::new(&token, config.console.password.clone(), at.ip().is_loopback()).map_err(|cause| {
-            StartFault::Io { what: "cannot write the console's token file beside the store", cause }
+            StartFault::Io {
+                entry: STORE_UNAVAILABLE,
+                what: "cannot write the console's token file beside the store",
+                cause,
+            }
         })?;
         // It is in nobody's way, and the next start tries again.
         let _ = console::remove_old_token(&config.store);
@@ -459,7 +478,11 @@ async fn build_gate(
     let meter = Meter::explaining(catalog::all().map(|entry| (entry.id, entry.short())));
     let keepers = Arc::new(Keepers::new(store.clone(), http.clone(), meter.clone(), pages));
     keepers.apply(&sign_ins(config), &domains(config));
-    let passwords = Passwords::new().map_err(|cause| StartFault::Io { what: "cannot make a key", cause })?;
+    let passwords = Passwords::new().map_err(|cause| StartFault::Io {
+        entry: TOO_FEW_OPEN_FILES,
+        what: "cannot make a key",
+        cause,
+    })?;
     let host = supervisor::host_name();
     let outbound = Outbound {
         keepers,

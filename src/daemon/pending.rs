@@ -40,7 +40,7 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     let before = binds(running);
     let given_back: Vec<SocketAddr> =
         daemon.bound().iter().map(|bound| bound.address).chain(daemon.console_at()).collect();
-    let refused = |place| net::refuses(place, &given_back).and_then(|refused| refused.entry());
+    let refused = |place| net::refuses(place, &given_back).map(|refused| refused.entry());
     let of_listeners = binds(new).into_iter().filter(|bind| !before.contains(bind)).find_map(|bind| match bind {
         Bind::Address(address) => refused(Place::of_listener(address)),
         Bind::Systemd(name) => (!daemon.handed_over.has(&name)).then_some(SOCKET_NOT_HANDED_OVER),

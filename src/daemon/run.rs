@@ -17,7 +17,7 @@ use crate::{
         Advice, Entry,
         doctor::{CONFIGURATION_REFUSED, RESTART_PENDING},
         message::SENDER_NOT_ALLOWED,
-        own::AUTHENTICATION_REQUIRED,
+        own::{AUTHENTICATION_REQUIRED, TOO_FEW_OPEN_FILES},
     },
     config::{self, Config, Problems, Severity},
     console::{Problem, Refused},
@@ -34,7 +34,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     memory::map_large_blocks();
     invocation::runs_as(store::daemon_at(std::process::id()));
-    let mut signals = Signals::new().map_err(|cause| StartFault::Io { what: "cannot listen for signals", cause })?;
+    let mut signals = Signals::new().map_err(|cause| StartFault::Io {
+        entry: TOO_FEW_OPEN_FILES,
+        what: "cannot listen for signals",
+        cause,
+    })?;
     let mut daemon = tokio::select! {
         started = start(&config, file) => started?,
         // A store that another program holds may keep it waiting.

@@ -101,7 +101,7 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
             (look.pass(Said::OpensWith { key }), Kept::Open(Arc::new(opened)))
         }
         Err(error) => {
-            let fault = error.fault(STORE_UNAVAILABLE);
+            let fault = error.fault();
             (look.fault(&fault, &Who::default()), Kept::Failing)
         }
     }

@@ -103,7 +103,7 @@ impl Listeners {
 /// `None`: a daemon that starts could listen there.
 pub(super) fn refused(look: Look, place: Place, given_back: &[SocketAddr]) -> Option<Check> {
     let refused = net::refuses(place, given_back)?;
-    let entry = refused.entry().unwrap_or(LISTENER_NOT_OPEN);
+    let entry = refused.entry();
     // Whoever asks may be permitted less than the daemon.
     if entry.id == PORT_NOT_PERMITTED.id {
         return Some(look.skip(Said::CannotBeAsked { why: refused.to_string() }));

@@ -44,10 +44,12 @@ fn is_by_graph(config: &Config) -> bool {
 
 /// A message is a file there: one is written, and taken away again, unless nothing at all is to change.
 pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Option<Check> {
-    if !is_used(config) && !is_by_graph(config) {
+    let directory = spool::beside(database);
+    // The daemon makes it and looks into it whoever uses it, and does not start where it cannot.
+    let is_in_the_way = || fs::read_dir(&directory).is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
+    if !is_used(config) && !is_by_graph(config) && !is_in_the_way() {
         return None;
     }
-    let directory = spool::beside(database);
     let look = Look::at(scope.lang, Layer::Files, Name::QueueDirectory).target(directory.display().to_string());
     let is_there = directory.try_exists().unwrap_or(true);
     if !is_there && store::holder(&config.store).is_none() {

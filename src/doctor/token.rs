@@ -35,7 +35,7 @@ use crate::{
     base::{Bearer, Fault, invocation},
     catalog::{
         self,
-        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        own::TOKEN_TIMEOUT,
         token::{GRAPH_URL_MISSING, SIGN_IN_MISSING, TOKEN_ENDPOINT_UNTRUSTED, TOKEN_FETCH_UNFINISHED},
     },
     config::Config,
@@ -344,7 +344,7 @@ async fn row_in(store: &Store, account: &Account) -> Result<TokenRow, Fault> {
             if row.refresh.is_some() { Ok(row) } else { Err(never_signed_in(account, &row)) }
         }
         Err(error @ StoreError::Row { .. }) => Err(missing(account).detail(error.to_string())),
-        Err(error) => Err(error.fault(STORE_UNAVAILABLE)),
+        Err(error) => Err(error.fault()),
     }
 }
 

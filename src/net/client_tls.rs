@@ -13,6 +13,7 @@ use rustls::{
 };
 
 use super::{Network, SetupFault};
+use crate::catalog::token::TOKEN_ENDPOINT_UNTRUSTED;
 
 /// Cloning shares the configuration and its ticket store.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ impl ClientTls {
         }
         if roots.is_empty() {
             return Err(SetupFault::new(
+                TOKEN_ENDPOINT_UNTRUSTED,
                 "no root certificates on this system: install the package ca-certificates, or set network.ca-file",
             ));
         }
@@ -51,7 +53,9 @@ impl ClientTls {
     pub fn trusting_only(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Result<Self, SetupFault> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates {
-            roots.add(certificate).map_err(|e| SetupFault::new(format!("root certificate: {e}")))?;
+            roots
+                .add(certificate)
+                .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("root certificate: {e}")))?;
         }
         Self::with_roots(roots)
     }
@@ -60,7 +64,7 @@ impl ClientTls {
         let roots = Arc::new(roots);
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|e| SetupFault::new(format!("TLS: {e}")))?
+            .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("TLS: {e}")))?
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
         Ok(Self { config: Arc::new(config), roots })
@@ -75,7 +79,7 @@ impl ClientTls {
     pub(super) fn judged_by(&self, judge: Arc<dyn ServerCertVerifier>) -> Result<Self, SetupFault> {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|e| SetupFault::new(format!("TLS: {e}")))?
+            .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("TLS: {e}")))?
             .dangerous()
             .with_custom_certificate_verifier(judge)
             .with_no_client_auth();
@@ -98,7 +102,8 @@ impl ClientTls {
 }
 
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), SetupFault> {
-    let named = |what: String| SetupFault::new(format!("network.ca-file {}: {what}", file.display()));
+    let named =
+        |what: String| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("network.ca-file {}: {what}", file.display()));
     let pem = std::fs::read(file).map_err(|e| named(e.to_string()))?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {

@@ -23,7 +23,10 @@ use super::{
     detour::is_beside,
     dial::{BEHIND_ITS_YES, first_words, is_page, reach_through},
 };
-use crate::base::{Secret, printable};
+use crate::{
+    base::{Secret, printable},
+    catalog::{own::PROXY_UNREACHABLE, token::TOKEN_ENDPOINT_UNTRUSTED},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -158,13 +161,16 @@ impl HttpClient {
             .no_proxy();
         if let Some(proxy) = &network.http_proxy {
             let through = reqwest::Proxy::all(proxy.written_out().expose());
-            let through =
-                through.map_err(|_| SetupFault::new(format!("network.http-proxy {proxy} is not understood")))?;
+            let through = through.map_err(|_| {
+                SetupFault::new(PROXY_UNREACHABLE, format!("network.http-proxy {proxy} is not understood"))
+            })?;
             // The same targets as `is_beside`.
             let direct = reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10");
             builder = builder.proxy(through.no_proxy(direct));
         }
-        let client = builder.build().map_err(|e| SetupFault::new(format!("HTTP client: {}", causes(&e))))?;
+        let client = builder
+            .build()
+            .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("HTTP client: {}", causes(&e))))?;
         let way = Way { client, proxy: network.http_proxy.clone() };
         Ok(Self { way: Arc::new(RwLock::new(way)) })
     }

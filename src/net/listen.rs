@@ -97,8 +97,7 @@ pub fn bind(listener: &Listener, passed: &mut PassedSockets) -> Result<Vec<Bound
             }
             Bind::Systemd(name) => {
                 for socket in passed.take(name)? {
-                    let fault = |e| SetupFault::new(format!("listen = \"systemd:{name}\": {e}"));
-                    out.push(Bound::adopt(socket).map_err(fault)?);
+                    out.push(Bound::adopt(socket).map_err(|e| SetupFault::of_socket(name, e))?);
                 }
             }
         }

@@ -10,7 +10,10 @@ use std::{
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
 
 use super::SetupFault;
-use crate::store::private_file;
+use crate::{
+    catalog::{doctor::CERTIFICATE_ENDED, own::STORE_UNAVAILABLE},
+    store::private_file,
+};
 
 const YEARS: i16 = 10;
 
@@ -27,11 +30,14 @@ pub(super) fn ensure(directory: &Path, addresses: &[IpAddr]) -> Result<(PathBuf,
         return Ok((certificate, key));
     }
     let (certificate_pem, key_pem) =
-        make(addresses).map_err(|e| SetupFault::new(format!("self-signed certificate: {e}")))?;
+        make(addresses).map_err(|e| SetupFault::new(CERTIFICATE_ENDED, format!("self-signed certificate: {e}")))?;
     // The key goes first: a crash in between leaves no certificate, and both are made again.
     for (file, text) in [(&key, key_pem.as_str()), (&certificate, certificate_pem.as_str())] {
         private_file::replace(file, text.as_bytes()).map_err(|e| {
-            SetupFault::new(format!("cannot keep the self-signed certificate in {}: {e}", file.display()))
+            SetupFault::new(
+                STORE_UNAVAILABLE,
+                format!("cannot keep the self-signed certificate in {}: {e}", file.display()),
+            )
         })?;
     }
     tracing::info!(certificate = %certificate.display(), "a self-signed certificate was made; import it where clients warn");

@@ -45,10 +45,11 @@ impl ServerTls {
         let pair = Arc::new(Pair::open(certificate, key, provider.clone())?);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|e| SetupFault::new(format!("TLS: {e}")))?
+            .map_err(|e| SetupFault::new(CERTIFICATE_ENDED, format!("TLS: {e}")))?
             .with_no_client_auth()
             .with_cert_resolver(pair.clone());
-        config.ticketer = aws_lc_rs::Ticketer::new().map_err(|e| SetupFault::new(format!("TLS tickets: {e}")))?;
+        config.ticketer =
+            aws_lc_rs::Ticketer::new().map_err(|e| SetupFault::new(CERTIFICATE_ENDED, format!("TLS tickets: {e}")))?;
         config.send_tls13_tickets = 1;
         Ok(Self { config: Arc::new(config), pair })
     }
@@ -140,7 +141,7 @@ fn stamp(certificate: &Path, key: &Path) -> Stamp {
 }
 
 fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, SetupFault> {
-    let fault = |file: &Path, what: String| SetupFault::new(format!("{}: {what}", file.display()));
+    let fault = |file: &Path, what: String| SetupFault::new(CERTIFICATE_ENDED, format!("{}: {what}", file.display()));
     let chain = fs::read(certificate).map_err(|e| fault(certificate, e.to_string()))?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain)
         .collect::<Result<_, _>>()

@@ -9,7 +9,7 @@ use std::{
 use super::Proxy;
 use crate::{
     base::{Lang, Protocol},
-    catalog::{self, Entry, Known, Place, Words},
+    catalog::{Entry, Known, Place, Words, doctor::SOCKET_NOT_HANDED_OVER},
 };
 
 #[derive(Debug, Clone, Default)]
@@ -105,40 +105,51 @@ pub enum UpstreamTls {
 }
 
 /// Something configured cannot be used: names the thing, the cause and the next step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SetupFault {
+    entry: &'static Entry,
     what: String,
-    /// What the catalogue knows of it, and the address that it is about.
-    known: Option<(&'static str, Place)>,
+    /// The address that it is about.
+    place: Option<Place>,
+    /// The socket that it is about, as a listener names it.
+    socket: Option<String>,
 }
 
 impl SetupFault {
-    pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), known: None }
+    pub fn new(entry: &'static Entry, what: impl Into<String>) -> Self {
+        Self { entry, what: what.into(), place: None, socket: None }
     }
 
     /// An address that cannot be opened.
     pub fn of_place(entry: &'static Entry, place: Place, what: impl Into<String>) -> Self {
-        Self { what: what.into(), known: Some((entry.id, place)) }
+        Self { place: Some(place), ..Self::new(entry, what) }
     }
 
-    pub fn entry(&self) -> Option<&'static Entry> {
-        self.known.and_then(|(id, _)| catalog::find(id))
+    /// One that systemd is to hand over; `socket`: as a listener names it.
+    pub fn of_socket(socket: &str, what: impl fmt::Display) -> Self {
+        let what = format!("listen = \"systemd:{socket}\": {what}");
+        Self { socket: Some(socket.to_owned()), ..Self::new(SOCKET_NOT_HANDED_OVER, what) }
+    }
+
+    pub const fn entry(&self) -> &'static Entry {
+        self.entry
+    }
+
+    /// With the short text and the id of that, where nothing else of the line has them.
+    pub fn named(&self) -> String {
+        self.entry.said(self)
     }
 
     /// The catalogue's.
-    pub fn words(&self, lang: Lang) -> Option<Words> {
-        let place = self.known.map(|(_, place)| place);
-        self.entry().map(|entry| entry.told(lang, &Known { place, ..Known::default() }))
+    pub fn words(&self, lang: Lang) -> Words {
+        self.entry.told(lang, &Known { place: self.place, socket: self.socket.clone(), ..Known::default() })
     }
 }
 
+/// What is of this case alone; see [`SetupFault::named`].
 impl fmt::Display for SetupFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry() {
-            Some(entry) => f.write_str(&entry.said(&self.what)),
-            None => f.write_str(&self.what),
-        }
+        f.write_str(&self.what)
     }
 }
 

@@ -91,11 +91,14 @@ impl PassedSockets {
             Err(_) => ("of that name".to_owned(), format!("FileDescriptorName={name}")),
         };
         let passed: Vec<String> = self.all.iter().map(ToString::to_string).collect();
-        Err(SetupFault::new(format!(
-            "listen = \"systemd:{name}\": systemd handed over no TCP socket {wanted} (it handed over: {}); \
-             set {line} in the socket unit and start that before the service",
-            if passed.is_empty() { "nothing".to_owned() } else { passed.join(", ") }
-        )))
+        Err(SetupFault::of_socket(
+            name,
+            format_args!(
+                "systemd handed over no TCP socket {wanted} (it handed over: {}); set {line} in the socket unit and start \
+                 that before the service",
+                if passed.is_empty() { "nothing".to_owned() } else { passed.join(", ") }
+            ),
+        ))
     }
 
     /// All of it, taken or not.

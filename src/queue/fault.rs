@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crate::{catalog::replies::not_kept, spool::SpoolFault, store::StoreError, wire::smtp::Reply};
+use crate::{
+    catalog::{Entry, own::QUEUE_FAILING, replies::not_kept},
+    spool::SpoolFault,
+    store::StoreError,
+    wire::smtp::Reply,
+};
 
 /// Nothing of the message stays. The client keeps it, and tries again.
 #[derive(Debug)]
@@ -51,6 +56,16 @@ impl From<SpoolFault> for NotQueued {
 pub enum OpenFault {
     Store(StoreError),
     Spool(SpoolFault),
+}
+
+impl OpenFault {
+    /// What the catalogue has of it.
+    pub fn entry(&self) -> &'static Entry {
+        match self {
+            Self::Store(error) => error.entry(),
+            Self::Spool(_) => QUEUE_FAILING,
+        }
+    }
 }
 
 impl fmt::Display for OpenFault {

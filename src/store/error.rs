@@ -11,7 +11,7 @@ use crate::{
     base::{Fault, Lang, invocation::Daemon},
     catalog::{
         Entry, Known, Words,
-        own::{STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS},
+        own::{STORE_IN_USE, STORE_KEY_UNUSABLE, STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS, STORE_UNAVAILABLE},
     },
 };
 
@@ -101,24 +101,37 @@ impl StoreError {
         }
     }
 
-    /// Of those with a next step of their own.
-    pub fn entry(&self) -> Option<&'static Entry> {
+    /// What the catalogue has of it.
+    pub fn entry(&self) -> &'static Entry {
         match self {
-            Self::Database { cause, .. } if is_taken(cause) => Some(STORE_LOCKED),
-            Self::NotOurs { .. } => Some(STORE_NOT_OURS),
-            Self::Newer { .. } => Some(STORE_NEWER),
-            _ => None,
+            Self::InUse { .. } => STORE_IN_USE,
+            Self::KeyFile { .. } | Self::KeyFormat { .. } | Self::KeyMissing { .. } | Self::WrongKey { .. } => {
+                STORE_KEY_UNUSABLE
+            }
+            Self::Database { cause, .. } if is_taken(cause) => STORE_LOCKED,
+            Self::NotOurs { .. } => STORE_NOT_OURS,
+            Self::Newer { .. } => STORE_NEWER,
+            Self::Url { .. }
+            | Self::File { .. }
+            | Self::Row { .. }
+            | Self::Database { .. }
+            | Self::Migration { .. } => STORE_UNAVAILABLE,
         }
     }
 
-    /// The catalogue's.
-    pub fn words(&self, lang: Lang) -> Option<Words> {
-        self.entry().map(|entry| entry.told(lang, &Known::default()))
+    /// With the short text and the id of that, where nothing else of the line has them.
+    pub fn named(&self) -> String {
+        self.entry().said(self)
     }
 
-    /// As a fault of the catalogue; one without a next step of its own is `general`.
-    pub fn fault(&self, general: &'static Entry) -> Fault {
-        self.entry().unwrap_or(general).fault().detail(Particular(self).to_string())
+    /// The catalogue's.
+    pub fn words(&self, lang: Lang) -> Words {
+        self.entry().told(lang, &Known::default())
+    }
+
+    /// As a fault of the catalogue.
+    pub fn fault(&self) -> Fault {
+        self.entry().fault().detail(self.to_string())
     }
 
     /// What to do about [`Self::InUse`].
@@ -170,23 +183,12 @@ impl StoreError {
     }
 }
 
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry() {
-            Some(entry) => f.write_str(&entry.said(Particular(self))),
-            None => Particular(self).fmt(f),
-        }
-    }
-}
-
 impl std::error::Error for StoreError {}
 
-/// What is of this case alone.
-struct Particular<'a>(&'a StoreError);
-
-impl fmt::Display for Particular<'_> {
+/// What is of this case alone; see [`StoreError::named`].
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match self {
             StoreError::Url { url } => {
                 write!(f, "store url {url:?} is not understood: write it as \"sqlite:///absolute/path/gatepost.db\"")
             }

@@ -11,7 +11,7 @@ use gatepost::{
 
 use crate::{
     browser::Browser,
-    process::run,
+    process::{Program, run},
     short_texts::{askable, has, shown as shown_at},
     world::{Plan, World, journal, stage},
 };
@@ -57,13 +57,100 @@ async fn whatever_keeps_the_daemon_from_starting_is_told_with_its_id_and_short_t
         let (_sandbox, dir, file) = stage(&Plan { signed_in: Vec::new(), ..Plan::default() }).await;
         spoil(dir.path(), &file);
         for (word, _) in LANGS {
-            let (code, _, errors) = run(&["run", "--lang", word], &file);
-            let head = errors.lines().find(|line| line.starts_with("error: ") || line.starts_with("エラー: "));
-            let head = head.unwrap_or_else(|| panic!("{id}: {errors}"));
-            assert!(code != 0, "{errors}");
-            leads_to(catalog::find(id).unwrap(), head, &file, word);
+            refused_with(id, &["run", "--lang", word], &file, word);
         }
     }
+}
+
+/// The line that says why.
+fn refused_with(id: &str, command: &[&str], file: &Path, word: &str) -> String {
+    let (code, _, errors) = run(command, file);
+    let head = errors.lines().find(|line| line.starts_with("error: ") || line.starts_with("エラー: "));
+    let head = head.unwrap_or_else(|| panic!("{id}: {errors}"));
+    assert!(code != 0, "{errors}");
+    leads_to(catalog::find(id).unwrap(), head, file, word);
+    head.to_owned()
+}
+
+/// The status reads the same store and says the same of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_open_is_told_alike_by_run_and_status() {
+    let other = [7; 32];
+    let cases: [(&str, &Spoil); 6] = [
+        ("store-key-unusable", &|dir, _| fs::remove_file(dir.join("key")).unwrap()),
+        ("store-key-unusable", &|dir, _| fs::write(dir.join("key"), other).unwrap()),
+        ("store-key-unusable", &|dir, _| {
+            fs::remove_file(dir.join("key")).unwrap();
+            fs::create_dir(dir.join("key")).unwrap();
+        }),
+        ("store-unavailable", &|dir, _| {
+            let mut pages = fs::read(dir.join("gatepost.db")).unwrap();
+            pages[100..].fill(0xff);
+            fs::write(dir.join("gatepost.db"), pages).unwrap();
+        }),
+        ("store-not-ours", &|dir, _| fs::write(dir.join("gatepost.db"), "bread, milk\n").unwrap()),
+        ("store-not-ours", &|dir, _| {
+            fs::remove_file(dir.join("gatepost.db")).unwrap();
+            fs::create_dir(dir.join("gatepost.db")).unwrap();
+        }),
+    ];
+    for (id, spoil) in cases {
+        let (_sandbox, dir, file) = stage(&Plan::default()).await;
+        spoil(dir.path(), &file);
+        for (word, _) in LANGS {
+            for command in ["run", "status"] {
+                refused_with(id, &[command, "--lang", word], &file, word);
+            }
+        }
+        let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &file).1).unwrap();
+        assert!(json["store"].as_str().unwrap().contains(&format!("[{id}]: ")), "{json}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_else_a_daemon_cannot_begin_with_is_told_with_its_id_and_short_text_in_both_languages() {
+    let pair = || rcgen::generate_simple_self_signed(["mail.example".to_owned()]).unwrap();
+    let cases: [(&str, &Spoil); 4] = [
+        ("certificate-ended", &|dir, file| {
+            let (certificate, key) = (dir.join("cert.pem"), dir.join("cert.key"));
+            fs::write(&certificate, pair().cert.pem()).unwrap();
+            fs::write(&key, pair().signing_key.serialize_pem()).unwrap();
+            let lines = format!("tls = \"starttls\"\ncertificate = {certificate:?}\nkey = {key:?}\n");
+            edit(file, "tls = \"off\"\n", &lines);
+        }),
+        ("token-endpoint-untrusted", &|dir, _| fs::write(dir.join("ca.pem"), "nothing\n").unwrap()),
+        ("socket-not-handed-over", &|_, file| {
+            edit(file, "listen = [\"127.0.0.1:0\"]", "listen = [\"systemd:submission\"]");
+        }),
+        ("queue-failing", &|dir, _| fs::write(dir.join("gatepost.queue"), "").unwrap()),
+    ];
+    for (id, spoil) in cases {
+        let (_sandbox, dir, file) = stage(&Plan { tls: "off", ..Plan::default() }).await;
+        spoil(dir.path(), &file);
+        for (word, _) in LANGS {
+            let head = refused_with(id, &["run", "--lang", word], &file, word);
+            assert!(word == "en" || ["messages cannot", "check disk"].iter().all(|english| !head.contains(english)), "{head}");
+            if id == "queue-failing" {
+                let (code, looks, _) = run(&["doctor", "--offline", "--lang", word], &file);
+                assert!(code != 0 && looks.contains(id), "{looks}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_another_gatepost_has_is_told_with_its_id_and_which_one_is_in_the_way() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let program = Program::start(&file).await;
+    let other = dir.path().join("other.toml");
+    fs::copy(&file, &other).unwrap();
+    for (word, _) in LANGS {
+        for file in [&file, &other] {
+            let head = refused_with("store-in-use", &["run", "--lang", word], file, word);
+            assert!(head.contains(&program.id().to_string()), "{head}");
+        }
+    }
+    program.stopped().await;
 }
 
 /// The row of the status in the words of this language, and the page.

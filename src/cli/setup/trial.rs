@@ -66,7 +66,7 @@ impl Trial {
                 Ok(Self { ways, runtime, own: None, running: Some(process.unwrap_or_default()), stands_in: false })
             }
             Err(fault) => {
-                let next = fault.words(lang).map_or_else(|| fault.hint(), |words| words.whole_step());
+                let next = fault.hint().unwrap_or_else(|| fault.words(lang).whole_step());
                 Err(Trouble::NoTrial { why: fault.to_string(), next }.failure(lang))
             }
         }

@@ -64,7 +64,8 @@ fn one(account: &Account, rows: Option<&BTreeMap<String, TokenRow>>) -> AccountS
 /// Sign-ins by their key. A store that was never made is not made here.
 fn rows(config: &Config) -> Result<BTreeMap<String, TokenRow>, Failure> {
     let database = config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url);
-    if !Path::new(database).is_file() {
+    // Whatever is there is opened, if only to hear what it is.
+    if Path::new(database).try_exists().is_ok_and(|is_there| !is_there) {
         return Ok(BTreeMap::new());
     }
     state::refuse_foreign_store(&config.store.url)?;

@@ -205,14 +205,14 @@ async fn a_taken_address_is_named_with_the_next_step() {
         pass_through: false,
     };
     let error = bind(&settings, &mut PassedSockets::default()).err().unwrap();
-    let (text, next) = (error.to_string(), error.words(Lang::En).unwrap().next);
+    let (text, next) = (error.named(), error.words(Lang::En).next);
     assert!(text.contains(&open.address.to_string()) && text.starts_with(&PORT_TAKEN.named()), "{text}");
     assert!(next.contains(&format!("src = {} or ", open.address)), "{next}");
     let low =
         refused(Place::of_listener("127.0.0.1:25".parse().unwrap()), &std::io::ErrorKind::PermissionDenied.into());
-    let next = low.words(Lang::En).unwrap().next;
+    let next = low.words(Lang::En).next;
     let head = "Gatepost's user may not listen on this port [port-not-permitted]: ";
-    assert!(low.to_string().starts_with(head) && next.contains("systemd:25"), "{low}: {next}");
+    assert!(low.named().starts_with(head) && next.contains("systemd:25"), "{low}: {next}");
     let absent = Listener { listen: vec![Bind::Systemd("smtp".into())], ..settings };
     let error = bind(&absent, &mut PassedSockets::default()).err().unwrap().to_string();
     assert!(error.contains("FileDescriptorName=smtp"), "{error}");

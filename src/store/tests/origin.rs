@@ -38,7 +38,7 @@ async fn a_database_of_another_program_is_refused_and_not_a_byte_of_it_changes()
         for error in refusals {
             let text = error.to_string();
             assert!(text.contains(&path.display().to_string()) && text.contains("\"moz_places\""), "{text}");
-            assert_eq!(error.entry().unwrap().id, "store-not-ours");
+            assert_eq!(error.entry().id, "store-not-ours");
         }
         assert!(files(&dir.path().join("state")) == before, "{journal}: something changed, or lies beside it");
     }
@@ -55,12 +55,12 @@ async fn a_database_that_another_program_holds_locked_is_not_taken_over_once_it_
     holder.execute("INSERT INTO moz_places VALUES ('y')").await.unwrap();
     let looked = async {
         let held = crate::store::origin::refuse_others(&path).await.unwrap_err();
-        assert!(held.is_crowd() && held.entry().unwrap().id == "store-locked", "{held}");
+        assert!(held.is_crowd() && held.entry().id == "store-locked", "{held}");
         holder.close().await.unwrap();
     };
     let settings = settings(dir.path());
     let (opened, ()) = tokio::join!(Store::open(&settings), looked);
-    assert_eq!(opened.err().unwrap().entry().unwrap().id, "store-not-ours");
+    assert_eq!(opened.err().unwrap().entry().id, "store-not-ours");
     let mut theirs = SqliteConnection::connect_with(&options).await.unwrap();
     let tables = "SELECT group_concat(name) FROM sqlite_schema";
     assert_eq!(sqlx::query_scalar::<_, String>(tables).fetch_one(&mut theirs).await.unwrap(), "moz_places");
@@ -138,12 +138,12 @@ async fn what_is_no_database_is_named_as_what_it_is_and_stays() {
     fs::create_dir_all(&path).unwrap();
     let head = "What [store] url names is no store of Gatepost [store-not-ours]";
     let error = Store::open(&settings(dir.path())).await.err().unwrap();
-    assert_eq!(error.to_string(), format!("{head}: the store {} is a folder; nothing was changed", path.display()));
+    assert_eq!(error.named(), format!("{head}: the store {} is a folder; nothing was changed", path.display()));
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "[daemon]\n").unwrap();
     let error = Store::open(&settings(dir.path())).await.err().unwrap();
     let said = format!("{head}: the store {} is no database of SQLite; nothing was changed", path.display());
-    assert_eq!((error.to_string(), fs::read(&path).unwrap().as_slice()), (said, &b"[daemon]\n"[..]));
+    assert_eq!((error.named(), fs::read(&path).unwrap().as_slice()), (said, &b"[daemon]\n"[..]));
     assert_eq!(files(&dir.path().join("state")).len(), 1, "nothing lies beside it");
 }
 
@@ -170,7 +170,7 @@ async fn the_store_of_a_newer_gatepost_is_told_by_that() {
     store.pool.close().await;
     let error = Store::open(&settings(dir.path())).await.err().unwrap();
     assert!(error.to_string().contains("was made by a newer Gatepost"), "{error}");
-    assert_eq!(error.entry().unwrap().id, "store-newer");
+    assert_eq!(error.entry().id, "store-newer");
 }
 
 /// They are those of the process, and end with any file of the database that it closes by itself.

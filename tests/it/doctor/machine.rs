@@ -94,7 +94,7 @@ async fn a_wrong_key_is_told_and_the_sign_ins_are_left_alone() {
     let told = staged.doctor(&[ANN, "--json"]).await;
     assert_eq!(told.code, 1);
     let store = check(&told.json(), "files", "store");
-    assert_eq!(store["fault"]["id"], "store-unavailable", "{store}");
+    assert_eq!(store["fault"]["id"], "store-key-unusable", "{store}");
     assert!(store["fault"]["avoid"].as_str().unwrap().contains("Do not delete"), "{store}");
     nothing_is_said_of_sign_ins(&staged).await;
     std::fs::write(&key, right).unwrap();
