@@ -5,6 +5,7 @@
 
 mod descriptors;
 mod drain;
+mod fault;
 mod health;
 mod listeners;
 mod log;
@@ -16,7 +17,6 @@ mod run;
 mod supervisor;
 
 use std::{
-    fmt, io,
     net::SocketAddr,
     path::Path,
     sync::{Arc, RwLock, atomic::AtomicBool},
@@ -32,6 +32,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
+pub use fault::StartFault;
 use health::Health;
 pub use listeners::BoundAt;
 pub use log::{LogFormat, init as init_log, init_demo as init_log_for_demo};
@@ -41,10 +42,9 @@ pub use supervisor::{Asked, Signals};
 
 use crate::{
     account::{Guesses, Passwords, Register},
-    base::{Lang, invocation},
     catalog::{
-        self, Entry, Known, Place, Words,
-        own::{OLD_KEY_IN_PLACE, STORE_IN_USE, STORE_UNAVAILABLE, TOO_FEW_OPEN_FILES},
+        self, Place,
+        own::{OLD_KEY_IN_PLACE, STORE_UNAVAILABLE, TOO_FEW_OPEN_FILES},
         token::STORE_FAILING,
     },
     config::Config,
@@ -54,9 +54,8 @@ use crate::{
     net::{self, ClientTls, HandedOver, HttpClient, PassedSockets, SetupFault},
     oauth::{DomainSignIns, Keepers, SignIn},
     outbound::{Governor, Outbound, Seen},
-    queue::OpenFault,
     session::Gate,
-    store::{Lock, Store, StoreError},
+    store::{Lock, Store},
 };
 
 /// How often the store is asked whether another process changed it; a microsecond's work.
@@ -67,75 +66,6 @@ const PASSWORDS_CHECK: Duration = Duration::from_secs(2);
 
 /// How long who tells people waits for the queue to be read.
 const QUEUE_SEEN: Duration = Duration::from_secs(60);
-
-/// Why the daemon cannot start. The text names the thing, the cause and the next step.
-#[derive(Debug)]
-pub enum StartFault {
-    Setup(SetupFault),
-    Store(StoreError),
-    RunsAlready { process: u32, daemon: invocation::Daemon },
-    Queue(OpenFault),
-    Io { entry: &'static Entry, what: &'static str, cause: io::Error },
-}
-
-impl fmt::Display for StartFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = |particular: &dyn fmt::Display| self.entry().said(particular);
-        f.write_str(&match self {
-            StartFault::Setup(fault) => named(fault),
-            StartFault::Store(fault) => named(fault),
-            StartFault::RunsAlready { process, .. } => named(&format_args!("it runs already (process {process})")),
-            StartFault::Queue(fault) => named(fault),
-            StartFault::Io { what, cause, .. } => named(&format_args!("{what}: {cause}")),
-        })
-    }
-}
-
-impl StartFault {
-    /// What the catalogue has of it.
-    pub fn entry(&self) -> &'static Entry {
-        match self {
-            StartFault::Setup(fault) => fault.entry(),
-            StartFault::Store(fault) => fault.entry(),
-            StartFault::RunsAlready { .. } => STORE_IN_USE,
-            StartFault::Queue(fault) => fault.entry(),
-            StartFault::Io { entry, .. } => entry,
-        }
-    }
-
-    /// What the catalogue says of it.
-    pub fn words(&self, lang: Lang) -> Words {
-        match self {
-            StartFault::Setup(fault) => fault.words(lang),
-            StartFault::Store(_) | StartFault::RunsAlready { .. } | StartFault::Queue(_) | StartFault::Io { .. } => {
-                self.entry().told(lang, &Known::default())
-            }
-        }
-    }
-
-    /// The next step, in English, where it is known which process is in the way: that goes before the catalogue's.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            StartFault::Store(StoreError::InUse { daemon, .. }) => Some(StoreError::make_way(*daemon)),
-            StartFault::RunsAlready { daemon, .. } => Some(StoreError::reload(*daemon)),
-            StartFault::Setup(_) | StartFault::Store(_) | StartFault::Queue(_) | StartFault::Io { .. } => None,
-        }
-    }
-}
-
-impl std::error::Error for StartFault {}
-
-impl From<SetupFault> for StartFault {
-    fn from(fault: SetupFault) -> Self {
-        StartFault::Setup(fault)
-    }
-}
-
-impl From<StoreError> for StartFault {
-    fn from(fault: StoreError) -> Self {
-        StartFault::Store(fault)
-    }
-}
 
 /// A running daemon. Dropping it without [`Daemon::drain`] leaves its tasks to the runtime.
 pub struct Daemon {

@@ -129,7 +129,10 @@ async fn what_else_a_daemon_cannot_begin_with_is_told_with_its_id_and_short_text
         spoil(dir.path(), &file);
         for (word, _) in LANGS {
             let head = refused_with(id, &["run", "--lang", word], &file, word);
-            assert!(word == "en" || ["messages cannot", "check disk"].iter().all(|english| !head.contains(english)), "{head}");
+            assert!(
+                word == "en" || ["messages cannot", "check disk"].iter().all(|english| !head.contains(english)),
+                "{head}"
+            );
             if id == "queue-failing" {
                 let (code, looks, _) = run(&["doctor", "--offline", "--lang", word], &file);
                 assert!(code != 0 && looks.contains(id), "{looks}");
