@@ -162,7 +162,7 @@ async fn mail_whose_account_is_in_the_configuration_no_more_is_told_by_log_statu
         assert!(status.contains("account-gone") && status.contains(cause) && status.contains(&step), "{status}");
     }
     let list = |more: &[&str]| run(&[&["queue", "list"], more].concat(), &staged.file).1;
-    assert!(list(&[]).contains("  waiting ") && list(&[]).contains("    account-gone"), "{}", list(&[]));
+    assert!(list(&[]).contains("  waiting ") && list(&[]).contains("[account-gone]"), "{}", list(&[]));
     for (state, number) in [("waiting", 1), ("held", 0)] {
         let found: serde_json::Value = serde_json::from_str(&list(&["--json", "--state", state])).unwrap();
         let found = found["messages"].as_array().unwrap();
