@@ -201,9 +201,14 @@ mod tests {
         assert_eq!(id(&checks[1]), None, "{}", checks[1].detail);
 
         let port = at.rsplit_once(':').unwrap().1;
-        let what = |name: &str| format!("console, listeners +smtp systemd:{name} -smtp {at} (text [id])");
+        let what = |name: &str, id| format!("console, listeners +smtp systemd:{name} -smtp {at} (text [{id}])");
+        let missing = SOCKET_NOT_HANDED_OVER.id;
         let by_port = config(&format!("\"systemd:{port}\""));
-        for (pending, is_fault) in [(what(port), true), (what(&format!("{port}0")), false)] {
+        for (pending, is_fault) in [
+            (what(port, missing), true),
+            (what(port, "port-taken"), false),
+            (what(&format!("{port}0"), missing), false),
+        ] {
             let checks = looked(&by_port, &[&at], Some(&pending), Lang::En).await;
             assert_eq!(id(&checks[0]).is_some(), is_fault, "{pending}: {}", checks[0].detail);
         }
