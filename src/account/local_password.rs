@@ -42,7 +42,7 @@ pub enum Unmade {
 impl fmt::Display for Unmade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unmade::Store(error) => write!(f, "{error}"),
+            Unmade::Store(error) => f.write_str(&error.named()),
             Unmade::NoRandomness => {
                 f.write_str("no password could be made: this machine gives no random numbers; try again")
             }

@@ -4,13 +4,18 @@
 //! Facts of the process, as its arguments are, and set by `cli` and a daemon that starts before anything is said. Replies on the wire have
 //! it too: who reads one over the phone types it on this machine.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{
+    Mutex, OnceLock, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 static CALL: OnceLock<String> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
 static OTHER: OnceLock<Daemon> = OnceLock::new();
 static INSTEAD: OnceLock<String> = OnceLock::new();
 static SERVICE: OnceLock<bool> = OnceLock::new();
+/// A daemon that never started is not told to be restarted, or to load anything.
+static FAILED: AtomicBool = AtomicBool::new(false);
 static NEXT_START: Mutex<NextStart> = Mutex::new(NextStart::SeesTheEnd);
 
 /// How the daemon on this configuration was started.
@@ -180,7 +185,15 @@ pub fn restart_by_force() -> String {
     known_or_instead(Daemon::restart_by_force)
 }
 
+/// From now on: the daemon that was to be this process does not start.
+pub fn starts_not() {
+    FAILED.store(true, Ordering::Relaxed);
+}
+
 fn known_or_instead(says: fn(Daemon) -> String) -> String {
+    if FAILED.load(Ordering::Relaxed) {
+        return start();
+    }
     match (DAEMON.get(), INSTEAD.get()) {
         (None, Some(command)) => command.clone(),
         (daemon, _) => says(daemon.copied().unwrap_or(Daemon::Unit)),

@@ -61,7 +61,10 @@ async fn in_place(store: &Store, key_file: &Path) -> Result<String, Failure> {
     let new = fresh_key().map_err(no_key)?;
     let done = store.reseal(&new).await?;
     let (is_ours, is_wiped) = store.put_in_place(&new).await.map_err(|error| {
-        let text = format!("everything is sealed under a new key, and the rotation did not come to its end: {error}");
+        let text = format!(
+            "everything is sealed under a new key, and the rotation did not come to its end: {}",
+            error.named()
+        );
         Failure::new(text, "the key file opens the store as it is; run gatepost key rotate again")
     })?;
     if !is_ours {

@@ -178,7 +178,7 @@ pub async fn page(
     let message = match console.queue.message(&id).await {
         Ok(Some(message)) => message,
         Ok(None) => return gone(&look, &id),
-        Err(error) => return broken(&error),
+        Err(error) => return broken(&error.named()),
     };
     let words = look.words();
     let header = console.queue.head(&message).await.map(|head| shown(&head));

@@ -61,7 +61,7 @@ pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Que
     };
     match console.queue.search(&filter).await {
         Ok(found) => Json(QueueView::new(&found, |one| console.queue.view(one))).into_response(),
-        Err(error) => broken(&error),
+        Err(error) => broken(&error.named()),
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, Path(id): Path<Str
             Json(json!({ "message": console.queue.view(&message), "header": head })).into_response()
         }
         Ok(None) => nothing(&id),
-        Err(error) => broken(&error),
+        Err(error) => broken(&error.named()),
     }
 }
 

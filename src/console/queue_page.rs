@@ -133,7 +133,7 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
     let words = look.words();
     let (found, trouble) = match console.queue.search(&sought.filter()).await {
         Ok(found) => (found, None),
-        Err(error) => (Found::default(), Some(error.to_string())),
+        Err(error) => (Found::default(), Some(error.named())),
     };
     let next = found.next.map(|after| sought.query(&after.to_string()));
     let lanes = console.queue.lanes();

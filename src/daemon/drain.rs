@@ -11,7 +11,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::Daemon;
-use crate::catalog::{own::CONNECTION_CLOSED, token::STORE_FAILING};
+use crate::catalog::{
+    own::CONNECTION_CLOSED,
+    token::{STORE_FAILING, TOKEN_FETCH_UNFINISHED},
+};
 
 /// Kept of the drain's time for the last words of sessions that it cuts off.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -38,7 +41,8 @@ impl Daemon {
         let keepers = self.current().outbound.keepers.clone();
         let (keepers, ()) = tokio::join!(timeout(time, keepers.stop()), self.drain_sessions(time));
         if keepers.is_err() {
-            warn!("a token refresh did not end in time and is cut off");
+            let fault = TOKEN_FETCH_UNFINISHED.fault();
+            warn!(%fault, "a token refresh did not end in time and is cut off");
         }
         self.drained.cancel();
         let store = self.current().store.clone();

@@ -40,7 +40,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
         cause,
     })?;
     let mut daemon = tokio::select! {
-        started = start(&config, file) => started?,
+        started = start(&config, file) => started.inspect_err(|_| invocation::starts_not())?,
         // A store that another program holds may keep it waiting.
         () = signals.stop() => {
             info!("stopped before it had started");

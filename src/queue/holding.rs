@@ -74,9 +74,8 @@ impl Queue {
     /// Counts and notes the fault that a message is held for, if it is for one: it stands until that message is gone.
     pub(super) fn note_kept(&self, sequence: i64, account: &str, reason: &str) {
         let Some(entry) = hold::fault(reason) else { return };
-        if let Some(one) = self.schedule().entry_mut(sequence) {
-            one.held_for = Some(entry.id);
-        }
+        // It may be dropped by now.
+        let Some(()) = self.schedule().entry_mut(sequence).map(|one| one.held_for = Some(entry.id)) else { return };
         let fault = entry.fault().at(Stage::Relaying);
         self.meter.fault(Protocol::Smtp, account, &fault);
         self.meter.recent.keeps_a_message(account, &fault);

@@ -396,7 +396,10 @@ impl<'a> Door<'a> {
     ) -> Option<Box<Through>> {
         front.accept(&beyond.welcome());
         if let Err(broken) = flush(&mut client, &mut front).await {
-            self.lost(&mut client, &broken, &Met::default()).await;
+            match broken {
+                Broken::TimedOut => self.farewell(&mut client, "it does not take its answer").await,
+                broken => self.lost(&mut client, &broken, &Met::default()).await,
+            }
             return None;
         }
         let protocol = self.doorway.protocol;
@@ -442,9 +445,6 @@ impl<'a> Door<'a> {
     async fn lost(&self, client: &mut Stream, broken: &Broken, met: &Met) {
         match broken {
             Broken::Closed => self.left(met),
-            Broken::TimedOut if self.entry.stage() == Stage::Authenticating => {
-                self.farewell(client, "it does not take its answer").await;
-            }
             Broken::TimedOut => self.farewell(client, "no login within a minute").await,
             Broken::Violation(violation) => {
                 let of = trouble_of(violation);

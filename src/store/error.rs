@@ -218,7 +218,8 @@ impl fmt::Display for StoreError {
             StoreError::KeyMissing { key_file, database } => write!(
                 f,
                 "the tokens in {} are sealed, and the key file {} is missing; nothing was changed: put the key file \
-                 back, or move the database away and sign in again. (A key that is a systemd credential is given to \
+                 back, or move the database and the folder of its queue away and sign in again. (A key that is a systemd \
+                 credential is given to \
                  the service alone: see docs/systemd.md for commands beside it)",
                 database.display(),
                 key_file.display()
@@ -226,7 +227,7 @@ impl fmt::Display for StoreError {
             StoreError::WrongKey { key, database } => write!(
                 f,
                 "{key} is not the one that sealed the tokens in {}; nothing was changed: put the right key back, or \
-                 move the database away and sign in again",
+                 move the database and the folder of its queue away and sign in again",
                 database.display()
             ),
             StoreError::Row { key, database } => write!(

@@ -296,6 +296,24 @@ async fn a_proxy_header_that_names_loopback_is_no_way_to_a_first_password() {
     }
 }
 
+/// It heard that it does not take its answer, which it had read.
+#[tokio::test]
+async fn who_is_silent_behind_a_wrong_password_hears_that_no_login_came_within_a_minute() {
+    let world = World::new().await;
+    let mut imap = world.imap().await;
+    imap.expect("* OK ").await;
+    imap.exchange(&format!("a LOGIN {ANN} wrong"), "a NO [AUTHENTICATIONFAILED] ").await;
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let said = loop {
+        if let Ok(said) = tokio::time::timeout(Duration::from_secs(3), imap.rest()).await {
+            break said;
+        }
+        assert!(start.elapsed() < Duration::from_secs(90), "it is still open");
+    };
+    assert!(said.ends_with(": no login within a minute [gatepost connection-closed]\r\n"), "{said}");
+}
+
 /// Neither silence nor a byte now and then holds a connection beyond a minute before login.
 #[tokio::test]
 async fn a_client_that_says_nothing_or_trickles_is_dropped_after_a_minute() {

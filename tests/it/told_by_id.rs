@@ -133,6 +133,9 @@ async fn what_else_a_daemon_cannot_begin_with_is_told_with_its_id_and_short_text
                 word == "en" || ["messages cannot", "check disk"].iter().all(|english| !head.contains(english)),
                 "{head}"
             );
+            // The process that would be signalled has ended.
+            let (_, _, errors) = run(&["run", "--lang", word], &file);
+            assert!(!errors.contains("kill "), "{errors}");
             if id == "queue-failing" {
                 let (code, looks, _) = run(&["doctor", "--offline", "--lang", word], &file);
                 assert!(code != 0 && looks.contains(id), "{looks}");
