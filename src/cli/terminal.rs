@@ -55,10 +55,11 @@ pub fn ask_unseen(prompt: &str) -> io::Result<Option<Secret>> {
         return Ok(None);
     }
     let mut err = io::stderr();
-    write!(err, "{}", language::said(prompt, language::current()))?;
-    err.flush()?;
     let line = {
+        // Ahead of the question: what is typed at once would be shown, and be lost.
         let _unseen = Unseen::begin()?;
+        write!(err, "{}", language::said(prompt, language::current()))?;
+        err.flush()?;
         stdin_line()
     };
     writeln!(err)?;

@@ -255,6 +255,7 @@ class Faults(RealTest):
         self.addCleanup(terminal.close)
         for question in ("Password: ", "Again: "):
             terminal.until(question)
+            self.assertFalse(terminal.echoes(), "what is typed at once is seen, and lost")
             terminal.types("one of my own")
         terminal.until("$argon2id$")
         self.configures_person("$argon2id$" + terminal.until("\n").split('"')[0].strip())

@@ -33,6 +33,10 @@ class Terminal:
         part, self.seen = self.said[self.seen:at + len(words)], at + len(words)
         return part
 
+    def echoes(self):
+        """Whether what is typed now is shown."""
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
     def types(self, line):
         os.write(self.master, f"{line}\n".encode())
 
