@@ -56,8 +56,8 @@ fn warn_of_what_stays(daemon: &Daemon, new: &Config) {
     let (database, queue) = (gate.store.path().display(), gate.spool.directory().display());
     let hint = format!(
         "to take all of it along: once this daemon has ended and before the next one starts, move {database} (with its -wal, \
-         where it is there) and {queue}, and the key where no key-file of the configuration names another place, into the folder of the new store, under the \
-         same names{}",
+         where it is there) and {queue}, and the key where no key-file of the configuration names another place, into \
+         the folder of the new store, under the same names{}",
         same_name(gate.store.path(), new)
     );
     warn!(

@@ -74,8 +74,11 @@ impl Queue {
     /// Counts and notes the fault that a message is held for, if it is for one: it stands until that message is gone.
     pub(super) fn note_kept(&self, sequence: i64, account: &str, reason: &str) {
         let Some(entry) = hold::fault(reason) else { return };
-        // It may be dropped by now.
-        let Some(()) = self.schedule().entry_mut(sequence).map(|one| one.held_for = Some(entry.id)) else { return };
+        match self.schedule().entry_mut(sequence) {
+            Some(one) => one.held_for = Some(entry.id),
+            // Dropped by now.
+            None => return,
+        }
         let fault = entry.fault().at(Stage::Relaying);
         self.meter.fault(Protocol::Smtp, account, &fault);
         self.meter.recent.keeps_a_message(account, &fault);

@@ -139,6 +139,12 @@ fn answer(mut stream: TcpStream) -> (String, String) {
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$SbqvXrfAiTMaYRXTLyBvY5Hlvw9JjBN2uxnXSnhxVdA";
 
+/// One for each protocol, without TLS.
+fn plain_listeners() -> String {
+    let one = |name| format!("[[listener]]\nprotocol = \"{name}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"off\"\n");
+    ["smtp", "imap", "pop3"].map(one).concat()
+}
+
 fn account(address: &str, rest: &str) -> String {
     format!("[[account]]\naddress = \"{address}\"\napp = \"test\"\n{rest}\n")
 }

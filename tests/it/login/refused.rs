@@ -9,7 +9,7 @@ use std::{
 use gatepost::base::Protocol;
 use serde_json::Value;
 
-use super::{Provider, account, begin, event, gatepost, nothing_readable, redirected, run, with_hash};
+use super::{Provider, account, begin, event, gatepost, nothing_readable, plain_listeners, redirected, run, with_hash};
 use crate::{
     process::{Program, command},
     world::{PASSWORD, cheap_hash},
@@ -183,10 +183,7 @@ fn what_a_page_with_an_error_says_is_told_with_its_step_where_it_is_pasted() {
 async fn a_mail_program_hears_why_the_last_sign_in_was_refused() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let ann = account("ann@b.c", &format!("password = \"{}\"", cheap_hash(PASSWORD)));
-    let listeners: String = ["smtp", "imap", "pop3"]
-        .map(|name| format!("[[listener]]\nprotocol = \"{name}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"off\"\n"))
-        .concat();
-    let config = provider.config(folder.path(), "authorization-code", &format!("{ann}{listeners}"));
+    let config = provider.config(folder.path(), "authorization-code", &format!("{ann}{}", plain_listeners()));
     let program = Program::from(command(&["run", "--log-format", "json"], Path::new(&config))).await;
     let said = async || program.greeted(Protocol::Imap).await.login(Protocol::Imap, "ann@b.c", PASSWORD).await;
     let missing = said().await;

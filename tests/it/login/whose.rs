@@ -9,7 +9,7 @@ use std::{
 use gatepost::base::Protocol;
 use serde_json::Value;
 
-use super::{Provider, account, begin, event, redirected, run, with_hash};
+use super::{Provider, account, begin, event, plain_listeners, redirected, run, with_hash};
 use crate::{
     process::{Program, command},
     world::{PASSWORD, cheap_hash},
@@ -148,10 +148,7 @@ fn whoever_is_meant_by_sign_in_as_is_nobody_else_and_the_owner_of_the_mailbox_is
 async fn a_wrong_person_who_signed_in_over_a_good_sign_in_is_told_by_log_status_and_doctor_until_one_comes_about() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().unwrap());
     let ann = account("ann@b.c", &format!("password = \"{}\"", cheap_hash(PASSWORD)));
-    let listeners: String = ["smtp", "imap", "pop3"]
-        .map(|name| format!("[[listener]]\nprotocol = \"{name}\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"off\"\n"))
-        .concat();
-    let config = provider.config(folder.path(), "authorization-code", &format!("{ann}{listeners}"));
+    let config = provider.config(folder.path(), "authorization-code", &format!("{ann}{}", plain_listeners()));
     assert_eq!(login_by_paste(&config, "anns-code").0, Some(0));
     let program = Program::from(command(&["run", "--log-format", "json"], Path::new(&config))).await;
     assert_eq!(login_by_paste(&config, "bobs-code").0, Some(1));
