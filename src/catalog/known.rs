@@ -20,7 +20,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 62] = [
+pub(super) const NAMES: [&str; 63] = [
     "account",
     "address",
     "admin-consent-page",
@@ -35,6 +35,7 @@ pub(super) const NAMES: [&str; 62] = [
     "graph-host",
     "host",
     "http-proxy-key",
+    "left-store",
     "login-host",
     "look-at-certificate",
     "look-at-clock",
@@ -185,6 +186,8 @@ pub struct Known {
     pub is_in_general: bool,
     /// The configuration that the daemon on the same store reads, where it is another one.
     pub running_file: Option<String>,
+    /// The database in which something was left.
+    pub left_store: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
@@ -265,6 +268,7 @@ impl Known {
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
             "host" => word(&self.host),
+            "left-store" => path(&self.left_store),
             "login-host" => self.login_host().map(str::to_owned),
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),
             "mail-proxy-key" => Some(key_of(&self.proxy, "mail-proxy")),

@@ -48,7 +48,8 @@ pub(super) fn call_by(named: Option<&Path>) {
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config, file: &Path) {
     note_unit(file);
-    let Some(holder) = store::holder(&config.store) else { return };
+    let holder = store::holder(&config.store).or_else(|| store::holder_before(&config.store, file));
+    let Some(holder) = holder else { return };
     let Some(daemon) = holder.daemon() else { return };
     match holder.reads_other_than(file) {
         Some(_) => invocation::another_runs(daemon),

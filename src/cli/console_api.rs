@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{language, outcome::Failure};
 use crate::{
-    base::Lang,
+    base::{Lang, invocation},
     catalog::{
         Entry, Known, Place,
-        doctor::{CONFIGURATION_OF_ANOTHER_DAEMON, PORT_TAKEN},
+        doctor::{CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, PORT_TAKEN, RESTART_PENDING},
         own::DAEMON_HANGS,
     },
     config::Config,
@@ -61,6 +61,13 @@ pub(super) fn unanswered(
     text: String,
     next: &str,
 ) -> Failure {
+    if let Some(mark) = cause.and_then(|cause| cause.is_of_the_store_before(file)) {
+        invocation::runs_as(store::daemon_at(mark.process));
+        return of_entry(CONFIGURATION_NOT_LOADED, &Known::default(), language::current());
+    }
+    if store::holder_before(&config.store, file).is_some() {
+        return of_entry(RESTART_PENDING, &Known::default(), language::current());
+    }
     let holder = store::holder(&config.store);
     if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)) {
         let address = config.accounts.first().map(|account| account.address.clone());
@@ -70,7 +77,7 @@ pub(super) fn unanswered(
     let (runs, is_vacant) = (holder.is_some_and(|holder| holder.is_within_reach), store::is_vacant(&config.store));
     match cause {
         Some(Unanswered::Silent(_)) if runs => hanging(language::current()),
-        Some(cause @ Unanswered::Stranger(_)) => displaced(config, cause),
+        Some(cause) if cause.is_stranger() => displaced(config, cause),
         // None of ours is there that could be silent, or say no.
         Some(cause @ (Unanswered::Silent(_) | Unanswered::Untold(_)))
             if is_vacant && config.console.listen.is_some() =>

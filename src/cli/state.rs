@@ -5,15 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{config, elsewhere, language, outcome::Failure};
+use super::{config, elsewhere, language, outcome::Failure, terminal};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
-    catalog::{Known, Words},
+    catalog::{self, Known, Words, doctor::RESTART_PENDING},
     config::Config,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::verdict::Verdict,
-    store::{Store, StoreError},
+    store::{self, Store, StoreError},
 };
 
 pub(super) struct State {
@@ -40,6 +40,7 @@ impl State {
             return Err(made.map_or_else(|| elsewhere.failure(), |made| elsewhere.failure_making(made)));
         }
         refuse_foreign_store(&config.store.url)?;
+        note_the_store_before(&config, &file);
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })
     }
@@ -140,6 +141,27 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     // Why, and not whose turn it is: that may be an administrator's, and is the hint's business.
     let text = format!("{} [{}]: {}", words.cause, verdict.entry.id, verdict.detail);
     Failure::told(text, &words, lang).of_fault(verdict.entry.id)
+}
+
+/// What this command does is done in the store that the daemon has after its restart.
+fn note_the_store_before(config: &Config, file: &Path) {
+    if store::holder_before(&config.store, file).is_none() {
+        return;
+    }
+    let (lang, restart) = (language::current(), invocation::restart_told());
+    let told = match lang {
+        Lang::En => format!(
+            "the daemon that runs has the store that {} named before; what this command does counts once it is restarted: \
+             {restart}",
+            file.display()
+        ),
+        Lang::Ja => format!(
+            "動作中のデーモンは、{} が以前に指していたストアを使用しています。このコマンドの結果は、デーモンの再起動後に有効になります：{restart}",
+            file.display()
+        ),
+    };
+    let head = if lang == Lang::Ja { "警告" } else { "warning" };
+    terminal::note(&format!("{head}: {}", catalog::said_in(RESTART_PENDING, &told, lang)));
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

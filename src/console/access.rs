@@ -85,6 +85,11 @@ impl Access {
         Ok(Self { token, password, passwords: Passwords::new()?, guesses: Guesses::default(), loopback })
     }
 
+    /// The same token in another place, for whoever looks for it there.
+    pub fn also_at(&self, file: &Path) -> io::Result<()> {
+        private_file::replace(file, self.token.expose().as_bytes())
+    }
+
     /// The password of a configuration that was read again. True where it is another one.
     pub fn take_over(&self, password: Option<&Secret>) -> bool {
         let mut now = write(&self.password);

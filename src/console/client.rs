@@ -1,9 +1,10 @@
 //! Asks the console of a running daemon on this machine, for commands beside it: plain HTTP, no proxy, bounded.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
-use reqwest::{Client, Method, StatusCode, redirect::Policy};
+use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
 
+use super::mark::{self, Mark};
 use crate::base::Secret;
 
 /// The daemon answers from memory.
@@ -22,6 +23,8 @@ pub enum Unanswered {
     Silent(String),
     /// What answers is no daemon on this configuration.
     Stranger(String),
+    /// A Gatepost that has another store, and says of itself which configuration it reads.
+    OnAnotherStore(String, Mark),
     /// It answers, and does not tell, or nobody can be asked.
     Untold(String),
 }
@@ -31,11 +34,28 @@ impl Unanswered {
     pub fn stranger(at: SocketAddr, said: impl fmt::Display) -> Self {
         Self::Stranger(format!("something else than the console answers at {at}: {said}"))
     }
+
+    /// The daemon of this file answers, and has the store that stood there when it loaded it.
+    pub fn is_of_the_store_before(&self, file: &Path) -> Option<&Mark> {
+        match self {
+            Self::OnAnotherStore(_, mark) if mark.is_of(file) => Some(mark),
+            _ => None,
+        }
+    }
+
+    /// What answers is none that was asked for.
+    pub const fn is_stranger(&self) -> bool {
+        matches!(self, Self::Stranger(_) | Self::OnAnotherStore(..))
+    }
 }
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotThere(why) | Self::Silent(why) | Self::Stranger(why) | Self::Untold(why)) = self;
+        let (Self::NotThere(why)
+        | Self::Silent(why)
+        | Self::Stranger(why)
+        | Self::OnAnotherStore(why, _)
+        | Self::Untold(why)) = self;
         f.write_str(why)
     }
 }
@@ -74,10 +94,7 @@ async fn fetch(
         return Ok(None);
     }
     if reply.status() == StatusCode::UNAUTHORIZED {
-        return Err(Unanswered::Stranger(format!(
-            "the console at {address} does not know the token of this configuration: another Gatepost has that port, or \
-             the daemon was started on another [store]"
-        )));
+        return Err(unknown_token(address, &reply));
     }
     match reply.status() {
         status if status.is_success() => {}
@@ -92,6 +109,15 @@ async fn fetch(
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
+}
+
+fn unknown_token(address: SocketAddr, reply: &Response) -> Unanswered {
+    let why = format!(
+        "the console at {address} does not know the token of this configuration: another Gatepost has that port, or the \
+         daemon was started on another [store]"
+    );
+    let mark = reply.headers().get(mark::HEADER).and_then(|value| Mark::read(value.to_str().ok()?));
+    mark.map_or_else(|| Unanswered::Stranger(why.clone()), |mark| Unanswered::OnAnotherStore(why.clone(), mark))
 }
 
 fn untold(error: reqwest::Error) -> Unanswered {

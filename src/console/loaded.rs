@@ -1,12 +1,15 @@
 //! How what runs stands to the file of the configuration: what stands for the one that was loaded last, what of it waits for a
 //! restart, and which later one a reload refused. Each is told under the id of its fault until a reload ends it.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::{PoisonError, RwLock},
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::words::sentences;
+use super::{mark::Mark, words::sentences};
 use crate::{
     base::{Lang, invocation},
     catalog::{Entry, Known, doctor::RESTART_PENDING, in_short_with_id, moment},
@@ -17,8 +20,10 @@ pub struct Loaded(RwLock<State>);
 
 #[derive(Default, Clone)]
 struct State {
+    file: Option<PathBuf>,
     fingerprint: String,
     needs_restart: Option<String>,
+    is_moved: bool,
     refused: Option<Refused>,
 }
 
@@ -64,6 +69,15 @@ pub struct RefusedReload {
 }
 
 impl Loaded {
+    /// Which file is read again at a reload.
+    pub fn note_file(&self, file: &Path) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).file = Some(file.to_owned());
+    }
+
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.state().file.map(|file| Mark::of(&file))
+    }
+
     /// `fingerprint` stands for what was loaded now; what was refused before is past.
     pub fn note(&self, fingerprint: String) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -74,12 +88,21 @@ impl Loaded {
         self.0.write().unwrap_or_else(PoisonError::into_inner).needs_restart = what;
     }
 
+    /// Whether what was loaded last names another store.
+    pub fn note_moved(&self, is_moved: bool) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).is_moved = is_moved;
+    }
+
     pub fn note_refused(&self, refused: Refused) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).refused = Some(refused);
     }
 
     fn state(&self) -> State {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn is_moved(&self) -> bool {
+        self.state().is_moved
     }
 
     pub fn fingerprint(&self) -> String {

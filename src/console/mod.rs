@@ -13,9 +13,11 @@ mod connections;
 mod endings;
 mod entry;
 mod exposition;
+mod left_behind;
 mod loaded;
 mod look;
 mod mailboxes;
+mod mark;
 mod message_page;
 mod overview;
 mod plot;
@@ -55,6 +57,7 @@ pub use access::{Access, remove_old_token, token_file};
 pub use account_page::path_of as path_of_account;
 pub use endings::EndingStatus;
 pub use entry::opening;
+pub use left_behind::{LeftBehindStatus, known as known_of_left_behind, said as said_of_left_behind};
 pub use loaded::{Loaded, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 use queue_status::QueueStatus;
@@ -302,7 +305,9 @@ async fn admit(
         Ok(()) => next.run(request).await,
         Err(Refusal::Wrong) => {
             let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"gatepost\"")];
-            (StatusCode::UNAUTHORIZED, ask, "Sign in with the console's password or token\n").into_response()
+            let mark = console.loaded.mark().filter(|_| peer.is_local());
+            let mark = mark.map(|mark| [(mark::HEADER, mark.written())]);
+            (StatusCode::UNAUTHORIZED, ask, mark, "Sign in with the console's password or token\n").into_response()
         }
         Err(refusal @ (Refusal::TooManyGuesses | Refusal::Busy)) => {
             let later = [(header::RETRY_AFTER, "60")];
@@ -362,5 +367,6 @@ async fn status(State(console): State<Arc<Console>>) -> Json<Status> {
     let refused_reload = loaded.refused_reload();
     let queue = Some(QueueStatus::of(&console.queue, &accounts, &domains, &console.keepers));
     let clock = console.keepers.clock_off().map(ClockStatus::of);
-    Json(Status { store, endings, configuration, clock, needs_restart, refused_reload, queue, ..status })
+    let left_behind = console.left_behind().await.as_ref().map(LeftBehindStatus::of);
+    Json(Status { store, endings, configuration, clock, left_behind, needs_restart, refused_reload, queue, ..status })
 }

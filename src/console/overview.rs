@@ -15,6 +15,7 @@ use super::{
     account_page::{AccountRow, ToldFault, path_of},
     endings::EndingAlert,
     entry::form_is_old,
+    left_behind,
     look::{Frame, Look, drawn},
     mailboxes::{self, DomainStatus},
     plot::Plot,
@@ -45,6 +46,8 @@ struct Overview<'a> {
     store_trouble: Option<String>,
     queue_trouble: Option<String>,
     clock: Option<ToldFault>,
+    /// In another store.
+    left_behind: Option<ToldFault>,
     /// Certificates that ended, end soon or cannot be read.
     endings: Vec<EndingAlert>,
     /// What of its configuration the daemon does not have.
@@ -147,6 +150,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
             let said = catalog::clock_off(off.seconds, off.is_behind, lang);
             ToldFault::new(CLOCK_SKEWED, &said, lang, &Known::default())
         }),
+        left_behind: console.left_behind().await.map(|left| left_behind::told(&left, lang)),
         endings: EndingAlert::all(&console.endings(), &listed, &domains, lang),
         not_loaded: console.loaded.told(lang),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Console,
     endings::EndingStatus,
+    left_behind::LeftBehindStatus,
     loaded::{NeedsRestart, RefusedReload},
     mailboxes::{self, DomainStatus, STATUS_CAP},
     queue_status::QueueStatus,
@@ -37,6 +38,9 @@ pub struct Status {
     /// That of this machine, where the identity provider's answers show that it is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockStatus>,
+    /// In another store than that of this daemon, with what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<LeftBehindStatus>,
     /// What the configuration has since it was loaded again, and the daemon not before a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_restart: Option<NeedsRestart>,
@@ -345,6 +349,7 @@ impl Status {
             store: None,
             configuration: String::new(),
             clock: None,
+            left_behind: None,
             needs_restart: None,
             refused_reload: None,
             reload: invocation::reload(),

@@ -195,6 +195,7 @@ impl Daemon {
 
     /// Whoever works on the store beside this daemon sees which file it reads.
     fn note_configuration(&mut self, file: &Path) {
+        self.loaded().into_iter().for_each(|loaded| loaded.note_file(file));
         if let Err(error) = self.lock.note_configuration(file) {
             warn!(fault = %STORE_FAILING.fault(), %error, "which configuration runs could not be written beside the store");
         }
@@ -403,6 +404,7 @@ async fn build_gate(
             store.key_source()
         );
     }
+    pending::warn_of_the_store_before(&store).await;
     let seen = Arc::new(Seen::recalled(store.clone()).await);
     let governor = Arc::new(Governor::recalled(&store).await);
     let meter = Meter::explaining(catalog::all().map(|entry| (entry.id, entry.short())));

@@ -9,19 +9,70 @@ use tracing::warn;
 
 use super::Daemon;
 use crate::{
-    base::invocation::{self, NextStart},
-    catalog::{
-        Entry, Place,
-        doctor::{RESTART_PENDING, SOCKET_NOT_HANDED_OVER},
+    base::{
+        Lang,
+        invocation::{self, NextStart},
     },
-    config::{Change, Config},
+    catalog::{
+        Entry, Known, Place,
+        doctor::SOCKET_NOT_HANDED_OVER,
+        own::{MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
+    },
+    config::{self, Change, Config},
+    console::token_file,
     net::{self, Bind},
     queue::Figures,
+    store::{self, Store},
 };
 
+/// What a restart finds of another store than that of this daemon.
+pub(super) enum NextStore {
+    TheSame,
+    Another,
+    /// It would fail there.
+    Fails(&'static Entry),
+}
+
+/// Commands beside this daemon read the new configuration, and look for it where the new store is: so that they find it there
+/// until the restart, its token lies there too, and which store was before.
+pub(super) async fn announced(daemon: &Daemon, new: &Config) -> NextStore {
+    let before = daemon.current().store.path().to_owned();
+    let Some(next) = new.store.database().filter(|_| store::is_moved(&new.store, &before)) else {
+        return NextStore::TheSame;
+    };
+    if let Err(error) = store::prove_vacant(&new.store).await {
+        return NextStore::Fails(error.entry());
+    }
+    let token = daemon.console.as_ref().map_or(Ok(()), |console| console.access.also_at(&token_file(&new.store)));
+    match token.and_then(|()| store::note_before(&next, &before)) {
+        Ok(()) => NextStore::Another,
+        // Nor could the next daemon write there.
+        Err(_) => NextStore::Fails(STORE_UNAVAILABLE),
+    }
+}
+
+/// The file may name another store since it was read last, and whoever starts next finds that one alone.
+pub(super) async fn announced_at_the_end(daemon: &Daemon, file: &Path) {
+    if let Ok((new, _)) = config::load(file)
+        && let NextStore::Another = announced(daemon, &new).await
+    {
+        warn_of_what_stays(daemon, &new);
+    }
+}
+
 /// In words, with the fault that a restart would end with. From now on a restart is told as it goes well, if it does.
-pub(super) fn left_to_a_restart(daemon: &Daemon, running: &Config, new: &Config, change: &Change) -> Option<String> {
-    let (in_the_way, is_moved) = (in_the_way(daemon, running, new), running.store.url != new.store.url);
+pub(super) fn left_to_a_restart(
+    daemon: &Daemon,
+    running: &Config,
+    new: &Config,
+    change: &Change,
+    next: &NextStore,
+) -> Option<String> {
+    let in_the_way = match next {
+        NextStore::Fails(entry) => Some(*entry),
+        NextStore::TheSame | NextStore::Another => in_the_way(daemon, running, new),
+    };
+    let is_moved = !matches!(next, NextStore::TheSame);
     invocation::restarts(match in_the_way {
         Some(_) => NextStart::Fails,
         None if is_moved => NextStart::OnAnotherStore,
@@ -29,6 +80,9 @@ pub(super) fn left_to_a_restart(daemon: &Daemon, running: &Config, new: &Config,
     });
     if is_moved {
         warn_of_what_stays(daemon, new);
+    }
+    if let Some(console) = &daemon.console {
+        console.loaded.note_moved(is_moved);
     }
     let fault = in_the_way.map(Entry::named);
     change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
@@ -49,10 +103,30 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     of_listeners.or_else(|| refused(Place::of_console(console?)))
 }
 
+/// At a start: what this daemon neither sees nor delivers.
+pub(super) async fn warn_of_the_store_before(store: &Store) {
+    let Some(left) = store::left_behind(store.path()).await else { return };
+    let has_sign_ins = store.sign_ins().await.is_ok_and(|all| !all.is_empty());
+    if !left.is_missed(has_sign_ins) {
+        return;
+    }
+    let known = Known { left_store: Some(left.database.display().to_string()), ..Known::default() };
+    let (id, text, owner) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), MAIL_LEFT_BEHIND.owner.as_str());
+    let next = MAIL_LEFT_BEHIND.told(Lang::En, &known).next;
+    let (database, messages, sign_ins) = (left.database.display(), left.messages, left.sign_ins);
+    warn!(
+        id,
+        text,
+        owner,
+        next,
+        "what the store before holds is not here: {database} has messages ({messages}) and sign-ins ({sign_ins})"
+    );
+}
+
 fn warn_of_what_stays(daemon: &Daemon, new: &Config) {
     let gate = daemon.current();
     let Figures { waiting, held, .. } = gate.queue.figures();
-    let (id, text, messages) = (RESTART_PENDING.id, RESTART_PENDING.short(), waiting + held);
+    let (id, text, messages) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), waiting + held);
     let (database, queue) = (gate.store.path().display(), gate.spool.directory().display());
     let hint = format!(
         "to take all of it along: once this daemon has ended and before the next one starts, move {database} (with its -wal, \

@@ -68,7 +68,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
             Asked::Stop => break,
             Asked::Reload => {
                 supervisor::reloading().await;
-                running = reload(&daemon, running, file);
+                running = reload(&daemon, running, file).await;
                 supervisor::ready(&summary(&daemon, &running)).await;
             }
         }
@@ -76,6 +76,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     info!("stopping");
     supervisor::stopping().await;
     trimming.abort();
+    pending::announced_at_the_end(&daemon, file).await;
     tokio::select! {
         () = daemon.drain() => {}
         () = signals.stop() => warn!("told to stop a second time: what is still open is cut off"),
@@ -154,7 +155,7 @@ fn refuse(daemon: &Daemon, entry: &'static Entry, mut problems: impl Iterator<It
 }
 
 /// A bad file changes nothing. The configuration that runs now.
-pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
+pub async fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     let new = match config::load(file) {
         Ok((new, warnings)) => {
             note_warnings(&warnings);
@@ -166,6 +167,7 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
             return running;
         }
     };
+    let next_store = pending::announced(daemon, &new).await;
     if let Err(fault) = daemon.reload(&new) {
         let problem = Problem { what: fault.to_string(), hint: None };
         refuse(daemon, CONFIGURATION_REFUSED, [[problem.clone(), problem]].into_iter());
@@ -195,7 +197,7 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     } else {
         info!("configuration taken over: {change}");
     }
-    let needs_restart = pending::left_to_a_restart(daemon, &running, &new, &change);
+    let needs_restart = pending::left_to_a_restart(daemon, &running, &new, &change, &next_store);
     if let Some(what) = &needs_restart {
         let Advice { id, text, owner, next } = RESTART_PENDING.advice();
         warn!(id, text, owner, next, "until a restart the daemon runs on without what is new of {what}");

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     account::Account,
+    base::invocation,
     catalog::{
         self, Place,
         doctor::{
@@ -65,18 +66,24 @@ pub(super) struct Running {
     unanswered: Option<Silence>,
     /// It reads this configuration, and is not asked: what it says is not about ours.
     reads: Option<PathBuf>,
+    /// It has the store that the file named before, and was not told of this one: its number.
+    on_the_store_before: Option<u32>,
+    /// It has that one still, and was told.
+    is_restart_due: bool,
 }
 
 impl Running {
     /// `file`: of the configuration.
     pub async fn ask(config: &Config, file: &Path) -> Self {
-        let holder = store::holder(&config.store);
+        let before = store::holder_before(&config.store, file);
+        let is_restart_due = before.is_some();
+        let holder = before.or_else(|| store::holder(&config.store));
         if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)).map(Path::to_owned) {
             return Self { holder, reads: Some(other), ..Self::default() };
         }
         let Some(at) = config.console.reached_at() else {
             let unanswered = if holder.is_some() { ungreeted(config).await } else { None };
-            return Self { holder, unanswered, ..Self::default() };
+            return Self { holder, unanswered, is_restart_due, ..Self::default() };
         };
         let told = client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await;
         let status = told.and_then(|body| {
@@ -84,11 +91,15 @@ impl Running {
             status.ok_or_else(|| Unanswered::stranger(at, "no status"))
         });
         match status {
-            Ok(status) => Self { holder, status: Some(status), ..Self::default() },
+            Ok(status) => Self { holder, status: Some(status), is_restart_due, ..Self::default() },
             Err(why) => {
                 // As it stands in the file, which may mean all addresses.
                 let at = config.console.listen.unwrap_or(at);
                 let why = greeting::whose(why, &config.listeners).await;
+                if let Some(mark) = why.is_of_the_store_before(file) {
+                    invocation::runs_as(store::daemon_at(mark.process));
+                    return Self { on_the_store_before: Some(mark.process), ..Self::default() };
+                }
                 Self { holder, unanswered: Some(Silence { of: CONSOLE, at, why }), ..Self::default() }
             }
         }
@@ -105,8 +116,13 @@ impl Running {
         let _ = client::ask(at, Method::POST, &path, config.console_token().as_ref()).await;
     }
 
+    /// What is stored where the file says is nothing that it goes by.
+    pub const fn is_on_another_store(&self) -> bool {
+        self.is_restart_due || self.on_the_store_before.is_some()
+    }
+
     pub fn is_running(&self) -> bool {
-        self.holder.is_some()
+        self.holder.is_some() || self.on_the_store_before.is_some()
     }
 
     fn account(&self, address: &str) -> Option<&Value> {
@@ -148,9 +164,21 @@ async fn ungreeted(config: &Config) -> Option<Silence> {
     Some(Silence { of: protocol.as_str(), at, why })
 }
 
-pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> Vec<Check> {
+/// `found`: what this look came to before.
+pub(super) async fn look(scope: &Scope, config: &Config, running: &Running, found: &[Check]) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
+    let is_store_in_the_way =
+        found.iter().any(|check| check.name == Name::Store.as_str() && check.outcome == Outcome::Fail);
+    if running.on_the_store_before.is_some() {
+        let loaded = at(Name::LoadedConfiguration).target(scope.file.display().to_string());
+        // To load it again helps once the store could be had.
+        let loaded = match is_store_in_the_way {
+            true => loaded.skip(Said::OnTheStoreBefore),
+            false => loaded.fail(Said::OnTheStoreBefore, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
+        };
+        return vec![look.pass(Said::Runs { process: running.on_the_store_before }), loaded];
+    }
     let Some(holder) = &running.holder else {
         return down(scope, config, running.unanswered.as_ref());
     };
@@ -174,7 +202,7 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running) -> V
         }
     }
     // What a restart would fail at comes first.
-    let may_restart = checks.iter().all(|check| check.outcome != Outcome::Fail);
+    let may_restart = !is_store_in_the_way && checks.iter().all(|check| check.outcome != Outcome::Fail);
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope, may_restart));
     checks
 }
@@ -189,7 +217,7 @@ fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) 
     let loaded = at(Name::LoadedConfiguration).skip(Said::CannotBeAsked { why: said.clone() });
     let known = silence.filter(|_| holder.is_within_reach).and_then(|silence| match silence.why {
         Unanswered::NotThere(_) => Some((LISTENER_NOT_OPEN, silence)),
-        Unanswered::Stranger(_) => Some((PORT_TAKEN, silence)),
+        Unanswered::Stranger(_) | Unanswered::OnAnotherStore(..) => Some((PORT_TAKEN, silence)),
         Unanswered::Silent(_) => Some((DAEMON_HANGS, silence)),
         Unanswered::Untold(_) => None,
     });
@@ -237,7 +265,7 @@ fn down(scope: &Scope, config: &Config, silence: Option<&Silence>) -> Vec<Check>
     };
     let daemon = match silence.map(|silence| &silence.why) {
         // Nobody has this store. Whether that one is on another since the file names this, it does not say.
-        Some(Unanswered::Stranger(why)) => Said::CannotBeAsked { why: why.clone() },
+        Some(why) if why.is_stranger() => Said::CannotBeAsked { why: why.to_string() },
         _ => Said::NotRunning,
     };
     std::iter::once(at(Name::Daemon).skip(daemon)).chain(places.map(free)).collect()
@@ -246,7 +274,7 @@ fn down(scope: &Scope, config: &Config, silence: Option<&Silence>) -> Vec<Check>
 /// One that runs on beside a file that is refused.
 pub(super) fn running_on(scope: &Scope, running: &Running) -> [Check; 2] {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
-    let process = running.holder.as_ref().and_then(|holder| holder.process);
+    let process = running.holder.as_ref().and_then(|holder| holder.process).or(running.on_the_store_before);
     let loaded = match &running.reads {
         Some(other) => Said::ReadsOther { file: other.display().to_string() },
         None => Said::RunsOn,
@@ -257,7 +285,7 @@ pub(super) fn running_on(scope: &Scope, running: &Running) -> [Check; 2] {
 /// What clients still hear from memory where this look got in: who mended the cause sees why nothing changed, and how to
 /// end it. Asked anew, since the look itself may have ended some of it.
 pub(super) async fn memory(scope: &Scope, config: &Config, before: &Running, found: &[Check]) -> Vec<Check> {
-    if before.status.is_none() || store::holder(&config.store).is_none() {
+    if before.status.is_none() || before.holder.is_none() {
         return Vec::new();
     }
     let running = Running::ask(config, &scope.file).await;
@@ -358,7 +386,7 @@ mod tests {
         assert!(unasked(&here, &config).iter().any(is_taken), "{:?}", told(&here));
         for (lang, elsewhere) in [(Lang::En, "keeps its state elsewhere"), (Lang::Ja, "別の場所")] {
             let scope = Scope { is_beside_the_service: true, lang, ..here.clone() };
-            let looked: Vec<Check> = look(&scope, &config, &Running::default()).await;
+            let looked: Vec<Check> = look(&scope, &config, &Running::default(), &[]).await;
             assert_eq!((told(&scope).len(), looked.len()), (1, 1), "{:?}", told(&scope));
             assert!(told(&scope).concat().contains(elsewhere), "{:?}", told(&scope));
         }

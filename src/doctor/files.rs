@@ -22,14 +22,14 @@ use crate::{
     account::Account,
     catalog::{
         doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
-        own::STORE_UNAVAILABLE,
+        own::{MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
         token::{APP_CERTIFICATE_UNREADABLE, CLIENT_SECRET_EXPIRED},
     },
     config::Config,
     expiry::{Calendar, Ending, SOON_DAYS, What},
     net::{ServerTls, own_uid, self_signed_certificate},
     oauth::{AppCredential, Resource},
-    store::Store,
+    store::{self, Store},
 };
 
 /// Less room than this is a fault: a few hundred messages of a copier.
@@ -39,7 +39,7 @@ const LEAST_ROOM: u64 = 100 * 1024 * 1024;
 pub(super) enum Kept {
     Open(Arc<Store>),
     NotMade,
-    /// It is there, and cannot be read; said once, and nothing is concluded from it.
+    /// It is there, and cannot be read, or the daemon has another one; said once, and nothing is concluded from it.
     Failing,
 }
 
@@ -56,6 +56,8 @@ pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (
     let mut checks = vec![state_directory(scope, &directory)];
     let (store, kept) = opened(config, scope, &database).await;
     checks.push(store);
+    checks.extend(left_behind(scope, &database, &kept).await);
+    let kept = if running.is_on_another_store() { Kept::Failing } else { kept };
     checks.extend(room(scope, &directory));
     checks.extend(queue::directory(scope, config, &database));
     let calendar = Calendar::new(config.watched());
@@ -92,7 +94,11 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
     }
     let opened = match Store::open(&config.store).await {
         // Its key proves nothing of the pages where the sign-ins are.
-        Ok(opened) => opened.sign_in_versions().await.map(|_| opened),
+        Ok(opened) => match opened.sign_in_versions().await {
+            // Whoever reads beside a program that holds it locked does so undisturbed.
+            Ok(_) => opened.prove_by_lock().await.map(|()| opened),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     match opened {
@@ -105,6 +111,23 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
             (look.fault(&fault, &Who::default()), Kept::Failing)
         }
     }
+}
+
+/// What a daemon on this store neither sees nor delivers. While one is on the store before, it is no trouble yet.
+async fn left_behind(scope: &Scope, database: &Path, kept: &Kept) -> Option<Check> {
+    let left = store::left_behind(database).await?;
+    let has_sign_ins = match kept.store() {
+        Some(store) => store.sign_in_versions().await.is_ok_and(|all| !all.is_empty()),
+        None => false,
+    };
+    if left.is_in_use() || !left.is_missed(has_sign_ins) {
+        return None;
+    }
+    let store::LeftBehind { database, messages, sign_ins } = left;
+    let path = database.display().to_string();
+    let look = Look::at(scope.lang, Layer::Files, Name::StoreBefore).target(path.clone());
+    let who = Who { left_store: Some(path), ..Who::default() };
+    Some(look.fail(Said::LeftBehind { messages, sign_ins }, &MAIL_LEFT_BEHIND.fault(), &who))
 }
 
 fn state_directory(scope: &Scope, directory: &Path) -> Check {

@@ -134,7 +134,8 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, de
     }
     desk.note_all(scope.unnamed(config));
     means.stop().await;
-    desk.note_all(daemon::look(scope, config, &running).await);
+    let looked = daemon::look(scope, config, &running, &desk.checks).await;
+    desk.note_all(looked);
     let remembered = daemon::memory(scope, config, &running, &desk.checks).await;
     desk.note_all(remembered);
     let moves = queue::moves(scope, config, &running, &desk.checks);

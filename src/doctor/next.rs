@@ -73,6 +73,8 @@ pub(super) struct Who {
     pub refused_sign_in: Option<(&'static str, jiff::Timestamp)>,
     /// The configuration of the daemon that runs, where it is another one.
     pub running_file: Option<String>,
+    /// The database in which something was left.
+    pub left_store: Option<String>,
 }
 
 impl Who {
@@ -130,6 +132,7 @@ impl Who {
             // On the way to whichever server is looked at.
             login_proxy: self.proxy.clone(),
             running_file: self.running_file.clone(),
+            left_store: self.left_store.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
             is_doctors: true,

@@ -63,7 +63,7 @@ pub use view::{MessageView, QueueView, RecipientView, view};
 use crate::{
     account::Account,
     catalog::{
-        own::{DELIVERY_DOUBTFUL, STORE_UNAVAILABLE},
+        own::{DELIVERY_DOUBTFUL, MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
         token::STORE_FAILING,
     },
     meter::Meter,
@@ -195,7 +195,7 @@ impl Queue {
         let (mut outlines, unread) = self.store.queue_outlines().await?;
         drop(turn);
         let named = outlines.iter().map(|one| one.id.clone()).chain(unread).collect();
-        let swept = self.spool.sweep(named).await?;
+        let swept = self.spool.sweep(named, self.store.had_messages().await?).await?;
         // Those that came meanwhile have a place.
         outlines.retain(|outline| self.schedule().entry(outline.sequence).is_none());
         if swept.orphans > 0 {
@@ -203,6 +203,15 @@ impl Queue {
                 files = swept.orphans,
                 "bodies of messages that were never answered with 250, or are done, are removed"
             );
+        }
+        if swept.left > 0 {
+            let (id, text, left) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), swept.left);
+            let (folder, database) = (self.spool.directory().display(), self.store.path().display());
+            let hint = format!(
+                "they are of a database that was there before this one: stop the daemon, put that one back to {database}, \
+                 and start it; where nobody misses them, remove them"
+            );
+            warn!(id, text, hint, "bodies of messages that this store never took lie in {folder} as *.msg.left ({left})");
         }
         self.place(&outlines, &swept.missing.into_iter().collect()).await;
         self.unplaced.store(0, Ordering::Relaxed);

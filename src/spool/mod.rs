@@ -41,6 +41,8 @@ const PIECE: usize = 64 * 1024;
 const LETTERS: &[u8; 32] = b"23456789bcdfghjkmnpqrstvwxzBCDFG";
 const NAME_LENGTH: usize = 12;
 const ENDING: &str = ".msg";
+/// Behind that of a body which is none of this store's: nobody takes it for one, until a row names it.
+const LEFT: &str = ".left";
 /// Octets beyond the limit that notices of ours may take: by them failures leave a queue that is full.
 const NOTICE_RESERVE: u64 = 16 * 1024 * 1024;
 
@@ -71,6 +73,8 @@ pub(super) struct Room {
 pub struct Swept {
     /// Files that nobody named; they are gone.
     pub orphans: usize,
+    /// Those that were left alone, since this store never had a message: they are another one's.
+    pub left: usize,
     /// Names without a file.
     pub missing: Vec<String>,
 }
@@ -134,40 +138,11 @@ impl Spool {
     }
 
     /// Removes what a process left behind that ended without a word, and counts what stays. `named`: whose rows are
-    /// in the store. To be called once, by the only process that writes here; what that one begins meanwhile stays.
-    pub async fn sweep(&self, mut named: HashSet<String>) -> Result<Swept, SpoolFault> {
+    /// in the store. `had_messages`: so it has had some before; else what lies there is of a store that was replaced, has had its
+    /// 250, and is kept for that. To be called once, by the only process that writes here; what that one begins meanwhile stays.
+    pub async fn sweep(&self, named: HashSet<String>, had_messages: bool) -> Result<Swept, SpoolFault> {
         let room = self.0.clone();
-        self.work(move || {
-            let (mut orphans, mut octets) = (0, 0);
-            for entry in fs::read_dir(&room.directory)? {
-                let entry = entry?;
-                let file = entry.file_name();
-                // Somebody else's files are none of ours to remove.
-                let Some(name) = file.to_str().and_then(|file| file.strip_suffix(ENDING)).filter(|name| is_name(name))
-                else {
-                    continue;
-                };
-                let is_named = named.remove(name);
-                if room.is_begun(name) {
-                    continue;
-                }
-                // One that is in the way must not keep all others from their delivery.
-                let tidied = match is_named {
-                    true => entry.metadata().map(|found| octets += found.len()),
-                    false => fs::remove_file(entry.path()).map(|()| orphans += 1),
-                };
-                if let Err(error) = tidied {
-                    warn!(file = %entry.path().display(), fault = %STORE_FAILING.fault(), %error, "passed over in the queue's directory; look at it");
-                }
-            }
-            room.held.fetch_add(octets, Ordering::Relaxed);
-            room.give_back(room.presumed.swap(0, Ordering::Relaxed));
-            *room.begun() = None;
-            let mut missing: Vec<String> = named.into_iter().collect();
-            missing.sort();
-            Ok(Swept { orphans, missing })
-        })
-        .await
+        self.work(move || room.swept(named, had_messages)).await
     }
 
     /// A new file to write a body into. Cancel safe: what was made is removed.
@@ -251,6 +226,41 @@ impl Spool {
 }
 
 impl Room {
+    fn swept(&self, named: HashSet<String>, had_messages: bool) -> io::Result<Swept> {
+        let (mut swept, mut octets, mut found) = (Swept::default(), 0, HashSet::new());
+        // Whole before any is renamed: a directory may list what was renamed again.
+        let files = fs::read_dir(&self.directory)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        for file in files {
+            // Somebody else's files are none of ours to remove.
+            let Some((name, is_left)) = file.to_str().and_then(body_of) else { continue };
+            if self.is_begun(name) {
+                found.insert(name.to_owned());
+                continue;
+            }
+            let (path, left) = (self.path(name), self.directory.join(format!("{name}{ENDING}{LEFT}")));
+            let mut count = |file: &Path| fs::metadata(file).map(|found| octets += found.len());
+            // One that is in the way must not keep all others from their delivery.
+            let tidied = match (named.contains(name), is_left) {
+                (true, true) if !path.exists() => fs::rename(&left, &path).and_then(|()| count(&path)),
+                (true, false) => count(&path),
+                (_, true) => Ok(swept.left += 1),
+                (false, false) if !had_messages => fs::rename(&path, &left).map(|()| swept.left += 1),
+                (false, false) => fs::remove_file(&path).map(|()| swept.orphans += 1),
+            };
+            found.insert(name.to_owned());
+            if let Err(error) = tidied {
+                let file = self.directory.join(&file);
+                warn!(file = %file.display(), fault = %STORE_FAILING.fault(), %error, "passed over in the queue's directory; look at it");
+            }
+        }
+        self.held.fetch_add(octets, Ordering::Relaxed);
+        self.give_back(self.presumed.swap(0, Ordering::Relaxed));
+        *self.begun() = None;
+        swept.missing = named.difference(&found).cloned().collect();
+        swept.missing.sort();
+        Ok(swept)
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}{ENDING}"))
     }
@@ -387,6 +397,12 @@ pub fn prove(directory: &Path) -> io::Result<()> {
 /// Whether a file of the directory, by its name, is the body of a message.
 pub fn is_message(file: &std::ffi::OsStr) -> bool {
     file.to_str().is_some_and(|file| file.ends_with(ENDING))
+}
+
+/// The name of a body by that of its file, and whether that was left alone.
+fn body_of(file: &str) -> Option<(&str, bool)> {
+    let (bare, is_left) = file.strip_suffix(LEFT).map_or((file, false), |bare| (bare, true));
+    bare.strip_suffix(ENDING).filter(|name| is_name(name)).map(|name| (name, is_left))
 }
 
 /// A word that nobody can guess, and that is easily told apart and typed. `None`: the system gives no random bytes.

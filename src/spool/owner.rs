@@ -127,7 +127,7 @@ mod tests {
             assert!(refused.contains(words), "{refused}");
         }
         let again = Spool::open_beside(&one).unwrap();
-        again.sweep(HashSet::from([name.clone()])).await.unwrap();
+        again.sweep(HashSet::from([name.clone()]), true).await.unwrap();
         assert_eq!(again.kept(&name).await.unwrap().octets(), 3);
     }
 

@@ -40,7 +40,7 @@ async fn a_body_that_is_kept_is_found_again_by_another_process_and_nobody_else_m
     drop(body);
 
     let next = Spool::open(spool.directory()).unwrap();
-    assert_eq!(next.sweep(HashSet::from([name.clone()])).await.unwrap(), Swept::default());
+    assert_eq!(next.sweep(HashSet::from([name.clone()]), true).await.unwrap(), Swept::default());
     assert_eq!(next.octets(), 21);
     let found = next.kept(&name).await.unwrap();
     assert_eq!(found.octets(), 21);
@@ -86,12 +86,47 @@ async fn a_start_removes_files_without_a_row_and_names_rows_without_a_file() {
     open.write(b"three").await.unwrap();
     let taken = spooled(&spool, b"four\r\n").await;
     let named = HashSet::from([kept[0].clone(), "bbbbbbbbbbbb".to_owned(), taken.name().to_owned()]);
-    let swept = spool.sweep(named).await.unwrap();
-    assert_eq!(swept, Swept { orphans: 1, missing: vec!["bbbbbbbbbbbb".to_owned()] });
+    let swept = spool.sweep(named, true).await.unwrap();
+    assert_eq!(swept, Swept { orphans: 1, left: 0, missing: vec!["bbbbbbbbbbbb".to_owned()] });
     assert_eq!(files(&spool).len(), 6, "files of somebody else stay");
     assert_eq!(spool.octets(), 5 + 5 + 6);
     assert!(spool.kept(&kept[1]).await.unwrap_err().is_missing());
     assert!(spool.kept("../../etc/pw").await.unwrap_err().is_missing());
+}
+
+/// A new store, made since the database was lost or given up, emptied the folder: of mail that had its 250.
+#[tokio::test]
+async fn what_a_store_that_had_no_message_finds_is_left_for_the_one_before_and_taken_up_by_that() {
+    let (_dir, spool) = spool();
+    let mut body = spooled(&spool, b"one\r\n").await;
+    body.keep();
+    let name = body.name().to_owned();
+    for _start in 0..2 {
+        let new = Spool::open(spool.directory()).unwrap();
+        let swept = new.sweep(HashSet::new(), false).await.unwrap();
+        assert_eq!(swept, Swept { left: 1, ..Swept::default() });
+        assert_eq!((files(&spool), new.octets()), (vec![format!("{name}.msg.left")], 0));
+        // Nor does one that has had messages meanwhile remove it.
+        let later = Spool::open(spool.directory()).unwrap();
+        assert_eq!(later.sweep(HashSet::new(), true).await.unwrap().left, 1);
+    }
+    let before = Spool::open(spool.directory()).unwrap();
+    assert_eq!(before.sweep(HashSet::from([name.clone()]), true).await.unwrap(), Swept::default());
+    assert_eq!((before.kept(&name).await.unwrap().octets(), before.octets()), (5, 5));
+}
+
+/// The names of both may stand in the folder: what is the store's stays as it is.
+#[tokio::test]
+async fn a_body_that_is_there_is_not_replaced_by_one_of_its_name_that_was_left() {
+    let (_dir, spool) = spool();
+    let mut body = spooled(&spool, b"mine\r\n").await;
+    body.keep();
+    let name = body.name().to_owned();
+    fs::write(spool.directory().join(format!("{name}.msg.left")), "other").unwrap();
+    let next = Spool::open(spool.directory()).unwrap();
+    let swept = next.sweep(HashSet::from([name.clone()]), true).await.unwrap();
+    assert_eq!(swept, Swept { left: 1, ..Swept::default() });
+    assert_eq!((next.kept(&name).await.unwrap().octets(), files(&spool).len()), (6, 2));
 }
 
 #[tokio::test]
@@ -104,8 +139,8 @@ async fn an_entry_that_cannot_be_removed_keeps_nobody_elses_mail_from_being_take
     let mut orphan = spooled(&spool, b"orphan").await;
     orphan.keep();
     let next = Spool::open(spool.directory()).unwrap();
-    let swept = next.sweep(HashSet::from([name.clone()])).await.unwrap();
-    assert_eq!(swept, Swept { orphans: 1, missing: vec![] });
+    let swept = next.sweep(HashSet::from([name.clone()]), true).await.unwrap();
+    assert_eq!(swept, Swept { orphans: 1, left: 0, missing: vec![] });
     assert_eq!((next.octets(), next.kept(&name).await.unwrap().octets()), (6, 6));
 }
 

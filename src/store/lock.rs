@@ -43,27 +43,14 @@ pub struct Lock {
 
 impl Lock {
     pub async fn take(settings: &Settings) -> Result<Self, StoreError> {
-        let database = sqlite::prepare(&settings.url)?;
-        sqlite::through_a_crowd(sqlite::CROWD_PATIENCE, || origin::refuse_others(&database)).await?;
-        let path = beside(&database, LOCK);
-        let failed = |cause| StoreError::File { path: path.clone(), cause };
-        let mut file = private_file::open_shared(&path).map_err(failed)?;
-        match locked(&file).await {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let (holder, is_stopping) = Holder::in_lock(file);
-                let (process, daemon, reads) = (holder.process, holder.daemon(), holder.configuration);
-                return Err(StoreError::InUse { database, lock: path, process, daemon, reads, is_stopping });
-            }
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
-        }
-        sign(&mut file, &KeySource::of(settings)).map_err(failed)?;
+        let (mut file, path) = acquired(settings, sqlite::CROWD_PATIENCE).await?;
+        sign(&mut file, &KeySource::of(settings)).map_err(|cause| StoreError::File { path, cause })?;
         Ok(Self { file })
     }
 
     /// The holder reads this configuration, again and again. Where that cannot be written down nobody is told of it.
     pub fn note_configuration(&mut self, file: &Path) -> io::Result<()> {
-        writeln!(self.file, "{}", real(file).display())
+        writeln!(self.file, "{}", real_path(file).display())
     }
 
     /// The holder is a demonstration, behind the configuration that it reads.
@@ -75,6 +62,33 @@ impl Lock {
     pub fn note_stopping(&mut self) -> io::Result<()> {
         // Behind an empty line, which stands for the configuration where none was noted.
         writeln!(self.file, "\n{STOPPING}")
+    }
+}
+
+/// Whether a daemon that starts now would have this store, as far as that is seen without opening it. One that is not there is
+/// not made.
+pub async fn prove_vacant(settings: &Settings) -> Result<(), StoreError> {
+    match sqlite::path_of(&settings.url)?.try_exists() {
+        Ok(false) => Ok(()),
+        _ => acquired(settings, sqlite::GLANCE_PATIENCE).await.map(drop),
+    }
+}
+
+/// The file with its lock, and where it is.
+async fn acquired(settings: &Settings, patience: Duration) -> Result<(File, PathBuf), StoreError> {
+    let database = sqlite::prepare(&settings.url)?;
+    sqlite::through_a_crowd(patience, || origin::refuse_others(&database)).await?;
+    let path = beside(&database, LOCK);
+    let failed = |cause| StoreError::File { path: path.clone(), cause };
+    let file = private_file::open_shared(&path).map_err(failed)?;
+    match locked(&file).await {
+        Ok(()) => Ok((file, path)),
+        Err(TryLockError::WouldBlock) => {
+            let (holder, is_stopping) = Holder::in_lock(file);
+            let (process, daemon, reads) = (holder.process, holder.daemon(), holder.configuration);
+            Err(StoreError::InUse { database, lock: path, process, daemon, reads, is_stopping })
+        }
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
 }
 
@@ -129,6 +143,11 @@ impl Holder {
         Some(if self.is_demo { Daemon::Demo(process) } else { daemon_at(process) })
     }
 
+    /// It reads this configuration, and no other.
+    pub fn reads(&self, file: &Path) -> bool {
+        self.configuration.as_deref().is_some_and(|read| self.is_within_reach && is_same_file(read, file))
+    }
+
     /// The configuration that it reads, if that is another file than this one: it never learns what stands here. What a
     /// path means elsewhere, as in a container, nobody knows.
     pub fn reads_other_than(&self, file: &Path) -> Option<&Path> {
@@ -138,12 +157,12 @@ impl Holder {
 
 /// Whether these are two names of one file.
 pub fn is_one_file(one: &Path, other: &Path) -> bool {
-    is_same_file(&real(one), other)
+    is_same_file(&real_path(one), other)
 }
 
 /// `noted`: as a lock has it.
 pub fn is_same_file(noted: &Path, file: &Path) -> bool {
-    noted == real(file)
+    noted == real_path(file)
 }
 
 pub fn daemon_at(process: u32) -> Daemon {
@@ -159,8 +178,11 @@ fn is_of_the_unit(process: u32) -> bool {
 
 /// The daemon that runs on this store now, if one does. Nothing is made or changed.
 pub fn holder(settings: &Settings) -> Option<Holder> {
-    let database = settings.url.strip_prefix("sqlite://")?;
-    let file = File::open(beside(Path::new(database), LOCK)).ok()?;
+    holder_of(Path::new(settings.url.strip_prefix("sqlite://")?))
+}
+
+pub(super) fn holder_of(database: &Path) -> Option<Holder> {
+    let file = File::open(beside(database, LOCK)).ok()?;
     // A shared lock, given back at once: a daemon that starts in this moment waits for that.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(Holder::in_lock(file).0),
@@ -191,7 +213,7 @@ pub fn beside(database: &Path, ending: &str) -> PathBuf {
 }
 
 /// Two names of one file are one.
-fn real(file: &Path) -> PathBuf {
+pub fn real_path(file: &Path) -> PathBuf {
     std::fs::canonicalize(file).or_else(|_| std::path::absolute(file)).unwrap_or_else(|_| file.to_owned())
 }
 
@@ -270,13 +292,13 @@ pub(super) fn last_source(database: &Path) -> Option<String> {
 /// Other databases that have their key in this file, as their daemons said last: in the folder of this one, and in that of the
 /// key. Of one elsewhere nobody here knows.
 pub(super) fn others_with_key(database: &Path, key_file: &Path) -> Vec<PathBuf> {
-    let (ours, key_file) = (real(database), real(key_file));
+    let (ours, key_file) = (real_path(database), real_path(key_file));
     let mut folders: Vec<&Path> = [&ours, &key_file].into_iter().filter_map(|file| file.parent()).collect();
     folders.dedup();
     let files = folders.into_iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
     let databases = files.filter_map(|file| Some(PathBuf::from(file.path().to_str()?.strip_suffix(LOCK)?)));
     let has_it = |other: &PathBuf| match last_source(other).as_deref().and_then(KeySource::file_in) {
-        Some(key) => other.is_file() && real(other) != ours && real(key) == key_file,
+        Some(key) => other.is_file() && real_path(other) != ours && real_path(key) == key_file,
         None => false,
     };
     databases.filter(has_it).collect()
@@ -389,13 +411,13 @@ mod tests {
         let found = || super::holder(&settings(dir.path())).unwrap();
         assert_eq!(found().reads_other_than(&other), None, "it said nothing");
         lock.note_configuration(&link).unwrap();
-        assert_eq!(found().reads_other_than(&other), Some(real(&ours).as_path()));
+        assert_eq!(found().reads_other_than(&other), Some(real_path(&ours).as_path()));
         assert_eq!((found().reads_other_than(&ours), found().reads_other_than(&link)), (None, None));
         assert_eq!(found().daemon(), Some(Daemon::Process(std::process::id())));
         lock.note_demo().unwrap();
         lock.note_stopping().unwrap();
         assert_eq!(found().daemon(), Some(Daemon::Demo(std::process::id())), "it ends with its daemon");
-        assert_eq!(found().reads_other_than(&other), Some(real(&ours).as_path()));
+        assert_eq!(found().reads_other_than(&other), Some(real_path(&ours).as_path()));
         assert_eq!(
             last_source(&dir.path().join("state/gatepost.db")),
             Some(KeySource::of(&settings(dir.path())).to_string())

@@ -67,13 +67,18 @@ fn traces(database: &Path) -> [Option<Stamp>; 2] {
     [database.to_owned(), log_of(database)].map(|file| Stamp::of(&file))
 }
 
-/// What shows that the database is somebody else's.
-async fn mark_of_others(database: &Path) -> Result<Option<NotOurs>, sqlx::Error> {
+/// For whoever looks at a database that another one may have, or nobody, and changes nothing.
+pub(super) async fn reader(database: &Path) -> Result<SqliteConnection, sqlx::Error> {
     // Whoever only reads a database in WAL mode makes the files of its log, if they are not there; not so of one that is
     // said to rest.
     let rests = fs::metadata(log_of(database)).map_or(true, |log| log.len() == 0);
     let options = SqliteConnectOptions::new().filename(database).read_only(true).immutable(rests).busy_timeout(BUSY);
-    let mut connection = SqliteConnection::connect_with(&options.disable_statement_logging()).await?;
+    SqliteConnection::connect_with(&options.disable_statement_logging()).await
+}
+
+/// What shows that the database is somebody else's.
+async fn mark_of_others(database: &Path) -> Result<Option<NotOurs>, sqlx::Error> {
+    let mut connection = reader(database).await?;
     // All of it is of one moment.
     let mut moment = connection.begin().await?;
     let id: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *moment).await?;

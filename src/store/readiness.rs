@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{sync::Mutex, time::Instant};
 
-use super::Store;
+use super::{Store, StoreError};
 use crate::catalog::token::STORE_FAILING;
 
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ impl Store {
         {
             return trouble.clone();
         }
-        let proof = if failed { self.prove_by_writing().await } else { self.prove_by_lock().await };
+        let proof = if failed { self.prove_by_writing().await } else { self.locked().await };
         let trouble = proof.err().map(|error| {
             let said = error.as_database_error().map(|error| error.message().to_owned());
             Trouble::Refuses(said.unwrap_or_else(|| error.to_string()))
@@ -90,7 +90,12 @@ impl Store {
         trouble
     }
 
-    async fn prove_by_lock(&self) -> Result<(), sqlx::Error> {
+    /// Whether nobody else holds its lock for good. Nothing is written.
+    pub async fn prove_by_lock(&self) -> Result<(), StoreError> {
+        self.locked().await.map_err(|cause| self.failed(cause))
+    }
+
+    async fn locked(&self) -> Result<(), sqlx::Error> {
         self.pool.begin_with("BEGIN IMMEDIATE").await?.rollback().await
     }
 

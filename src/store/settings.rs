@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::sqlite;
 use crate::base::Secret;
 
 #[derive(Debug, Clone)]
@@ -15,6 +16,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// `None`: the url names none.
+    pub fn database(&self) -> Option<PathBuf> {
+        sqlite::path_of(&self.url).ok()
+    }
+
     pub fn is_same(&self, other: &Self) -> bool {
         let same_key = match (&self.key, &other.key) {
             (Some(a), Some(b)) => a.matches(b),

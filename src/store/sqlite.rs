@@ -39,7 +39,7 @@ const LOG_PAUSE: Duration = Duration::from_millis(50);
 /// How long a store is looked at again that others are making, or hold locked: more than one look waits by itself.
 pub(super) const CROWD_PATIENCE: Duration = Duration::from_secs(2 * BUSY.as_secs());
 /// The same for whoever only looks and can do without: as long as the statement waits that finds it locked.
-const GLANCE_PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const GLANCE_PATIENCE: Duration = Duration::from_millis(500);
 /// How far apart: making it takes milliseconds.
 pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -379,7 +379,7 @@ where
     }
 }
 
-fn path_of(url: &str) -> Result<PathBuf, StoreError> {
+pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
     match url.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() && !path.contains('?') => Ok(PathBuf::from(path)),
         _ => Err(StoreError::Url { url: url.to_owned() }),

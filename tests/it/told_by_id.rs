@@ -179,7 +179,7 @@ async fn a_configuration_that_a_reload_refused_is_told_by_log_status_and_console
     let running = config::load(&file).unwrap().0;
     edit(&file, "[daemon]\n", "[daemon]\nsign-on-second = 4\n");
     let place = format!("{}:", file.display());
-    let running = daemon::reload(&world.daemon, running, &file);
+    let running = daemon::reload(&world.daemon, running, &file).await;
     let logged = journal().lines(&["the configuration was not taken over, nothing changed: ", &place]);
     let [line] = &logged[..] else { panic!("{logged:#?}") };
     assert!(line.contains("owner=\"operator\"") && line.contains("next=\"Mend the lines"), "{line}");
@@ -200,7 +200,7 @@ async fn a_configuration_that_a_reload_refused_is_told_by_log_status_and_console
     assert_eq!((&told["id"], &told["text"]), (&entry.id.into(), &entry.short().into()), "{json}");
     assert!(told["problem"].as_str().unwrap().contains("sign-on-second") && told["at"].is_u64(), "{json}");
 
-    daemon::reload(&world.daemon, running, &file);
+    daemon::reload(&world.daemon, running, &file).await;
     for ((word, _), heading) in LANGS.into_iter().zip(headings) {
         let (row, page) = shown(&world, &file, word, heading).await;
         assert!(row.is_none() && !page.contains(entry.id), "{row:?} {page}");
@@ -214,7 +214,7 @@ async fn what_waits_for_a_restart_is_told_with_its_id_and_short_text_by_log_stat
     let entry = catalog::find("restart-pending").unwrap();
     let running = config::load(&file).unwrap().0;
     edit(&file, "listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:0\", \"127.99.1.2:0\"]");
-    let running = daemon::reload(&world.daemon, running, &file);
+    let running = daemon::reload(&world.daemon, running, &file).await;
     let logged = journal().lines(&["until a restart the daemon runs on without what is new of", "127.99.1.2"]);
     let [line] = &logged[..] else { panic!("{logged:#?}") };
     assert!(
@@ -235,7 +235,7 @@ async fn what_waits_for_a_restart_is_told_with_its_id_and_short_text_by_log_stat
     assert_eq!((&told["id"], &told["text"]), (&entry.id.into(), &entry.short().into()), "{json}");
     assert!(told["what"].as_str().unwrap().contains("127.99.1.2") && told["restart"].is_string(), "{json}");
     edit(&file, ", \"127.99.1.2:0\"]", "]");
-    daemon::reload(&world.daemon, running, &file);
+    daemon::reload(&world.daemon, running, &file).await;
     let (row, page) = shown(&world, &file, "en", headings[0]).await;
     assert!(row.is_none() && !page.contains(entry.id), "{row:?} {page}");
 }

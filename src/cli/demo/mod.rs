@@ -79,7 +79,7 @@ async fn stay(stage: &stage::Stage, signals: &mut Signals) -> Outcome {
     let began_at_terminal = terminal::is_attached();
     let mut running = stage.config.clone();
     while signals.next().await == Asked::Reload && began_at_terminal == terminal::is_attached() {
-        running = stage.reload(running);
+        running = stage.reload(running).await;
         print("\nThe configuration was read again; the log says what came of it.\n")?;
     }
     print("\nThe demo is over, nothing is left behind.\n")

@@ -80,8 +80,8 @@ impl Stage {
     }
 
     /// Reads the file again. The configuration that runs from now on.
-    pub fn reload(&self, running: Config) -> Config {
-        daemon::reload(&self.daemon, running, &self.directory.0.join(FILE))
+    pub async fn reload(&self, running: Config) -> Config {
+        daemon::reload(&self.daemon, running, &self.directory.0.join(FILE)).await
     }
 
     pub fn address(&self, protocol: Protocol) -> SocketAddr {

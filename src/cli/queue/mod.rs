@@ -4,7 +4,7 @@ mod args;
 mod asleep;
 mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use reqwest::Method;
@@ -17,66 +17,112 @@ use args::{QueueCommand, QueueListArgs};
 use super::{
     config, console_api, elsewhere, language,
     outcome::{Failure, Outcome},
+    state::block_on,
     terminal,
 };
-use crate::{base::printable_json, config::Config, console::client::Unanswered, queue::Order};
+use crate::{
+    base::printable_json,
+    catalog::{self, own::MAIL_LEFT_BEHIND},
+    config::Config,
+    console::{client::Unanswered, known_of_left_behind, said_of_left_behind},
+    queue::Order,
+    store,
+};
 
 pub fn run(named: Option<&Path>, command: &QueueCommand) -> Outcome {
     let file = config::found(named)?;
     let (config, _) = config::load(Some(&file))?;
     elsewhere::refuse(&config, &file)?;
+    let desk = Desk { config, file };
     match command {
-        QueueCommand::List(args) => list(&config, args),
-        QueueCommand::Show { id, json } => show(&config, id, *json),
-        QueueCommand::Retry { id } => order(&config, id, Order::Retry),
-        QueueCommand::Hold { id } => order(&config, id, Order::Hold),
-        QueueCommand::Release { id } => order(&config, id, Order::Release),
-        QueueCommand::Drop { id } => order(&config, id, Order::Drop),
+        QueueCommand::List(args) => desk.list(args),
+        QueueCommand::Show { id, json } => desk.show(id, *json),
+        QueueCommand::Retry { id } => desk.order(id, Order::Retry),
+        QueueCommand::Hold { id } => desk.order(id, Order::Hold),
+        QueueCommand::Release { id } => desk.order(id, Order::Release),
+        QueueCommand::Drop { id } => desk.order(id, Order::Drop),
     }
 }
 
-fn list(config: &Config, args: &QueueListArgs) -> Outcome {
-    let path = format!("/api/queue?{}", query(args));
-    let found = match console_api::ask(config, Method::GET, &path) {
-        Ok(found) => found,
-        Err(cause) => asleep::list(config, args).map_err(|failure| beside(failure, &cause))?,
-    };
-    print(&if args.json { as_json(&found) } else { table::list(&found, args.is_search(), language::current()) })
+/// Where the queue is asked for.
+struct Desk {
+    config: Config,
+    file: PathBuf,
 }
 
-fn show(config: &Config, id: &str, json: bool) -> Outcome {
-    let found = match console_api::ask_for(config, Method::GET, &format!("/api/queue/{}", path_word(id))) {
-        Ok(found) => found,
-        Err(cause) => asleep::show(config, id).map_err(|failure| beside(failure, &cause))?,
-    };
-    let found = found.ok_or_else(|| not_there(id))?;
-    print(&if json { as_json(&found) } else { table::show(&found, language::current()) })
-}
+impl Desk {
+    fn list(&self, args: &QueueListArgs) -> Outcome {
+        let path = format!("/api/queue?{}", query(args));
+        let found = match console_api::ask(&self.config, Method::GET, &path) {
+            Ok(found) => found,
+            Err(cause) => self.by_store(&cause, |config| asleep::list(config, args))?,
+        };
+        if args.json {
+            return print(&as_json(&found));
+        }
+        print(&table::list(&found, args.is_search(), language::current()))?;
+        self.note_left_behind();
+        Ok(())
+    }
 
-fn order(config: &Config, id: &str, order: Order) -> Outcome {
-    let path = format!("/api/queue/{}/{}", path_word(id), order.as_str());
-    let done = match console_api::ask(config, Method::POST, &path) {
-        Ok(answer) => answer.get("done").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        Err(cause) => asleep::order(config, id, order).map_err(|failure| beside(failure, &cause))?.as_str().to_owned(),
-    };
-    let said = match (done.as_str(), order) {
-        ("done", Order::Hold) => "held: nothing is sent until it is released",
-        ("done", Order::Release) => "released",
-        ("done", Order::Retry) => "tried at the next occasion",
-        ("done", Order::Drop) => "dropped",
-        ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
-        ("not-there", _) => return Err(not_there(id)),
-        ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("`gatepost queue release {id}`"))),
-        ("not-held", _) => {
-            return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now"));
+    fn show(&self, id: &str, json: bool) -> Outcome {
+        let found = match console_api::ask_for(&self.config, Method::GET, &format!("/api/queue/{}", path_word(id))) {
+            Ok(found) => found,
+            Err(cause) => self.by_store(&cause, |config| asleep::show(config, id))?,
+        };
+        let found = found.ok_or_else(|| not_there(id))?;
+        print(&if json { as_json(&found) } else { table::show(&found, language::current()) })
+    }
+
+    fn order(&self, id: &str, order: Order) -> Outcome {
+        let path = format!("/api/queue/{}/{}", path_word(id), order.as_str());
+        let done = match console_api::ask(&self.config, Method::POST, &path) {
+            Ok(answer) => answer.get("done").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            Err(cause) => self.by_store(&cause, |config| asleep::order(config, id, order))?.as_str().to_owned(),
+        };
+        let said = match (done.as_str(), order) {
+            ("done", Order::Hold) => "held: nothing is sent until it is released",
+            ("done", Order::Release) => "released",
+            ("done", Order::Retry) => "tried at the next occasion",
+            ("done", Order::Drop) => "dropped",
+            ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
+            ("not-there", _) => return Err(not_there(id)),
+            ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("`gatepost queue release {id}`"))),
+            ("not-held", _) => {
+                return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now"));
+            }
+            ("body-missing", _) => {
+                let hint = "put the file back and restart the daemon, or drop the message";
+                return Err(Failure::new(format!("the body of {id} is missing on disk"), hint));
+            }
+            (other, _) => other,
+        };
+        say(&format!("{id}: {said}\n"))
+    }
+
+    /// What waits in the store that the file named before is in no list of this one.
+    fn note_left_behind(&self) {
+        let Some(database) = self.config.store.database() else { return };
+        let left = block_on(async { Ok(store::left_behind(&database).await) }).ok().flatten();
+        let Some(left) = left.filter(|left| left.messages > 0 && !left.is_in_use()) else { return };
+        let (lang, known) = (language::current(), known_of_left_behind(&left));
+        let said = said_of_left_behind(&left.database.display().to_string(), left.messages, left.sign_ins, lang);
+        let words = MAIL_LEFT_BEHIND.told(lang, &known);
+        terminal::note(&Failure::told(catalog::said_in(MAIL_LEFT_BEHIND, &said, lang), &words, lang).to_string());
+    }
+
+    /// From the store itself. Not where the daemon of this file is on the one that stood there before: that has the queue.
+    fn by_store<T>(
+        &self,
+        cause: &Unanswered,
+        work: impl FnOnce(&Config) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let is_before = store::holder_before(&self.config.store, &self.file).is_some();
+        if is_before || cause.is_of_the_store_before(&self.file).is_some() {
+            return Err(console_api::unanswered(&self.config, &self.file, Some(cause), String::new(), ""));
         }
-        ("body-missing", _) => {
-            let hint = "put the file back and restart the daemon, or drop the message";
-            return Err(Failure::new(format!("the body of {id} is missing on disk"), hint));
-        }
-        (other, _) => other,
-    };
-    say(&format!("{id}: {said}\n"))
+        work(&self.config).map_err(|failure| beside(failure, cause))
+    }
 }
 
 /// What clients and servers wrote stands in it.

@@ -9,10 +9,10 @@ use crate::{
     account::Account,
     cli::{outcome::Failure, state},
     config::Config,
-    console::{AccountStatus, Companions, DomainStatus, EndingStatus, STATUS_CAP, known_mailboxes},
+    console::{AccountStatus, Companions, DomainStatus, EndingStatus, LeftBehindStatus, STATUS_CAP, known_mailboxes},
     expiry::Calendar,
     oauth::SignInState,
-    store::{self, Store, TokenRow},
+    store::{self, LeftBehind, Store, TokenRow},
 };
 
 /// What is told, and why the store is not.
@@ -50,10 +50,20 @@ fn of_rows(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>, trouble: 
         "sessions": [],
         "faults": [],
     });
+    if let (Some(left), Some(sections)) = (left_behind(config, rows), status.as_object_mut()) {
+        sections.insert("left-behind".to_owned(), json!(LeftBehindStatus::of(&left)));
+    }
     if let Some(sections) = status.as_object_mut().filter(|_| !domains.is_empty()) {
         sections.insert("domains".to_owned(), json!(domains));
     }
     status
+}
+
+/// In the store before, where no daemon has that.
+fn left_behind(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>) -> Option<LeftBehind> {
+    let database = config.store.database()?;
+    let left = crate::cli::runtime().ok()?.block_on(store::left_behind(&database))?;
+    (!left.is_in_use() && left.is_missed(rows.is_some_and(|rows| !rows.is_empty()))).then_some(left)
 }
 
 fn one(account: &Account, rows: Option<&BTreeMap<String, TokenRow>>) -> AccountStatus {

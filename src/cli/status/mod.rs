@@ -49,7 +49,11 @@ pub fn run(named: Option<&Path>, args: &StatusArgs) -> Outcome {
             // Of the service nobody says anything here.
             let is_of_service = elsewhere.is_some();
             let silence = if is_of_service { Silent::Unknown } else { Silent::of(&config, &file, is_vacant, &cause) };
-            let (status, unread) = asleep::status(&config);
+            let (mut status, unread) = asleep::status(&config);
+            // What the daemon has is in another store than the one that was looked at.
+            if let (Silent::OnAnotherStore { .. }, Some(sections)) = (&silence, status.as_object_mut()) {
+                sections.retain(|name, _| ["running", "version", "store"].contains(&name.as_str()));
+            }
             (status, Some((silence, cause)), unread)
         }
         (Err(_), Some(problems)) => return Err(Failure::refused(None, problems)),

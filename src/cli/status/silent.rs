@@ -29,6 +29,8 @@ pub enum Silent {
     /// None runs on its store, and at its console's address answers another one: perhaps the daemon of this file, which was
     /// started on the store that stood here before.
     Stranger { at: SocketAddr },
+    /// It runs, has the store that stood in this file when it loaded it, and was not told that another one stands there now.
+    OnAnotherStore { process: u32 },
     /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
@@ -37,7 +39,10 @@ impl Silent {
     /// `is_vacant`: as it was before somebody was asked, with this for an answer.
     pub fn of(config: &Config, file: &Path, is_vacant: bool, cause: &Unanswered) -> Self {
         if is_vacant {
-            let stranger = config.console.reached_at().filter(|_| matches!(cause, Unanswered::Stranger(_)));
+            if let Some(mark) = cause.is_of_the_store_before(file) {
+                return Self::OnAnotherStore { process: mark.process };
+            }
+            let stranger = config.console.reached_at().filter(|_| cause.is_stranger());
             return stranger.map_or(Self::Down, |at| Self::Stranger { at });
         }
         let Some(holder) = store::holder(&config.store) else { return Self::Unknown };
@@ -51,7 +56,7 @@ impl Silent {
                 greeted => Self::NoConsole { process, greets: matches!(greeted, Some(Ok(()))) },
             },
             Some(_) if matches!(cause, Unanswered::Silent(_)) => Self::Hangs { process },
-            Some(at) if !matches!(cause, Unanswered::Stranger(_)) && console_api::is_alive(config, false).is_err() => {
+            Some(at) if !cause.is_stranger() && console_api::is_alive(config, false).is_err() => {
                 let restart = holder.daemon().map_or_else(invocation::restart, Daemon::restart);
                 Self::NotThere { process, at, restart }
             }
@@ -67,6 +72,12 @@ impl Silent {
             (Self::Stranger { at }, Lang::En) => format!("none on this store; another program answers at {at}"),
             (Self::Stranger { at }, Lang::Ja) => {
                 format!("このストアで動作中のデーモンはありません。{at} では別のプログラムが応答しています")
+            }
+            (Self::OnAnotherStore { process }, Lang::En) => {
+                format!("yes (process {process}); on the store that the file named before")
+            }
+            (Self::OnAnotherStore { process }, Lang::Ja) => {
+                format!("はい（プロセス {process}）。設定ファイルが以前に指していたストアを使用中です")
             }
             (Self::Elsewhere, Lang::En) => "no; no daemon reads this file".to_owned(),
             (Self::Elsewhere, Lang::Ja) => "いいえ。このファイルを読むデーモンはありません".to_owned(),

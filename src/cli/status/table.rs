@@ -117,6 +117,7 @@ const ENDING: &[Column] = &[
 const JAPANESE: &[(&str, &str)] = &[
     ("accounts", "アカウント"),
     ("clock", "このマシンの時計"),
+    ("left-behind", "別のストアに残っているもの"),
     ("endings", "期限"),
     ("faults", "問題"),
     ("listeners", "リスナー"),
@@ -169,7 +170,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
-            Value::Object(_) if name == "clock" => clock(section, lang),
+            Value::Object(_) if ["clock", "left-behind"].contains(&name.as_str()) => said(section, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,
@@ -179,9 +180,9 @@ pub fn draw(status: &Value, lang: Lang) -> String {
     text
 }
 
-/// How far it is off, and what to do.
-fn clock(clock: &Value, lang: Lang) -> String {
-    format!("  {}\n{}", cell(clock.get(SAID).unwrap_or(&Value::Null), lang), steps(std::slice::from_ref(clock), lang))
+/// What is told in a line, and what to do.
+fn said(one: &Value, lang: Lang) -> String {
+    format!("  {}\n{}", cell(one.get(SAID).unwrap_or(&Value::Null), lang), steps(std::slice::from_ref(one), lang))
 }
 
 /// How much waits, and behind it what stands still, if anything does.

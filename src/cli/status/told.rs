@@ -13,6 +13,7 @@ use crate::{
     catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, moment, token::SIGN_IN_MISSING},
     cli::{language, pasted::shell},
     config::Config,
+    console::said_of_left_behind,
     expiry::{Ending, What},
     oauth::Phase,
 };
@@ -32,6 +33,7 @@ const BY_PROVIDER: &str = "identity provider";
 pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     with_not_loaded(status, lang);
     with_clock(status, lang);
+    with_left_behind(status, lang);
     with_endings(status, config, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
@@ -108,6 +110,18 @@ fn with_clock(status: &mut Value, lang: Lang) {
     }
     if let Some(entry) = text(clock, "/id").and_then(catalog::find) {
         explain(clock, entry.told(lang, &Known::default()));
+    }
+}
+
+/// Where that is, how much, and what to do.
+fn with_left_behind(status: &mut Value, lang: Lang) {
+    let Some(left) = status.get_mut("left-behind") else { return };
+    let number = |name: &str| left.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let Some(store) = text(left, "/store").map(str::to_owned) else { return };
+    let said = said_of_left_behind(&store, number("messages"), number("sign-ins"), lang);
+    put(left, SAID, Some(said));
+    if let Some(entry) = text(left, "/id").and_then(catalog::find) {
+        explain(left, entry.told(lang, &Known { left_store: Some(store), ..Known::default() }));
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Configuration => "configuration",
         Name::StateDirectory => "state directory",
         Name::Store => "stored sign-ins open",
+        Name::StoreBefore => "the store before",
         Name::DiskRoom => "room on the disk",
         Name::QueueDirectory => "directory of the queue",
         Name::ClientSecret => "client secret",
@@ -224,6 +225,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),
         Said::AwaitsRestart { what } => format!("the file's, but for what takes a restart: {what}"),
+        Said::OnTheStoreBefore => "the file as it was: it names another store now".to_owned(),
+        Said::LeftBehind { messages, sign_ins } => {
+            format!("the store before this one still holds messages ({messages}) and sign-ins ({sign_ins})")
+        }
         Said::OpensAtRestart => "opens at the restart of the daemon".to_owned(),
         Said::OtherConfiguration => "another one than the file, with those that it names, has now".to_owned(),
         Said::ReadsOther { file } => format!("that of {file}, another file than this"),

@@ -58,6 +58,7 @@ pub(super) const fn title(name: Name) -> &'static str {
         Name::Configuration => "設定",
         Name::StateDirectory => "状態ディレクトリ",
         Name::Store => "保存されたサインイン",
+        Name::StoreBefore => "以前のストア",
         Name::DiskRoom => "ディスクの空き",
         Name::QueueDirectory => "キューのディレクトリ",
         Name::ClientSecret => "クライアントシークレット",
@@ -239,6 +240,10 @@ pub(super) fn detail(said: &Said) -> String {
         Said::SameConfiguration => "今のファイル（指定先のファイルを含む）と同じです".to_owned(),
         Said::AwaitsRestart { what } => {
             format!("ファイルと同じですが、再起動するまで有効にならない変更があります：{what}")
+        }
+        Said::OnTheStoreBefore => "以前のファイルの内容です。今のファイルは別のストアを指しています".to_owned(),
+        Said::LeftBehind { messages, sign_ins } => {
+            format!("以前のストアにメッセージ{messages}通とサインイン{sign_ins}件が残っています")
         }
         Said::OpensAtRestart => "デーモンの再起動後に開きます".to_owned(),
         Said::OtherConfiguration => "今のファイル（指定先のファイルを含む）と違います".to_owned(),

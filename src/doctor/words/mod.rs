@@ -28,6 +28,7 @@ pub(super) enum Name {
     Configuration,
     StateDirectory,
     Store,
+    StoreBefore,
     DiskRoom,
     QueueDirectory,
     ClientSecret,
@@ -81,6 +82,7 @@ impl Name {
             Name::Configuration => "configuration",
             Name::StateDirectory => "state-directory",
             Name::Store => "store",
+            Name::StoreBefore => "store-before",
             Name::DiskRoom => "disk-room",
             Name::QueueDirectory => "queue-directory",
             Name::ClientSecret => "client-secret",
@@ -331,6 +333,13 @@ pub(super) enum Said {
     },
     SameConfiguration,
     OtherConfiguration,
+    /// The file as it was, before it named another store.
+    OnTheStoreBefore,
+    /// In the store before this one.
+    LeftBehind {
+        messages: u64,
+        sign_ins: u64,
+    },
     /// The same as the file, and a restart to come.
     AwaitsRestart {
         what: String,

@@ -4,6 +4,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use gatepost::base::Protocol;
+use serde_json::{Value, json};
 
 use super::{
     clients::beside_a_daemon,
@@ -39,7 +40,7 @@ async fn with_listener(staged: &Staged, program: &Program, listen: &str) {
 async fn failing(staged: &Staged) -> Vec<String> {
     let report = staged.doctor(&["--json"]).await.json();
     let all = report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == "fail");
-    all.map(|check| format!("{} {}", check["target"].as_str().unwrap(), check["fault"]["id"].as_str().unwrap()))
+    all.map(|check| format!("{} {}", check["target"].as_str().unwrap_or_default(), check["fault"]["id"].as_str().unwrap()))
         .collect()
 }
 
@@ -92,14 +93,7 @@ async fn a_socket_that_nobody_handed_over_is_told_as_that_and_not_as_one_that_op
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the_next_daemon_begins_behind_the_end_of_this()
  {
-    let mut plan = Plan::default();
-    plan.sandbox.faults.apply("smtp-auth-disabled-tenant");
-    let staged = Staged::new(plan).await;
-    for subject in ["one", "two", "three"] {
-        queued_as(staged.dir.path(), subject, |_| {}).await;
-    }
-    let program = super::clients::daemon_of(&staged).await;
-    assert!(program.login(Protocol::Imap).await.starts_with("a OK"));
+    let (staged, program) = with_mail_that_waits().await;
     staged.edit("/gatepost.db", "/other/gatepost.db");
     program.reload().await;
     let told = program.logs("a restart leaves").await;
@@ -111,17 +105,6 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let (id, again) = (program.id(), staged.gatepost("run"));
     let wait = format!("while kill -0 {id} 2>/dev/null; do sleep 1; done");
     assert!(warned.contains(&format!("`kill {id}`, `{wait}`, `{again}`")), "{warned}");
-
-    for (lang, none, stranger, other) in [
-        ("en", "running: none on this store", "started on another [store]", "started on another [store]"),
-        ("ja", "このストアで動作中のデーモンはありません", "別の [store] で起動されています", "別の [store]"),
-    ] {
-        let (code, out, errors) = status(&staged, lang);
-        assert!(code == 1 && out.contains(none) && errors.contains(stranger), "{out}{errors}");
-        assert!(!out.contains(&again), "it would not start: {out}");
-        let told = staged.doctor(&["--lang", lang]).await.out;
-        assert!(told.contains(other) && !told.contains("not running") && !told.contains("動いていません"), "{told}");
-    }
 
     let waited = tokio::task::spawn_blocking(move || {
         std::process::Command::new("sh").args(["-c", &wait]).status().unwrap().success()
@@ -143,6 +126,131 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let program = Program::start(&staged.file).await;
     assert!(program.login(Protocol::Imap).await.starts_with("a OK"), "nobody signs in again");
     let (_, list, _) = run(&["queue", "list", "--json"], &staged.file);
-    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list["messages"].as_array().unwrap().len(), 3, "{list}");
+}
+
+/// With three messages that wait, since the mail server takes none.
+async fn with_mail_that_waits() -> (Staged, Program) {
+    let mut plan = Plan::default();
+    plan.sandbox.faults.apply("smtp-auth-disabled-tenant");
+    let staged = Staged::new(plan).await;
+    for subject in ["one", "two", "three"] {
+        queued_as(staged.dir.path(), subject, |_| {}).await;
+    }
+    let program = super::clients::daemon_of(&staged).await;
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"));
+    (staged, program)
+}
+
+fn told(staged: &Staged, arguments: &[&str]) -> (i32, String) {
+    let (code, out, errors) = run(arguments, &staged.file);
+    (code, out + &errors)
+}
+
+/// How many messages the list has, and what stands in the status as left behind.
+fn in_queue_and_behind(staged: &Staged) -> (usize, Value) {
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&run(arguments, &staged.file).1).unwrap() };
+    let (list, status) = (json(&["queue", "list", "--json"]), json(&["status", "--json"]));
+    (list["messages"].as_array().unwrap().len(), status["left-behind"].clone())
+}
+
+/// Whoever asked then was told that another program has the console's port, and saw an empty queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_is_found_also_where_its_file_names_another_store_by_now() {
+    let (staged, program) = with_mail_that_waits().await;
+    staged.edit("/gatepost.db", "/other/gatepost.db");
+    let reload = format!("kill -HUP {}", program.id());
+    for (lang, runs) in [("en", format!("yes (process {})", program.id())), ("ja", format!("はい（プロセス {}）", program.id()))] {
+        let (code, text) = told(&staged, &["status", "--lang", lang]);
+        assert!(code == 1 && text.contains(&runs), "{text}");
+        for text in [text, told(&staged, &["queue", "list", "--lang", lang]).1, told(&staged, &["console", "--lang", lang]).1] {
+            assert!(text.contains("[configuration-not-loaded]") && text.contains(&reload), "{text}");
+            assert!(!text.contains("port-taken"), "{text}");
+        }
+    }
+    assert_eq!(failing(&staged).await, [format!("{} configuration-not-loaded", staged.file.display())]);
+    assert!(!staged.dir.path().join("other").exists(), "nobody made the store");
+
+    program.reload().await;
+    program.logs("until a restart").await;
+    let (waiting, behind) = in_queue_and_behind(&staged);
+    let database = staged.dir.path().join("gatepost.db").display().to_string();
+    assert_eq!((waiting, &behind["messages"], &behind["store"]), (3, &json!(3), &json!(database)));
+    for (lang, head) in [("en", "left-behind"), ("ja", "別のストアに残っているもの")] {
+        let (code, text) = told(&staged, &["status", "--lang", lang]);
+        assert!(code == 0 && text.contains(head) && text.contains(&format!("url = \"sqlite://{database}\"")), "{text}");
+        assert!(!text.contains("port-taken"), "{text}");
+    }
+    let fails = failing(&staged).await;
+    assert!(fails.contains(&format!("{} restart-pending", staged.file.display())), "{fails:?}");
+    assert!(!fails.iter().any(|one| one.contains("sign-in-missing") || one.contains("port-taken")), "{fails:?}");
+    let (_, text) = told(&staged, &["logout", ANN]);
+    assert!(text.contains("[restart-pending]") && text.contains("counts once it is restarted"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restart_left_in_the_store_before_is_told_until_somebody_goes_back_for_it() {
+    let (staged, program) = with_mail_that_waits().await;
+    let database = staged.dir.path().join("gatepost.db").display().to_string();
+    // Nobody reloads: the daemon sees it when it ends.
+    staged.edit("/gatepost.db", "/other/gatepost.db");
+    program.stopped().await;
+    let (_, behind) = in_queue_and_behind(&staged);
+    assert_eq!(behind["messages"], 3, "also while none runs");
+    let program = Program::start(&staged.file).await;
+    let warned = program.logs("what the store before holds").await;
+    assert!(warned.contains("mail-left-behind") && warned.contains(&format!("{database} has messages (3)")), "{warned}");
+    let (waiting, behind) = in_queue_and_behind(&staged);
+    assert_eq!((waiting, &behind["id"], &behind["messages"]), (0, &json!("mail-left-behind"), &json!(3)));
+    let (_, text) = told(&staged, &["queue", "list"]);
+    assert!(text.contains("[mail-left-behind]") && text.contains("messages 3") && text.contains(&database), "{text}");
+    assert!(failing(&staged).await.contains(&format!("{database} mail-left-behind")));
+
+    // As its step says.
+    staged.edit("/other/gatepost.db", "/gatepost.db");
+    program.reload().await;
+    program.logs("until a restart").await;
+    program.stopped().await;
+    let program = Program::start(&staged.file).await;
+    assert_eq!(in_queue_and_behind(&staged), (3, Value::Null));
+    assert!(program.login(Protocol::Imap).await.starts_with("a OK"), "nobody signs in again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_would_meet_a_database_of_another_program_is_not_told_as_one_that_helps() {
+    let (staged, program) = with_mail_that_waits().await;
+    std::fs::write(staged.dir.path().join("other.db"), "not a database, and somebody's").unwrap();
+    staged.edit("/gatepost.db", "/other.db");
+    program.reload().await;
+    let warned = program.logs("until a restart").await;
+    let (restart, doctor) = (format!("`kill {}`", program.id()), staged.gatepost("doctor"));
+    assert!(warned.contains("[store-not-ours]") && warned.contains(&doctor) && !warned.contains(&restart), "{warned}");
+    // Beside that database nothing is written, so nobody finds the daemon there.
+    for lang in ["en", "ja"] {
+        let (code, text) = told(&staged, &["status", "--lang", lang]);
+        assert!(code == 1 && text.contains("[store-not-ours]") && !text.contains(&restart), "{text}");
+        assert!(text.contains(&program.id().to_string()) && !text.contains("port-taken"), "{text}");
+    }
+    let other = staged.dir.path().join("other.db");
+    assert_eq!(failing(&staged).await, [format!("{} store-not-ours", other.display())]);
+}
+
+/// It had its 250, and the new store emptied the folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_whose_database_was_replaced_by_a_new_one_is_kept_for_that() {
+    let (staged, program) = with_mail_that_waits().await;
+    program.stopped().await;
+    let (database, away) = (staged.dir.path().join("gatepost.db"), staged.dir.path().join("away.db"));
+    std::fs::rename(&database, &away).unwrap();
+    let program = Program::start(&staged.file).await;
+    let warned = program.logs("bodies of messages that this store never took").await;
+    assert!(warned.contains("*.msg.left (3)") && warned.contains(&database.display().to_string()), "{warned}");
+    program.stopped().await;
+    std::fs::rename(&away, &database).unwrap();
+    let _program = Program::start(&staged.file).await;
+    let (waiting, _) = in_queue_and_behind(&staged);
+    assert_eq!(waiting, 3);
+    let held = run(&["queue", "list", "--state", "held", "--json"], &staged.file).1;
+    assert!(held.contains("\"messages\": []"), "{held}");
 }

@@ -1,0 +1,74 @@
+//! What a restart leaves, or left, in another store than that of the daemon, as status and overview tell it: mail that waits
+//! there is delivered by nobody.
+
+use serde::Serialize;
+
+use super::{Console, account_page::ToldFault, status::Explained};
+use crate::{
+    base::Lang,
+    catalog::{Known, own::MAIL_LEFT_BEHIND},
+    queue::Figures,
+    store::{self, LeftBehind},
+};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LeftBehindStatus {
+    pub id: &'static str,
+    pub text: &'static str,
+    /// Of the database.
+    pub store: String,
+    pub messages: u64,
+    pub sign_ins: u64,
+    #[serde(flatten)]
+    pub explained: Explained,
+}
+
+impl LeftBehindStatus {
+    pub fn of(left: &LeftBehind) -> Self {
+        let LeftBehind { database, messages, sign_ins } = left;
+        let (id, text) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short());
+        let explained = Explained::from(MAIL_LEFT_BEHIND.told(Lang::En, &known(left)));
+        Self {
+            id,
+            text,
+            store: database.display().to_string(),
+            messages: *messages,
+            sign_ins: *sign_ins,
+            explained,
+        }
+    }
+}
+
+pub fn known(left: &LeftBehind) -> Known {
+    Known { left_store: Some(left.database.display().to_string()), ..Known::default() }
+}
+
+impl Console {
+    /// In the store before this one, or in this one, where the configuration names another by now.
+    pub(super) async fn left_behind(&self) -> Option<LeftBehind> {
+        let own = self.store.path();
+        if self.loaded.is_moved() {
+            let Figures { waiting, held, .. } = self.queue.figures();
+            let sign_ins = self.store.sign_ins().await.map_or(0, |all| all.len() as u64);
+            return Some(LeftBehind { database: own.to_owned(), messages: (waiting + held) as u64, sign_ins });
+        }
+        let left = store::left_behind(own).await?;
+        let has_sign_ins = self.store.sign_ins().await.is_ok_and(|all| !all.is_empty());
+        left.is_missed(has_sign_ins).then_some(left)
+    }
+}
+
+pub(super) fn told(left: &LeftBehind, lang: Lang) -> ToldFault {
+    let LeftBehind { database, messages, sign_ins } = left;
+    let said = said(&database.display().to_string(), *messages, *sign_ins, lang);
+    ToldFault::new(MAIL_LEFT_BEHIND, &said, lang, &known(left))
+}
+
+/// Where that is, and how much.
+pub fn said(store: &str, messages: u64, sign_ins: u64, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("store {store}: messages {messages}, sign-ins {sign_ins}"),
+        Lang::Ja => format!("ストア {store}：メッセージ{messages}通、サインイン{sign_ins}件"),
+    }
+}
