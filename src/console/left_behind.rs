@@ -29,14 +29,7 @@ impl LeftBehindStatus {
         let LeftBehind { database, messages, sign_ins } = left;
         let (id, text) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short());
         let explained = Explained::from(MAIL_LEFT_BEHIND.told(Lang::En, &known(left)));
-        Self {
-            id,
-            text,
-            store: database.display().to_string(),
-            messages: *messages,
-            sign_ins: *sign_ins,
-            explained,
-        }
+        Self { id, text, store: database.display().to_string(), messages: *messages, sign_ins: *sign_ins, explained }
     }
 }
 

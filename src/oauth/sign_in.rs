@@ -65,7 +65,7 @@ async fn stored(store: &Store, sign_in: &SignIn, set: TokenSet, clock: &Clock) -
         let why = "no refresh token came: the scopes need offline_access (Google: access_type=offline, prompt=consent)";
         return Err(Verdict::new(PROVIDER_REFUSES, why));
     }
-    let failed = |error: StoreError| Verdict::new(STORE_FAILING, error.to_string());
+    let failed = |error: StoreError| Verdict::new(error.entry_at_work(), error.to_string());
     let key = sign_in.key();
     let now = clock.wall();
     let other = sign_in.another_name(set.account.as_deref()).map(str::to_owned);

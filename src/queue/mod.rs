@@ -211,7 +211,10 @@ impl Queue {
                 "they are of a database that was there before this one: stop the daemon, put that one back to {database}, \
                  and start it; where nobody misses them, remove them"
             );
-            warn!(id, text, hint, "bodies of messages that this store never took lie in {folder} as *.msg.left ({left})");
+            warn!(
+                id,
+                text, hint, "bodies of messages that this store never took lie in {folder} as *.msg.left ({left})"
+            );
         }
         self.place(&outlines, &swept.missing.into_iter().collect()).await;
         self.unplaced.store(0, Ordering::Relaxed);

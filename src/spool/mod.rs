@@ -229,7 +229,8 @@ impl Room {
     fn swept(&self, named: HashSet<String>, had_messages: bool) -> io::Result<Swept> {
         let (mut swept, mut octets, mut found) = (Swept::default(), 0, HashSet::new());
         // Whole before any is renamed: a directory may list what was renamed again.
-        let files = fs::read_dir(&self.directory)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        let files =
+            fs::read_dir(&self.directory)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
         for file in files {
             // Somebody else's files are none of ours to remove.
             let Some((name, is_left)) = file.to_str().and_then(body_of) else { continue };

@@ -12,6 +12,7 @@ use crate::{
     catalog::{
         Entry, Known, Words,
         own::{STORE_IN_USE, STORE_KEY_UNUSABLE, STORE_LOCKED, STORE_NEWER, STORE_NOT_OURS, STORE_UNAVAILABLE},
+        token::STORE_FAILING,
     },
 };
 
@@ -116,6 +117,14 @@ impl StoreError {
             | Self::Row { .. }
             | Self::Database { .. }
             | Self::Migration { .. } => STORE_UNAVAILABLE,
+        }
+    }
+
+    /// The same of a store that was open: it fails at its work.
+    pub fn entry_at_work(&self) -> &'static Entry {
+        match self.entry() {
+            entry if entry.id == STORE_LOCKED.id => entry,
+            _ => STORE_FAILING,
         }
     }
 

@@ -31,7 +31,9 @@ pub const PHRASES: &str = include_str!("japanese.txt");
 pub use before::{LeftBehind, before, holder_before, is_moved, left_behind, note_before};
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key, read as read_key};
-pub use lock::{Holder, Lock, beside, daemon_at, holder, is_one_file, is_same_file, is_vacant, last_reader, prove_vacant, real_path};
+pub use lock::{
+    Holder, Lock, beside, daemon_at, holder, is_one_file, is_same_file, is_vacant, last_reader, prove_vacant, real_path,
+};
 pub use queue::{
     DOUBTFUL, DOUBTS, Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, Recovered, TurnedBack,
 };

@@ -53,7 +53,8 @@ pub struct Found {
 impl Store {
     /// Whether a message was ever taken into this store.
     pub async fn had_messages(&self) -> Result<bool, StoreError> {
-        let taken = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_sequence WHERE name = 'queued' AND seq > 0");
+        let taken =
+            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_sequence WHERE name = 'queued' AND seq > 0");
         Ok(taken.fetch_one(&self.pool).await.map_err(|cause| self.failed(cause))? > 0)
     }
 

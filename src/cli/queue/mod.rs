@@ -112,11 +112,7 @@ impl Desk {
     }
 
     /// From the store itself. Not where the daemon of this file is on the one that stood there before: that has the queue.
-    fn by_store<T>(
-        &self,
-        cause: &Unanswered,
-        work: impl FnOnce(&Config) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    fn by_store<T>(&self, cause: &Unanswered, work: impl FnOnce(&Config) -> Result<T, Failure>) -> Result<T, Failure> {
         let is_before = store::holder_before(&self.config.store, &self.file).is_some();
         if is_before || cause.is_of_the_store_before(&self.file).is_some() {
             return Err(console_api::unanswered(&self.config, &self.file, Some(cause), String::new(), ""));

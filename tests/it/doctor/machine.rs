@@ -101,6 +101,20 @@ async fn a_wrong_key_is_told_and_the_sign_ins_are_left_alone() {
     staged.is_well().await;
 }
 
+/// Whoever reads beside such a program is undisturbed, so that all was well here while no sign-in could be saved.
+#[tokio::test]
+async fn a_store_that_another_program_holds_locked_for_writing_fails_although_it_opens() {
+    let staged = Staged::new(Plan::default()).await;
+    let database = format!("sqlite://{}", staged.dir.path().join("gatepost.db").display());
+    let other = sqlx::SqlitePool::connect(&database).await.unwrap();
+    let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let store = check(&staged.doctor(&[ANN, "--json"]).await.json(), "files", "store");
+    assert_eq!((&store["outcome"], &store["fault"]["id"]), (&"fail".into(), &"store-locked".into()), "{store}");
+    lock.rollback().await.unwrap();
+    other.close().await;
+    staged.is_well().await;
+}
+
 /// Of a store that cannot be read nothing is known: nobody is told to sign in.
 async fn nothing_is_said_of_sign_ins(staged: &Staged) {
     for arguments in [&[ANN, "--json"][..], &[ANN, "--json", "--offline"]] {

@@ -40,8 +40,10 @@ async fn with_listener(staged: &Staged, program: &Program, listen: &str) {
 async fn failing(staged: &Staged) -> Vec<String> {
     let report = staged.doctor(&["--json"]).await.json();
     let all = report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == "fail");
-    all.map(|check| format!("{} {}", check["target"].as_str().unwrap_or_default(), check["fault"]["id"].as_str().unwrap()))
-        .collect()
+    all.map(|check| {
+        format!("{} {}", check["target"].as_str().unwrap_or_default(), check["fault"]["id"].as_str().unwrap())
+    })
+    .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,10 +163,14 @@ async fn a_daemon_is_found_also_where_its_file_names_another_store_by_now() {
     let (staged, program) = with_mail_that_waits().await;
     staged.edit("/gatepost.db", "/other/gatepost.db");
     let reload = format!("kill -HUP {}", program.id());
-    for (lang, runs) in [("en", format!("yes (process {})", program.id())), ("ja", format!("はい（プロセス {}）", program.id()))] {
+    for (lang, runs) in
+        [("en", format!("yes (process {})", program.id())), ("ja", format!("はい（プロセス {}）", program.id()))]
+    {
         let (code, text) = told(&staged, &["status", "--lang", lang]);
         assert!(code == 1 && text.contains(&runs), "{text}");
-        for text in [text, told(&staged, &["queue", "list", "--lang", lang]).1, told(&staged, &["console", "--lang", lang]).1] {
+        for text in
+            [text, told(&staged, &["queue", "list", "--lang", lang]).1, told(&staged, &["console", "--lang", lang]).1]
+        {
             assert!(text.contains("[configuration-not-loaded]") && text.contains(&reload), "{text}");
             assert!(!text.contains("port-taken"), "{text}");
         }
@@ -200,7 +206,10 @@ async fn what_a_restart_left_in_the_store_before_is_told_until_somebody_goes_bac
     assert_eq!(behind["messages"], 3, "also while none runs");
     let program = Program::start(&staged.file).await;
     let warned = program.logs("what the store before holds").await;
-    assert!(warned.contains("mail-left-behind") && warned.contains(&format!("{database} has messages (3)")), "{warned}");
+    assert!(
+        warned.contains("mail-left-behind") && warned.contains(&format!("{database} has messages (3)")),
+        "{warned}"
+    );
     let (waiting, behind) = in_queue_and_behind(&staged);
     assert_eq!((waiting, &behind["id"], &behind["messages"]), (0, &json!("mail-left-behind"), &json!(3)));
     let (_, text) = told(&staged, &["queue", "list"]);
