@@ -30,7 +30,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("echo '{\"event\"", "test_relays"),
     ("make deb", "test_package"),
     // The reader of that page goes on with the store where it was.
-    ("mkdir -m 700 /srv/gatepost", "test_machine"),
+    ("mkdir -p -m 700 /srv/gatepost", "test_machine"),
     ("mv /var/lib/gatepost/gatepost*", "test_machine"),
     ("openssl", "test_guides"),
     ("python3 -c", "test_guides"),
@@ -120,7 +120,7 @@ use Shown::{Else, Said};
 const SHOWN: &[(&str, &str, Shown)] = &[
     ("README.md", "copier, Zabbix, cron,", Else("a drawing")),
     ("README.md", "1. A device sends a message over SMTP", Said),
-    ("docs/backup.md", "mkdir -m 700 /srv/gatepost", Else("another store; tests/it/doctor/pending.rs moves one")),
+    ("docs/backup.md", "mkdir -p -m 700 /srv/gatepost", Else("another store; tests/it/doctor/pending.rs moves one")),
     ("docs/coming-from-elsewhere.md", "relayhost = [127.0.0.1]:1587", Else("Postfix's; tests/real/test_relays.py")),
     ("docs/coming-from-elsewhere.md", "[127.0.0.1]:1587 ann@contoso.com:", Else("the same")),
     ("docs/corporate-network.md", "http-proxy-file = ", Else("two keys; tests/it/config has them")),
