@@ -208,8 +208,8 @@ impl Queue {
             let (id, text, left) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), swept.left);
             let (folder, database) = (self.spool.directory().display(), self.store.path().display());
             let hint = format!(
-                "they are of a database that was there before this one: stop the daemon, put that one back to {database}, \
-                 and start it; where nobody misses them, remove them"
+                "where another database was there before this one: stop the daemon, put that one back to {database}, and \
+                 start it; where none was, they were never answered with 250: remove them"
             );
             warn!(
                 id,
