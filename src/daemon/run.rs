@@ -15,7 +15,7 @@ use crate::{
     base::{Lang, invocation},
     catalog::{
         Advice, Entry,
-        doctor::{CONFIGURATION_REFUSED, RESTART_PENDING},
+        doctor::RESTART_PENDING,
         message::SENDER_NOT_ALLOWED,
         own::{AUTHENTICATION_REQUIRED, TOO_FEW_OPEN_FILES},
     },
@@ -167,8 +167,9 @@ pub fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         }
     };
     if let Err(fault) = daemon.reload(&new) {
-        let problem = Problem { what: fault.to_string(), hint: None };
-        refuse(daemon, CONFIGURATION_REFUSED, [[problem.clone(), problem]].into_iter());
+        let what = fault.to_string();
+        let told = Lang::ALL.map(|lang| Problem { what: config::said(&what, lang), hint: None });
+        refuse(daemon, fault.entry(), [told].into_iter());
         return running;
     }
     let gate = daemon.current();
