@@ -190,8 +190,13 @@ pub fn starts_not() {
     FAILED.store(true, Ordering::Relaxed);
 }
 
+/// Whether it is so.
+pub fn is_start_refused() -> bool {
+    FAILED.load(Ordering::Relaxed)
+}
+
 fn known_or_instead(says: fn(Daemon) -> String) -> String {
-    if FAILED.load(Ordering::Relaxed) {
+    if is_start_refused() {
         return start();
     }
     match (DAEMON.get(), INSTEAD.get()) {

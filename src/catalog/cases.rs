@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 21] = [
+const CASES: [&str; 22] = [
     "console",
     "good-one-stays",
     "google",
@@ -27,6 +27,7 @@ const CASES: [&str; 21] = [
     "send-as-unknown",
     "sign-in-as",
     "start-unknown",
+    "starts-not",
     "unconfigured",
     "whole-domain",
 ];
@@ -81,6 +82,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
             is_told && known.is_app_only != Some(true) && !known.is_itself(&known.who_signs_on)
         }
         "start-unknown" => !invocation::is_start_known(),
+        "starts-not" => invocation::is_start_refused(),
         "unconfigured" => known.is_unconfigured,
         "whole-domain" => known.account.as_deref().is_some_and(|account| account.starts_with('*')),
         other => other.strip_prefix("not ").is_some_and(|case| CASES.contains(&case) && !is_at_hand(case, known)),

@@ -7,17 +7,20 @@
 use crate::base::Lang;
 
 /// What begins a command on this machine, besides our own name.
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 18] = [
     "certutil",
+    "chown",
     "curl",
     "date",
     "getent",
     "hostname",
+    "install",
     "kill",
     "ls",
     "nslookup",
     "openssl",
     "ps",
+    "rm",
     "ss",
     "sudo",
     "systemctl",

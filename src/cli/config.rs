@@ -91,7 +91,12 @@ pub(super) fn found(named: Option<&Path>) -> Result<PathBuf, Problems> {
 }
 
 fn check(named: Option<&Path>, json: bool) -> Outcome {
-    let (problems, fine) = match load(named) {
+    let loaded = found(named).and_then(|file| {
+        let loaded = config::load_as_a_start(&file)?;
+        note_daemon(&loaded.0, &file);
+        Ok(loaded)
+    });
+    let (problems, fine) = match loaded {
         Ok((_, warnings)) => (warnings, true),
         Err(problems) => (problems, false),
     };

@@ -11,12 +11,16 @@ use crate::base::invocation;
 
 pub fn run(named: Option<&Path>) -> Outcome {
     let file = config::found(named)?;
-    let (config, _) = config::load(Some(&file))?;
+    let (config, refused) = config::load_to_ask(Some(&file))?;
     elsewhere::refuse(&config, &file)?;
     // What is opened stands in the arguments of a program, where other users of this machine see it.
     let opens = terminal::can_open_browser();
     let path = if opens { "/api/ticket?mine=true" } else { "/api/ticket" };
     let ticket = console_api::ask(&config, reqwest::Method::POST, path).map_err(|cause| {
+        // None runs that could have read it before.
+        if let Some(problems) = &refused {
+            return Failure::refused(None, problems);
+        }
         let text = format!("the daemon gave no link: {cause}");
         let next = format!("start it with `{}`, and run this as the user who runs it", invocation::start());
         console_api::unanswered(&config, &file, Some(&cause), text, &next)

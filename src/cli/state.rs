@@ -9,7 +9,7 @@ use super::{config, elsewhere, language, outcome::Failure, terminal};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
-    catalog::{self, Known, Words, doctor::RESTART_PENDING},
+    catalog::{Known, Words, doctor::RESTART_PENDING, own::STORE_OF_ANOTHER_USER, said_in},
     config::Config,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::verdict::Verdict,
@@ -139,8 +139,13 @@ pub(super) fn refused_as(verdict: &Verdict, known: &Known, lang: Lang) -> Failur
 
 fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     // Why, and not whose turn it is: that may be an administrator's, and is the hint's business.
-    let text = format!("{} [{}]: {}", words.cause, verdict.entry.id, verdict.detail);
-    Failure::told(text, &words, lang).of_fault(verdict.entry.id)
+    let (cause, detail) = (&words.cause, verdict.detail.trim_end_matches('.'));
+    let particular = match lang {
+        _ if detail.is_empty() => cause.clone(),
+        Lang::En => format!("{detail}. {cause}"),
+        Lang::Ja => format!("{}（{detail}）", cause.trim_end_matches('。')),
+    };
+    Failure::told(said_in(verdict.entry, &particular, lang), &words, lang).of_fault(verdict.entry.id)
 }
 
 /// What this command does is done in the store that the daemon has after its restart.
@@ -161,7 +166,7 @@ fn note_the_store_before(config: &Config, file: &Path) {
         ),
     };
     let head = if lang == Lang::Ja { "警告" } else { "warning" };
-    terminal::note(&format!("{head}: {}", catalog::said_in(RESTART_PENDING, &told, lang)));
+    terminal::note(&format!("{head}: {}", said_in(RESTART_PENDING, &told, lang)));
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.
@@ -173,10 +178,11 @@ pub(super) fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
     if found.uid() == own {
         return Ok(());
     }
-    Err(Failure::new(
-        format!("the store {path} belongs to user {}, and this command runs as user {own}", found.uid()),
-        format!("run it as that user: sudo -u '#{}' {} ...", found.uid(), invocation::gatepost()),
-    ))
+    let lang = language::current();
+    let what = format!("the store {path} belongs to user {}, and this command runs as user {own}", found.uid());
+    let hint = format!("run it as that user: sudo -u '#{}' {} ...", found.uid(), invocation::gatepost());
+    let words = STORE_OF_ANOTHER_USER.told(lang, &Known::default());
+    Err(Failure::told(STORE_OF_ANOTHER_USER.said(what), &words, lang).hinted(hint).of_fault(STORE_OF_ANOTHER_USER.id))
 }
 
 #[cfg(not(unix))]

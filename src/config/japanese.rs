@@ -4,20 +4,28 @@
 use std::sync::OnceLock;
 
 use super::problem::{Problem, Problems, Severity};
-use crate::base::{Lang, OF_THE_SYSTEM, Phrases, invocation};
+use crate::{
+    base::{Lang, OF_THE_SYSTEM, Phrases, invocation},
+    catalog,
+};
 
 /// Of those that hold these as well.
 pub const PHRASES: &str = include_str!("japanese.txt");
 
-fn in_japanese(text: &str) -> String {
+/// In the language of who reads it. What is not known stays.
+pub fn said(text: &str, lang: Lang) -> String {
     static READ: OnceLock<Phrases> = OnceLock::new();
-    READ.get_or_init(|| Phrases::read(&[PHRASES, OF_THE_SYSTEM])).told(text)
+    if lang == Lang::En {
+        return text.to_owned();
+    }
+    let told = |text: &str| READ.get_or_init(|| Phrases::read(&[PHRASES, OF_THE_SYSTEM])).told(text);
+    catalog::said_again(text, lang, told).unwrap_or_else(|| told(text))
 }
 
 impl Problem {
     /// What is wrong, and what to write instead, or to type as this program is called here.
     pub fn told(&self, lang: Lang) -> (String, Option<String>) {
-        let said = |text: &String| if lang == Lang::Ja { in_japanese(text) } else { text.clone() };
+        let said = |text: &String| said(text, lang);
         (said(&self.text), self.hint.as_ref().map(said).as_deref().map(invocation::as_called))
     }
 }

@@ -29,7 +29,7 @@ use std::{
 
 pub use check::DATABASE;
 pub use diff::{Change, diff, same_notify};
-pub use japanese::PHRASES;
+pub use japanese::{PHRASES, said};
 pub use key::Key;
 pub use locate::{locate, place_for_new, places};
 pub use model::Config;
@@ -48,6 +48,12 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 pub fn load(file: &Path) -> Result<(Config, Problems), Problems> {
     let text = read(file)?;
     check_text(&text, &file.display().to_string(), &Surroundings::of_this_process(file))
+}
+
+/// The same, with a look into the files that a start reads besides: for whoever asks whether the next one comes about.
+pub fn load_as_a_start(file: &Path) -> Result<(Config, Problems), Problems> {
+    let around = Surroundings { looks_into_files: true, ..Surroundings::of_this_process(file) };
+    check_text(&read(file)?, &file.display().to_string(), &around)
 }
 
 /// Checks a text as if it stood in `file`.

@@ -26,6 +26,9 @@ pub struct Surroundings {
     pub unit: Option<Unit>,
     /// The secrets of apps are left unread, and need not be there: for what uses none.
     pub without_secrets: bool,
+    /// Authorities and certificates are looked into, as a start does. Who reads a configuration for anything else goes on
+    /// without them.
+    pub looks_into_files: bool,
 }
 
 impl Surroundings {
@@ -39,7 +42,7 @@ impl Surroundings {
         let is_open = private_file::is_open_to_all(file);
         let open_file = is_open.then(|| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
         let (ordinary_user, base) = (ordinary_user(), std::path::absolute(&base).unwrap_or(base));
-        Self { variables, ordinary_user, base, open_file, unit: Unit::in_force(), without_secrets: false }
+        Self { variables, ordinary_user, base, open_file, unit: Unit::in_force(), ..Self::default() }
     }
 
     pub fn variable(&self, name: &str) -> Option<&OsString> {

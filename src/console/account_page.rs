@@ -46,6 +46,8 @@ pub struct AccountRow {
     pub signed_in_as: String,
     /// Somebody else than configured consented.
     pub warning: Option<String>,
+    /// Of a later sign-in that was refused, while the one of before goes on.
+    pub beside: Option<String>,
     /// Other accounts on the same sign-in.
     pub also: String,
     pub since: String,
@@ -224,6 +226,10 @@ impl AccountRow {
             colour,
             state: lang.by_ways(said(phase, words), &status.refused_ways),
             warning,
+            beside: state.and_then(|state| state.refused_beside.as_ref()).map(|refused| {
+                let at = refused.since.map_or_else(dash, |at| relative(at, lang));
+                lang.refused_beside(refused.signed_in_as.as_deref(), &at, refused.id)
+            }),
             also: companions.beside(account).join(lang.comma()),
             since: time(|state| state.signed_in_at).map_or_else(dash, |at| relative(at, lang)),
             token_ends: time(|state| state.token_expires_at).map_or_else(dash, |at| relative(at, lang)),

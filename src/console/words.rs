@@ -40,6 +40,23 @@ impl Lang {
         }
     }
 
+    /// A later sign-in came to nothing, of `other` where that is known.
+    pub fn refused_beside(self, other: Option<&str>, at: &str, id: &str) -> String {
+        let told = match (self, other) {
+            (Lang::En, None) => format!("A later sign-in was refused ({at}); the one before it goes on."),
+            (Lang::En, Some(other)) => {
+                format!("A later sign-in, as {other}, was refused ({at}); the one before it goes on.")
+            }
+            (Lang::Ja, None) => {
+                format!("その後のサインインは拒否されました（{at}）。以前のサインインが引き続き使われます。")
+            }
+            (Lang::Ja, Some(other)) => {
+                format!("その後の {other} のサインインは拒否されました（{at}）。以前のサインインが引き続き使われます。")
+            }
+        };
+        sentences(self, [Some(told), in_short_with_id(id, self)])
+    }
+
     /// Why the store takes no writes, and what to do.
     pub fn store_trouble(self, trouble: &Trouble) -> String {
         let told = match (self, trouble) {

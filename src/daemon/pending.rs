@@ -97,10 +97,17 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     let refused = |place| net::refuses(place, &given_back).map(|refused| refused.entry());
     let of_listeners = binds(new).into_iter().filter(|bind| !before.contains(bind)).find_map(|bind| match bind {
         Bind::Address(address) => refused(Place::of_listener(address)),
-        Bind::Systemd(name) => (!daemon.handed_over.has(&name)).then_some(SOCKET_NOT_HANDED_OVER),
+        Bind::Systemd(_) => None,
     });
+    // One that stays may want the same as one that is new.
+    let all = binds(new);
+    let sockets = all.iter().filter_map(|bind| match bind {
+        Bind::Systemd(name) => Some(name.as_str()),
+        Bind::Address(_) => None,
+    });
+    let of_sockets = (!daemon.handed_over.are_enough(sockets)).then_some(SOCKET_NOT_HANDED_OVER);
     let console = new.console.listen.filter(|_| new.console.listen != running.console.listen);
-    of_listeners.or_else(|| refused(Place::of_console(console?)))
+    of_listeners.or(of_sockets).or_else(|| refused(Place::of_console(console?)))
 }
 
 /// At a start: what this daemon neither sees nor delivers.

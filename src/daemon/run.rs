@@ -15,7 +15,7 @@ use crate::{
     base::{Lang, invocation},
     catalog::{
         Advice, Entry,
-        doctor::{CONFIGURATION_REFUSED, RESTART_PENDING},
+        doctor::RESTART_PENDING,
         message::SENDER_NOT_ALLOWED,
         own::{AUTHENTICATION_REQUIRED, TOO_FEW_OPEN_FILES},
     },
@@ -169,8 +169,9 @@ pub async fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     };
     let next_store = pending::announced(daemon, &new).await;
     if let Err(fault) = daemon.reload(&new) {
-        let problem = Problem { what: fault.to_string(), hint: None };
-        refuse(daemon, CONFIGURATION_REFUSED, [[problem.clone(), problem]].into_iter());
+        let what = fault.to_string();
+        let told = Lang::ALL.map(|lang| Problem { what: config::said(&what, lang), hint: None });
+        refuse(daemon, fault.entry(), [told].into_iter());
         return running;
     }
     let gate = daemon.current();

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     account::Account,
     catalog::{
+        Known,
         doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
         own::{MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
         token::{APP_CERTIFICATE_UNREADABLE, CLIENT_SECRET_EXPIRED},
@@ -206,7 +207,12 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending, over: &HashSet<String
         return look.skip(Said::MadeAtFirstStart);
     }
     let app = config.apps.get(&ending.name).filter(|_| ending.what == What::ClientSecret);
-    let who = Who { path: Some(ending.name.clone()), ..app.map(|app| Who::of_app(app)).unwrap_or_default() };
+    let account = app.and_then(|app| config.accounts.iter().find(|one| one.sign_in.app.name == app.name));
+    let who = Who {
+        path: Some(ending.name.clone()),
+        address: account.map(|account| account.address.clone()),
+        ..app.map(|app| Who::of_app(app)).unwrap_or_default()
+    };
     if let Some(trouble) = &ending.trouble {
         return look.fault(&CERTIFICATE_ENDED.fault().detail(trouble), &who);
     }
@@ -214,11 +220,14 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending, over: &HashSet<String
         None => look.skip(Said::EndUnknown { app: ending.name.clone() }),
         Some(days) if days >= 0 && ending.what == What::ClientSecret => match over.contains(&ending.name) {
             true => look.skip(Said::EndedByProvider),
-            false => look.pass(Said::EndsAsWritten { days, soon: days <= SOON_DAYS, is_asked: !scope.offline }),
+            false => {
+                let said = Said::EndsAsWritten { days, soon: days <= SOON_DAYS, is_asked: !scope.offline };
+                if days <= SOON_DAYS { ahead(look, said, ending, &who) } else { look.pass(said) }
+            }
         },
         // What the provider says of a secret counts more than what the configuration says of it.
         Some(days) if days < 0 && ending.what == What::ClientSecret && !scope.offline => {
-            look.skip(Said::EndedAsWritten { days: -days })
+            ahead(look, Said::EndedAsWritten { days: -days }, ending, &who)
         }
         Some(days) if days < 0 => {
             let fault = if ending.what == What::ClientSecret { CLIENT_SECRET_EXPIRED } else { CERTIFICATE_ENDED };
@@ -226,6 +235,16 @@ fn ending(scope: &Scope, config: &Config, ending: &Ending, over: &HashSet<String
         }
         Some(days) => look.pass(Said::EndsIn { days, soon: days <= SOON_DAYS }),
     }
+}
+
+/// What nobody met so far fails nothing, and is told with the cause and the step that the status has.
+fn ahead(look: Look, said: Said, ending: &Ending, who: &Who) -> Check {
+    let words = ending.words(look.lang, &Known::default());
+    let mut check = look.note(said, &CLIENT_SECRET_EXPIRED.fault(), who);
+    if let (Some(fault), Some(words)) = (check.fault.as_mut(), words) {
+        fault.cause = words.cause;
+    }
+    check
 }
 
 /// Private keys that have to be readable.

@@ -140,7 +140,7 @@ async fn unattended(means: &Means, account: &Account, scratch: &Scratch) -> Resu
 }
 
 fn outbound(config: &Config, means: &Means, keepers: Arc<Keepers>) -> Result<Outbound, Fault> {
-    let tls = ClientTls::new(&config.network).map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
+    let tls = ClientTls::new(&config.network).map_err(|error| error.entry().fault().detail(error.to_string()))?;
     Ok(Outbound {
         keepers,
         tls: Arc::new(tls),

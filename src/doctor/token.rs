@@ -36,7 +36,7 @@ use crate::{
     catalog::{
         self,
         own::TOKEN_TIMEOUT,
-        token::{GRAPH_URL_MISSING, SIGN_IN_MISSING, TOKEN_ENDPOINT_UNTRUSTED, TOKEN_FETCH_UNFINISHED},
+        token::{GRAPH_URL_MISSING, SIGN_IN_MISSING, TOKEN_FETCH_UNFINISHED},
     },
     config::Config,
     meter::Meter,
@@ -104,7 +104,7 @@ impl Means {
     /// `Err`: without roots or with a wrong proxy there is no way to anybody.
     pub async fn new(config: &Config, scope: &Scope, kept: Kept, running: &Running) -> Result<Self, Check> {
         let refused = |fault: crate::net::SetupFault| {
-            let fault = TOKEN_ENDPOINT_UNTRUSTED.fault().detail(fault.to_string());
+            let fault = fault.entry().fault().detail(fault.to_string());
             Look::at(scope.lang, Layer::Tls, Name::Roots).fault(&fault, &Who::default())
         };
         let tls = ClientTls::new(&config.network).map_err(refused)?;

@@ -13,7 +13,7 @@ use rustls::{
 };
 
 use super::{Network, SetupFault};
-use crate::catalog::token::TOKEN_ENDPOINT_UNTRUSTED;
+use crate::catalog::doctor::AUTHORITIES_UNUSABLE;
 
 /// Cloning shares the configuration and its ticket store.
 #[derive(Clone)]
@@ -42,11 +42,16 @@ impl ClientTls {
         }
         if roots.is_empty() {
             return Err(SetupFault::new(
-                TOKEN_ENDPOINT_UNTRUSTED,
+                AUTHORITIES_UNUSABLE,
                 "no root certificates on this system: install the package ca-certificates, or set network.ca-file",
             ));
         }
         Self::with_roots(roots)
+    }
+
+    /// Whether what [`Self::new`] would read there can be used.
+    pub fn look_into(ca_file: &Path) -> Result<(), SetupFault> {
+        add_file(&mut RootCertStore::empty(), ca_file)
     }
 
     /// Trusts the given certificates alone (sandbox, tests).
@@ -55,7 +60,7 @@ impl ClientTls {
         for certificate in certificates {
             roots
                 .add(certificate)
-                .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("root certificate: {e}")))?;
+                .map_err(|e| SetupFault::new(AUTHORITIES_UNUSABLE, format!("root certificate: {e}")))?;
         }
         Self::with_roots(roots)
     }
@@ -64,7 +69,7 @@ impl ClientTls {
         let roots = Arc::new(roots);
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("TLS: {e}")))?
+            .map_err(|e| SetupFault::new(AUTHORITIES_UNUSABLE, format!("TLS: {e}")))?
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
         Ok(Self { config: Arc::new(config), roots })
@@ -79,7 +84,7 @@ impl ClientTls {
     pub(super) fn judged_by(&self, judge: Arc<dyn ServerCertVerifier>) -> Result<Self, SetupFault> {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("TLS: {e}")))?
+            .map_err(|e| SetupFault::new(AUTHORITIES_UNUSABLE, format!("TLS: {e}")))?
             .dangerous()
             .with_custom_certificate_verifier(judge)
             .with_no_client_auth();
@@ -103,7 +108,7 @@ impl ClientTls {
 
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), SetupFault> {
     let named =
-        |what: String| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("network.ca-file {}: {what}", file.display()));
+        |what: String| SetupFault::new(AUTHORITIES_UNUSABLE, format!("network.ca-file {}: {what}", file.display()));
     let pem = std::fs::read(file).map_err(|e| named(e.to_string()))?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     base::{Secret, printable},
-    catalog::{own::PROXY_UNREACHABLE, token::TOKEN_ENDPOINT_UNTRUSTED},
+    catalog::{doctor::AUTHORITIES_UNUSABLE, own::PROXY_UNREACHABLE},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -170,7 +170,7 @@ impl HttpClient {
         }
         let client = builder
             .build()
-            .map_err(|e| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("HTTP client: {}", causes(&e))))?;
+            .map_err(|e| SetupFault::new(AUTHORITIES_UNUSABLE, format!("HTTP client: {}", causes(&e))))?;
         let way = Way { client, proxy: network.http_proxy.clone() };
         Ok(Self { way: Arc::new(RwLock::new(way)) })
     }

@@ -21,9 +21,14 @@ pub struct PassedSockets {
 pub struct HandedOver(Vec<(String, SocketAddr)>);
 
 impl HandedOver {
-    /// Whether a listener of that name or port has a socket of it.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, address)| answers(known, Some(*address), name))
+    /// Whether listeners of these names and ports have a socket each: one that took all of a name leaves the next none.
+    pub fn are_enough<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> bool {
+        let mut left: Vec<_> = self.0.iter().collect();
+        names.into_iter().all(|name| {
+            let before = left.len();
+            left.retain(|(known, address)| !answers(known, Some(*address), name));
+            left.len() < before
+        })
     }
 }
 
@@ -133,6 +138,20 @@ mod tests {
         assert!(error.contains("unknown (no TCP socket)"), "{error}");
         assert_eq!(passed.take("imap").unwrap().len(), 1);
         assert_eq!(passed.left_over().collect::<Vec<_>>(), ["unknown (no TCP socket)"]);
+    }
+
+    /// A restart would have ended the daemon, and the next one could not start.
+    #[test]
+    fn a_socket_that_two_listeners_want_is_enough_for_one_of_them() {
+        let ((one, port), (two, _)) = (passed("mail"), passed("mail"));
+        let mut all = PassedSockets { all: vec![one, two] };
+        let (handed_over, by_port) = (all.handed_over(), port.to_string());
+        assert!(handed_over.are_enough([by_port.as_str(), "mail"]), "the port has one, the name the other");
+        assert!(handed_over.are_enough(["mail"]) && handed_over.are_enough([]));
+        for wanted in [["mail", by_port.as_str()], ["mail", "mail"], ["mail", "imap"]] {
+            assert!(!handed_over.are_enough(wanted), "{wanted:?}");
+        }
+        assert!(all.take("mail").is_ok() && all.take(&by_port).is_err(), "as a start has it");
     }
 
     #[test]

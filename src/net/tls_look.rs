@@ -16,7 +16,7 @@ use rustls::{
 };
 
 use super::{CertificateNames, ClientTls, SetupFault, certificate_names};
-use crate::catalog::token::TOKEN_ENDPOINT_UNTRUSTED;
+use crate::catalog::doctor::AUTHORITIES_UNUSABLE;
 
 /// Why a certificate was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl ClientTls {
 fn verifier(tls: &ClientTls) -> Result<Arc<WebPkiServerVerifier>, SetupFault> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let built = WebPkiServerVerifier::builder_with_provider(tls.roots(), provider).build();
-    built.map_err(|error| SetupFault::new(TOKEN_ENDPOINT_UNTRUSTED, format!("TLS: {error}")))
+    built.map_err(|error| SetupFault::new(AUTHORITIES_UNUSABLE, format!("TLS: {error}")))
 }
 
 impl Looked {

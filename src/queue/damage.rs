@@ -22,9 +22,9 @@ use crate::{
 /// Attempts at least before a message is held whose body cannot be read.
 const UNREADABLE_TIMES: u32 = 3;
 
-/// What is told in the place of a server's reply.
+/// What is told in the place of a server's reply: it stays true of the last attempt once somebody released the message.
 pub(super) fn unreadable(why: &str) -> String {
-    printable(&STORE_UNAVAILABLE.said(format_args!("held, its body cannot be read: {why}")), REPLY_CAP)
+    printable(&STORE_UNAVAILABLE.said(format_args!("its body cannot be read: {why}")), REPLY_CAP)
 }
 
 impl Courier {

@@ -444,6 +444,8 @@ async fn who_is_let_in_by_another_name_stays_signed_in_and_until_then_anybody_ta
     let page = browser.until(ACCOUNT, &format!("The token belongs to {CAROL}, another person than {ANN}")).await;
     assert!(page.contains(&format!("the sign-in of {BOB} goes on")) && !page.contains(&stays), "{page}");
     assert!(page.contains("✓ ready") && page.contains(&format!("sign-in-as = &#34;{CAROL}&#34;")), "{page}");
+    let page = browser.until("/", &format!("A later sign-in, as {CAROL}, was refused")).await;
+    assert!(page.contains("✓ ready") && page.contains("[somebody-else-signed-in]"), "{page}");
     world.ann_hears(Protocol::Imap, IN).await;
 
     // Whoever was meant takes any place, and by the name that is let in nobody has to say who they are.

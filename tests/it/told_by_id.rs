@@ -118,7 +118,7 @@ async fn what_else_a_daemon_cannot_begin_with_is_told_with_its_id_and_short_text
             let lines = format!("tls = \"starttls\"\ncertificate = {certificate:?}\nkey = {key:?}\n");
             edit(file, "tls = \"off\"\n", &lines);
         }),
-        ("token-endpoint-untrusted", &|dir, _| fs::write(dir.join("ca.pem"), "nothing\n").unwrap()),
+        ("authorities-unusable", &|dir, _| fs::write(dir.join("ca.pem"), "nothing\n").unwrap()),
         ("socket-not-handed-over", &|_, file| {
             edit(file, "listen = [\"127.0.0.1:0\"]", "listen = [\"systemd:submission\"]");
         }),
@@ -135,7 +135,9 @@ async fn what_else_a_daemon_cannot_begin_with_is_told_with_its_id_and_short_text
             );
             // The process that would be signalled has ended.
             let (_, _, errors) = run(&["run", "--lang", word], &file);
-            assert!(!errors.contains("kill "), "{errors}");
+            let of_a_daemon =
+                ["kill ", "by itself", "自動的に読み直されます", "The client was told", "クライアントには"];
+            assert!(of_a_daemon.iter().all(|words| !errors.contains(words)), "{errors}");
             if id == "queue-failing" {
                 let (code, looks, _) = run(&["doctor", "--offline", "--lang", word], &file);
                 assert!(code != 0 && looks.contains(id), "{looks}");
@@ -205,6 +207,72 @@ async fn a_configuration_that_a_reload_refused_is_told_by_log_status_and_console
         let (row, page) = shown(&world, &file, word, heading).await;
         assert!(row.is_none() && !page.contains(entry.id), "{row:?} {page}");
     }
+}
+
+/// Only root may give files away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_another_user_is_told_with_its_id_and_as_whom_to_run_the_command() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    std::os::unix::fs::chown(dir.path().join("gatepost.db"), Some(4242), Some(4242)).unwrap();
+    for (word, _) in LANGS {
+        for command in [&["queue", "list"][..], &["login", "ann@contoso.example"]] {
+            let head = refused_with("store-of-another-user", &[command, &["--lang", word]].concat(), &file, word);
+            assert!(head.contains("4242"), "{head}");
+        }
+    }
+}
+
+/// `config check` called that file fine, and the reload had no other advice than `config check`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_a_certificate_is_named_by_config_check_and_by_the_reload_that_it_refuses() {
+    let world = askable(Plan::default()).await;
+    let file = world.dir.path().join("gatepost.toml");
+    let roots = world.dir.path().join("ca.pem");
+    let running = config::load(&file).unwrap().0;
+    let right = fs::read(&roots).unwrap();
+    fs::write(&roots, "nothing\n").unwrap();
+    let entry = catalog::find("authorities-unusable").unwrap();
+    let japanese = "証明書がありません";
+    for ((word, _), what) in LANGS.into_iter().zip(["holds no certificate", japanese]) {
+        let (code, _, errors) = run(&["config", "check", "--lang", word], &file);
+        let line = errors.lines().find(|line| line.contains("ca.pem")).unwrap_or_else(|| panic!("{errors}"));
+        assert!(code == 78 && line.contains("gatepost.toml:") && line.contains(what), "{errors}");
+        leads_to(entry, line, &file, word);
+    }
+    let running = daemon::reload(&world.daemon, running, &file);
+    let logged = journal().lines(&["the configuration was not taken over, nothing changed: ", "ca.pem"]);
+    let [line] = &logged[..] else { panic!("{logged:#?}") };
+    assert!(line.contains("id=\"authorities-unusable\"") && !line.contains("config check"), "{line}");
+    let heading = "反映されなかった設定";
+    let (row, page) = shown(&world, &file, "ja", heading).await;
+    for told in [row.unwrap(), page] {
+        assert!(told.contains(japanese) && !told.contains("holds no"), "{told}");
+    }
+    fs::write(&roots, right).unwrap();
+    assert_eq!(run(&["config", "check"], &file).0, 0);
+    daemon::reload(&world.daemon, running, &file);
+    assert!(shown(&world, &file, "ja", heading).await.0.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_whose_key_is_of_another_is_named_by_config_check_as_by_the_start() {
+    let (_sandbox, dir, file) = stage(&Plan { tls: "off", ..Plan::default() }).await;
+    let pair = || rcgen::generate_simple_self_signed(["mail.example".to_owned()]).unwrap();
+    let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("cert.key"));
+    fs::write(&certificate, pair().cert.pem()).unwrap();
+    fs::write(&key, pair().signing_key.serialize_pem()).unwrap();
+    let lines = format!("tls = \"starttls\"\ncertificate = {certificate:?}\nkey = {key:?}\n");
+    edit(&file, "tls = \"off\"\n", &lines);
+    for (word, _) in LANGS {
+        let (code, _, errors) = run(&["config", "check", "--lang", word], &file);
+        let line = errors.lines().find(|line| line.contains("cert.key")).unwrap_or_else(|| panic!("{errors}"));
+        assert!(code == 78 && (word == "en") == line.contains("does not belong to"), "{errors}");
+        leads_to(catalog::find("certificate-ended").unwrap(), line, &file, word);
+    }
+    assert_eq!(run(&["config", "show"], &file).0, 0, "whoever does not start goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,6 +81,7 @@ class Faults(RealTest):
         "curl -v https://graph.microsoft.com/": r"< HTTP/1.1 ",
     }
     ENDS = ("ss -ltnp 'sport = :<port>'", "ps -o args= -p <process>", "kill <process>", "kill <pid>")
+    RESTORES = "rm -f gatepost.db-wal gatepost.db-shm", "install -m 600 <copy> gatepost.db", "chown --reference=. gatepost.db"
     LOOKS = (
         "curl -v --max-time 10 telnet://<host>:<port>",
         "curl -v --max-time 10 --proxy <proxy> --proxytunnel telnet://<host>:<port>",
@@ -117,9 +118,9 @@ class Faults(RealTest):
         line = line.replace("login.microsoftonline.com:443", f"{self.host}:{self.port}")
         return re.sub(r"^gatepost ", f"{self.bench.binary} --config {self.config} ", line.replace("gatepost --config", f"{self.bench.binary} --config"))
 
-    def types(self, line, code=0, **environment):
+    def types(self, line, code=0, folder=None, **environment):
         environment = {**os.environ, "HOME": str(self.home), "LANG": "C.UTF-8", **environment}
-        done = run("sh", "-c", self.here(line), check=False, cwd=self.home, env=environment)
+        done = run("sh", "-c", self.here(line), check=False, cwd=folder or self.home, env=environment)
         self.assertEqual(done.returncode, code, f"{line}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
@@ -143,7 +144,7 @@ class Faults(RealTest):
 
     def test_every_line_of_the_pages_of_faults_is_typed_here_or_says_where(self):
         typed = (
-            *self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, *APP_ONLY, *NEW_PASSWORD, BY_BROWSER, DROPS, RELEASES, RENEWS, "gatepost run",
+            *self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, *self.RESTORES, *APP_ONLY, *NEW_PASSWORD, BY_BROWSER, DROPS, RELEASES, RENEWS, "gatepost run",
         )
         lines = of_faults()
         self.assertEqual({line for line in typed if line not in lines}, set(), "no page has these any more")
@@ -173,6 +174,19 @@ class Faults(RealTest):
                 self.assertIn(str(self.config), self.types(shows.replace("<process>", process)))
                 self.types(re.sub(r"<.*>", process, kill))
                 self.assertIsNotNone(daemon.process.wait(30))
+
+    def test_a_damaged_store_is_put_back_from_the_copy_that_was_made_of_it(self):
+        daemon, copy, state = self.runs(), self.home / "copy.db", self.home / "state"
+        self.types(f"gatepost backup {copy}")
+        daemon.process.terminate()
+        daemon.process.wait(30)
+        database = state / "gatepost.db"
+        pages = database.read_bytes()
+        database.write_bytes(pages[:100] + b"\xff" * (len(pages) - 100))
+        self.assertIn("[store-unavailable]", self.types("gatepost run", code=1))
+        for line in self.RESTORES:
+            self.types(line.replace("<copy>", str(copy)), folder=state)
+        self.runs()
 
     def test_who_has_the_same_port_at_another_address_is_not_named(self):
         """As the daemon prints it: the innocent was named first, and ended."""

@@ -32,6 +32,8 @@ use crate::{
 };
 
 pub const USER: &str = "ann@contoso.example";
+/// Who else is in that tenant.
+const OTHER: &str = "bob@contoso.example";
 pub const PASSWORD: &str = "demo";
 
 const FILE: &str = "gatepost.toml";
@@ -111,7 +113,7 @@ impl Stage {
              user name  {USER}\n  password   {PASSWORD}\n  security   none (plain, on this machine only)\n  \
              smtp       {}\n  imap       {}\n  pop3       {}\n{console}  rehearse   {}/: refused tokens, a full store, a slow server and more, by a click\n  \
              doctor     gatepost doctor --config {files}/{FILE}\n  \
-             sign in    gatepost login {USER} --config {files}/{FILE}    (the page asks who: ann, bob; password {PASSWORD})\n  log        {files}/{LOG}\n  files      {files}\n\n\
+             sign in    gatepost login {USER} --config {files}/{FILE}    (the page asks who: {USER} or {OTHER}; password {PASSWORD})\n  log        {files}/{LOG}\n  files      {files}\n\n\
              For example (message.txt begins with a From: line, as Exchange wants it):\n  curl --url smtp://{} --user '{USER}:{PASSWORD}' --mail-from {USER} --mail-rcpt {USER} -T message.txt\n  \
              curl --url 'imap://{}/INBOX;MAILINDEX=1' --user '{USER}:{PASSWORD}'\n\nCtrl-C ends the demo and deletes its files: what a step changes in its configuration is gone as well.\n",
             self.address(Protocol::Smtp),

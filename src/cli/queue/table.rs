@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::{
     base::{Lang, columns, printable, wrapped},
-    catalog::{in_the_log, moment},
+    catalog::{in_the_log, moment, said_again},
+    cli::language,
 };
 
 /// Of one field.
@@ -108,7 +109,10 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
     let some = |name: &str| Some(word(message, name)).filter(|word| !word.is_empty());
     let mut why = Vec::new();
     why.extend(some("hold").map(|hold| format!("{}{hold}", said(lang, "held: ", "保留の理由: "))));
-    why.extend(some("fault").map(|id| in_the_log(&id, lang).unwrap_or(id)));
+    let reply = waiting.iter().map(|one| reply(one, lang)).find(|reply| !reply.is_empty());
+    // What we said ourselves in the place of a reply has short text and id in it.
+    let has_it = |id: &String| reply.as_ref().is_some_and(|reply| reply.contains(&format!("[{id}]")));
+    why.extend(some("fault").filter(|id| !has_it(id)).map(|id| in_the_log(&id, lang).unwrap_or(id)));
     why.extend((tried > 0).then(|| match (lang, tried) {
         (Lang::En, 1) => "tried once".to_owned(),
         (Lang::En, _) => format!("tried {tried} times"),
@@ -118,8 +122,14 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
         Lang::En => format!("next at {next}"),
         Lang::Ja => format!("次回 {next}"),
     }));
-    why.extend(waiting.iter().map(|one| word(one, "reply")).find(|reply| !reply.is_empty()));
+    why.extend(reply);
     why
+}
+
+/// In the words of whoever said it; ours are for who reads them.
+fn reply(recipient: &Value, lang: Lang) -> String {
+    let reply = word(recipient, "reply");
+    said_again(&reply, lang, |particular| language::said(particular, lang)).unwrap_or(reply)
 }
 
 fn state(state: &str, lang: Lang) -> &str {
@@ -151,7 +161,7 @@ pub(super) fn show(found: &Value, lang: Lang) -> String {
             _ => "",
         };
         out.push_str(&format!("\n  {}  {}{doubt}\n", word(one, "address"), state(&word(one, "state"), lang)));
-        let reply = word(one, "reply");
+        let reply = reply(one, lang);
         if !reply.is_empty() {
             out.push_str(&format!("    {reply}\n"));
         }
@@ -214,6 +224,24 @@ mod tests {
         let text = list(&json!({ "messages": [message] }), false, Lang::En);
         assert!(text.contains("  waiting ") && text.contains("[account-gone]\n"), "{text}");
         assert!(!text.contains("held"), "{text}");
+    }
+
+    #[test]
+    fn what_is_held_for_want_of_a_body_has_its_short_text_once_and_no_english_beside_it() {
+        let entry = crate::catalog::own::STORE_UNAVAILABLE;
+        let reply = entry.said("its body cannot be read: its file is gone");
+        let message = json!({
+            "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": entry.id,
+            "recipients": [{ "address": "b@c.de", "state": "waiting", "reply": reply }],
+        });
+        for (lang, why) in [(Lang::En, "its body cannot be read: its file is gone"), (Lang::Ja, "本文を読み取れません")]
+        {
+            let text = list(&json!({ "messages": [message] }), false, lang);
+            let told: String = text.split_whitespace().collect();
+            let count = |part: &str| told.matches(&part.replace(' ', "")).count();
+            assert_eq!((count(entry.short()), count("[store-unavailable]"), count(why)), (1, 1, 1), "{text}");
+            assert_eq!(told.contains("fileisgone"), lang == Lang::En, "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
         state::{block_on, refused_as},
     },
     config::{Config, lent},
-    net::{ClientTls, HttpClient, SetupFault},
+    net::{ClientTls, HttpClient},
     oauth::{App, AppCredential, Grant, clock::Clock, endpoints::Endpoints},
 };
 
@@ -121,9 +121,8 @@ impl Renewal {
         let given = self.given.as_ref().map(|file| file.display().to_string());
         let known = Known { client_secret_at: given, ..configured.known() };
         let app = App { credential: AppCredential::Secret(self.secret.clone()), ..App::clone(configured) };
-        let network = |fault: SetupFault| Trouble::Network { why: fault.to_string() }.failure(lang);
-        let tls = ClientTls::new(&config.network).map_err(network)?;
-        let http = HttpClient::new(&config.network, &tls).map_err(network)?;
+        let tls = ClientTls::new(&config.network)?;
+        let http = HttpClient::new(&config.network, &tls)?;
         let clock = Clock::default();
         let endpoints = Endpoints { http: &http, app: &app, clock: &clock };
         let asked = block_on(async { Ok(endpoints.client_credentials().await) })?;

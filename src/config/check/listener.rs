@@ -9,7 +9,7 @@ use super::{Checker, shown};
 use crate::{
     base::Protocol,
     config::{key::Key, raw},
-    net::{Bind, Listener, ListenerTls},
+    net::{Bind, Listener, ListenerTls, ServerTls},
 };
 
 const MAX_CONNECTIONS: u32 = 1000;
@@ -75,6 +75,7 @@ impl Checker<'_> {
         raw: &raw::Listener,
         tls: ListenerTls,
     ) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
+        let found = self.problems.len();
         let certificate = raw.certificate.as_ref().map(|path| self.readable(&key.field("certificate"), path));
         let private = raw.key.as_ref().map(|path| self.readable(&key.field("key"), path));
         if tls == ListenerTls::Off && (certificate.is_some() || private.is_some()) {
@@ -82,7 +83,14 @@ impl Checker<'_> {
             self.warning(key, format!("`{key}` has a certificate but its TLS is off"), hint);
         }
         match (certificate, private) {
-            (Some(certificate), Some(private)) => Some((certificate, private)),
+            (Some(certificate), Some(private)) => {
+                if tls != ListenerTls::Off && found == self.problems.len() {
+                    let hint = "put a certificate and the private key that belongs to it there, both in PEM form";
+                    let look = || ServerTls::from_files(&certificate, &private).map(drop);
+                    self.used_at_a_start(&key.field("certificate"), look, hint);
+                }
+                Some((certificate, private))
+            }
             (Some(_), None) => {
                 self.missing(key, "key", "add: key = \"key.pem\" (the private key of the certificate)");
                 None

@@ -237,7 +237,7 @@ impl Checker<'_> {
         let mail_key = form(["mail-proxy", "mail-proxy-file", "mail-proxy-env"], mail);
         let http_proxy = proxy("http-proxy", http_proxy, http_key, http_place);
         let mail_proxy = proxy("mail-proxy", mail_proxy, mail_key, mail_place);
-        let ca_file = raw.ca_file.as_ref().map(|path| self.readable(&table.field("ca-file"), path));
+        let ca_file = raw.ca_file.as_ref().map(|path| self.authorities(&table.field("ca-file"), path));
         Network { http_proxy, mail_proxy, ca_file }
     }
 

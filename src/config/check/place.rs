@@ -9,7 +9,7 @@ use super::{Checker, shown};
 use crate::{
     base::is_mailbox,
     config::{key::Key, outline::has_login, unit::SEALED},
-    net::IpNet,
+    net::{ClientTls, IpNet, SetupFault},
     store::private_file,
 };
 
@@ -21,6 +21,26 @@ impl Checker<'_> {
             self.unreadable(key, &path, &e);
         }
         path
+    }
+
+    /// The same of one with certificates of authorities.
+    pub(super) fn authorities(&mut self, key: &Key, written: &Path) -> PathBuf {
+        let found = self.problems.len();
+        let path = self.readable(key, written);
+        if found == self.problems.len() {
+            let hint = "put the certificate of the authority there in PEM form, or take the line out";
+            self.used_at_a_start(key, || ClientTls::look_into(&path), hint);
+        }
+        path
+    }
+
+    /// What a start would end with. Where the file cannot be opened, that is said already.
+    pub(super) fn used_at_a_start(&mut self, key: &Key, look: impl FnOnce() -> Result<(), SetupFault>, hint: &str) {
+        if self.around.looks_into_files
+            && let Err(fault) = look()
+        {
+            self.error(key, fault.named(), hint);
+        }
     }
 
     /// What stands in the place of a path may be what belongs into the file.

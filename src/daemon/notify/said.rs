@@ -26,6 +26,8 @@ pub(super) enum Said<'a> {
     },
     WorksAgain {
         who: &'a str,
+        /// Who signed in, where that is somebody else, whom no mail server let in yet.
+        other: Option<&'a str>,
     },
     WillEnd {
         who: &'a str,
@@ -129,7 +131,12 @@ impl Said<'_> {
             Said::OnHost { host, text } => format!("Gatepost on {host}: {text}"),
             Said::SignInNeeded { who } => format!("mail of {who} stands still, a sign-in is needed."),
             Said::NoToken { who } => format!("mail of {who} stands still, the provider gives no token."),
-            Said::WorksAgain { who } => format!("the sign-in of {who} works again: the provider gives tokens."),
+            Said::WorksAgain { who, other: None } => {
+                format!("the sign-in of {who} works again: the provider gives tokens.")
+            }
+            Said::WorksAgain { who, other: Some(other) } => format!(
+                "the sign-in of {who} works again: the provider gives tokens. They are of {other}, who signed in for it."
+            ),
             Said::WillEnd { who, is_one: true, left } => format!("the sign-in of {who} is expected to end {left}."),
             Said::WillEnd { who, is_one: false, left } => {
                 format!("the sign-ins of {who} are expected to end, the first of them {left}.")
@@ -212,8 +219,12 @@ impl Said<'_> {
             Said::NoToken { who } => {
                 format!("{who} のメールが止まっています。プロバイダーがトークンを発行しません。")
             }
-            Said::WorksAgain { who } => {
-                format!("{who} のサインインが再び使えるようになり、プロバイダーがトークンを発行しています。")
+            Said::WorksAgain { who, other } => {
+                let of_other = other.map(|other| format!("ただし、サインインしたのは {other} です。"));
+                format!(
+                    "{who} のサインインが再び使えるようになり、プロバイダーがトークンを発行しています。{}",
+                    of_other.unwrap_or_default()
+                )
             }
             Said::WillEnd { who, is_one: true, left } => format!("{who} のサインインは{left}に切れる見込みです。"),
             Said::WillEnd { who, is_one: false, left } => {

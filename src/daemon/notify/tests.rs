@@ -283,6 +283,25 @@ fn a_sign_in_that_is_needed_is_told_at_once_daily_and_after_a_restart_but_not_by
     assert_eq!(stage.kinds_at(27 * HOUR), [Kind::SignInRefused]);
 }
 
+/// The notice said that all is well again, and the mail server lets nobody in.
+#[test]
+fn a_sign_in_that_works_again_by_somebody_else_names_them_until_a_mail_server_lets_them_in() {
+    for (is_let_in, is_named) in [(false, true), (true, false)] {
+        let mut stage = Stage::new();
+        stage.states = vec![broken("ann", Phase::SignInNeeded, "sign-in-missing")];
+        assert_eq!(stage.kinds_at(HOUR), [Kind::SignInNeeded]);
+        let consented_as = Some("bob@contoso.com".to_owned());
+        stage.states = vec![SignInState { last_refresh: Some(at(2 * HOUR)), consented_as, is_let_in, ..ready("ann") }];
+        let event = stage.told_at(2 * HOUR).remove(0);
+        assert_eq!(
+            (event.event, event.text.contains("bob@contoso.com")),
+            (Kind::SignInAgainOk, is_named),
+            "{}",
+            event.text
+        );
+    }
+}
+
 #[test]
 fn what_befalls_a_thousand_sign_ins_alike_is_one_event_that_names_them_all() {
     let mut stage = Stage::new();

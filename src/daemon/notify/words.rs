@@ -18,6 +18,12 @@ use crate::{
     oauth::SignInState,
 };
 
+/// Somebody else signed in than was meant, and no mail server let them in yet.
+fn is_in_doubt(state: &SignInState) -> bool {
+    let is_meant = |name: &String| name.eq_ignore_ascii_case(&state.identity);
+    !state.is_let_in && state.consented_as.as_ref().is_some_and(|name| !is_meant(name))
+}
+
 /// `None`: such an event is not made of sign-ins.
 pub(super) fn of_sign_ins(
     facts: &Facts<'_>,
@@ -49,7 +55,11 @@ pub(super) fn of_sign_ins(
         Kind::SignInAgainOk => {
             event.severity = Severity::Info;
             // A token is all that was seen: a mail server may refuse a mailbox of it besides.
-            Said::WorksAgain { who }.text(lang)
+            let other = match group.states.as_slice() {
+                [one] => one.consented_as.as_deref().filter(|_| is_in_doubt(one)),
+                _ => None,
+            };
+            Said::WorksAgain { who, other }.text(lang)
         }
         Kind::SignInEnding => {
             let due = group.states.iter().filter_map(|state| state.next_sign_in()).min()?;

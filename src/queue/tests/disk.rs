@@ -207,7 +207,7 @@ async fn what_is_held_for_want_of_a_body_stands_among_the_faults_until_it_is_gon
     for shown in stage.list().await {
         assert_eq!((shown.state, shown.fault, shown.fault_text), ("held", Some(entry.id), Some(entry.short())));
         let reply = shown.recipients[0].reply.as_deref().unwrap();
-        assert!(reply.starts_with(&entry.said("held, its body cannot be read: ")), "{reply}");
+        assert!(reply.starts_with(&entry.said("its body cannot be read: ")), "{reply}");
     }
     assert!(stage.queue.failures().iter().all(|note| note.fault == Some(entry.id)));
     let counted = r#"gatepost_faults_total{protocol="smtp",kind="bug",id="store-unavailable",stage="relaying"} 2"#;

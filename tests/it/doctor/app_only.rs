@@ -51,6 +51,36 @@ async fn a_secret_that_ended_by_its_date_is_no_good_news_and_fails_where_nobody_
     assert!(secret["detail"].as_str().unwrap().contains("secret-expires"), "{secret}");
 }
 
+/// The status had the step, and the doctor the news alone.
+#[tokio::test]
+async fn a_secret_that_ends_soon_or_ended_by_its_day_is_told_with_the_step_of_the_status_and_fails_nothing() {
+    let staged = staged("no-such").await;
+    let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(5 * 24)).strftime("%Y-%m-%d").to_string();
+    let mut before = "client-secret = ".to_owned();
+    for day in ["2026-01-01", &soon] {
+        let line = format!("secret-expires = {day}\nclient-secret = ");
+        staged.edit(&before, &line);
+        before = line;
+        let report = staged.is_well().await;
+        let secret = check(&report, "files", "client-secret");
+        let fault = &secret["fault"];
+        assert_eq!(
+            (&secret["outcome"], &fault["id"]),
+            (&"skipped".into(), &"client-secret-expired".into()),
+            "{secret}"
+        );
+        assert!(fault["cause"].as_str().unwrap().starts_with("By `secret-expires` the client secret"), "{fault}");
+        let (_, status, _) = tokio::task::spawn_blocking({
+            let file = staged.file.clone();
+            move || crate::process::run(&["status", "--lang", "en"], &file)
+        })
+        .await
+        .unwrap();
+        let step = "copy its value";
+        assert!(fault["next-step"].as_str().unwrap().contains(step) && status.contains(step), "{fault} {status}");
+    }
+}
+
 #[tokio::test]
 async fn of_a_whole_domain_one_mailbox_is_looked_at_and_without_a_name_that_is_said() {
     let staged = staged("no-such").await;

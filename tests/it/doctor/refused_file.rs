@@ -51,12 +51,23 @@ async fn while_its_file_is_refused_the_daemon_is_shown_as_it_runs_and_the_file_w
     tells_both(&staged, ":").await;
 }
 
+/// Whoever mends the file wants to see the pages of the daemon that runs on.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_its_file_is_refused_the_console_of_the_daemon_is_opened() {
+    let (staged, _program) = beside_a_daemon(Plan::default()).await;
+    staged.edit("[daemon]\n", "[daemon]\nsign-on-second = 4\n");
+    let (code, link, errors) = run(&["console"], &staged.file);
+    assert!(code == 0 && link.contains("/open?") && link.contains("http://127."), "{link}{errors}");
+}
+
 #[tokio::test]
 async fn without_a_daemon_a_refused_file_is_all_there_is_to_say() {
     let staged = Staged::new(Plan::default()).await;
     staged.edit("[daemon]\n", "[daemon]\nsign-on-second = 4\n");
     let (code, table, errors) = run(&["status"], &staged.file);
     assert!(code == 78 && table.is_empty() && errors.starts_with("error: "), "{table}{errors}");
+    let (code, link, errors) = run(&["console"], &staged.file);
+    assert!(code == 78 && link.is_empty() && errors.contains("sign-on-second"), "{link}{errors}");
     let report = staged.doctor(&["--json"]).await.json();
     assert_eq!(report["checks"].as_array().unwrap().len(), 1, "{report:#}");
 }

@@ -21,6 +21,24 @@ async fn each_question_without_a_terminal_names_its_flag_and_nothing_is_written(
     }
 }
 
+/// The cause stood alone, and its id nowhere.
+#[tokio::test]
+async fn authorities_that_cannot_be_read_are_told_with_short_text_id_and_step_in_both_languages() {
+    let stage = Stage::new().await;
+    std::fs::write(stage.file().with_file_name("ca.pem"), "nothing\n").unwrap();
+    for (lang, what, step) in [
+        ("en", "holds no certificate", "put the certificate of the authority there"),
+        ("ja", "証明書がありません", "認証局の証明書を PEM 形式"),
+    ] {
+        let flags = stage.flags(&["--address", ANN, "--client-id", CLIENT, "--yes", "--lang", lang]);
+        let ended = stage.run(&flags, "").await;
+        let entry = gatepost::catalog::find("authorities-unusable").unwrap();
+        for part in [entry.short(), "[authorities-unusable]", what, step] {
+            assert!(ended.code == 1 && ended.err.contains(part), "{part}: {}{}", ended.out, ended.err);
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_has_no_client_id_yet_is_shown_how_the_app_is_registered() {
     let stage = Stage::new().await;

@@ -175,7 +175,7 @@ impl Interview<'_, '_> {
             return Ok(());
         }
         let tls = ClientTls::new(&self.config.network).and_then(|tls| HttpClient::new(&self.config.network, &tls));
-        let http = tls.map_err(|fault| self.fail(Trouble::Network { why: fault.to_string() }))?;
+        let http = tls.map_err(Failure::from)?;
         let instead = self.discovery_instead();
         let domain = address.rsplit('@').next().unwrap_or_default();
         let id: Result<String, Failure> = self.tenant(choice.preset, domain, &Discovery::new(&http, instead.as_ref()));

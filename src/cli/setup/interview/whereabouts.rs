@@ -31,7 +31,7 @@ impl Interview<'_, '_> {
             return Ok((preset, self.args.tenant.clone(), None));
         }
         let tls = ClientTls::new(&self.config.network).and_then(|tls| HttpClient::new(&self.config.network, &tls));
-        let http = tls.map_err(|fault| self.fail(Trouble::Network { why: fault.to_string() }))?;
+        let http = tls.map_err(Failure::from)?;
         let instead = self.discovery_instead();
         let discovery = Discovery::new(&http, instead.as_ref());
         if let Some(preset) = given.filter(|preset| is_entra(preset)) {

@@ -274,7 +274,6 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NoPassword => ("the line on stdin is no password".into(), "give one line that is not empty".into()),
         Trouble::NoRandomness => ("no password could be made: this machine gives no random numbers".into(), "try again".into()),
-        Trouble::Network { why } => (why.clone(), "see [network] in the configuration".into()),
         Trouble::Gone { address } => (format!("the configuration has no account {address}"), "report this".into()),
         Trouble::NoTrial { why, next } => (format!("the daemon cannot be started for the test message: {why}"), next.clone()),
         Trouble::NoSmtpListener => ("there is no smtp listener to send a test message through".into(), "add --listen smtp=127.0.0.1:1587, or leave the message out: --no-send".into()),

@@ -323,7 +323,6 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::NoRandomness => {
             ("パスワードを作れません。このマシンでは乱数を得られません".into(), "もう一度試してください".into())
         }
-        Trouble::Network { why } => (why.clone(), "設定の [network] を確認してください".into()),
         Trouble::Gone { address } => {
             (format!("設定にアカウント {address} がありません"), "不具合として報告してください".into())
         }

@@ -17,7 +17,7 @@ use toml::Value;
 use super::{apart::Apart, discover::Servers, interview::Idle, script::Registration};
 use crate::{
     base::{Lang, printable},
-    catalog::{Entry, Known},
+    catalog::{Entry, Known, said_in},
     cli::outcome::Failure,
     oauth::Grant,
 };
@@ -299,7 +299,6 @@ pub enum Trouble {
     HalfAPair { there: String, missing: String },
     NoPassword,
     NoRandomness,
-    Network { why: String },
     Gone { address: String },
     NoTrial { why: String, next: String },
     NoSmtpListener,
@@ -322,7 +321,7 @@ impl ByProxy {
     fn text(by_proxy: Option<&Self>, lang: Lang, what: String, otherwise: &str) -> (String, String) {
         match by_proxy {
             None => (what, otherwise.to_owned()),
-            Some(Self { entry, known }) => (format!("{what} [{}]", entry.id), entry.told(lang, known).next),
+            Some(Self { entry, known }) => (said_in(entry, &what, lang), entry.told(lang, known).next),
         }
     }
 }
