@@ -244,7 +244,10 @@ impl Room {
             let tidied = match (named.contains(name), is_left) {
                 (true, true) if !path.exists() => fs::rename(&left, &path).and_then(|()| count(&path)),
                 (true, false) => count(&path),
-                (_, true) => Ok(swept.left += 1),
+                (_, true) => {
+                    swept.left += 1;
+                    Ok(())
+                }
                 (false, false) if !had_messages => fs::rename(&path, &left).map(|()| swept.left += 1),
                 (false, false) => fs::remove_file(&path).map(|()| swept.orphans += 1),
             };

@@ -253,7 +253,7 @@ async fn a_file_without_a_certificate_is_named_by_config_check_and_by_the_reload
     }
     fs::write(&roots, right).unwrap();
     assert_eq!(run(&["config", "check"], &file).0, 0);
-    daemon::reload(&world.daemon, running, &file);
+    daemon::reload(&world.daemon, running, &file).await;
     assert!(shown(&world, &file, "ja", heading).await.0.is_none());
 }
 
