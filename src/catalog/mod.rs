@@ -22,6 +22,7 @@ mod replied;
 pub mod replies;
 mod step;
 pub mod together;
+mod tried;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
@@ -35,6 +36,7 @@ pub use names::{helps_to_wait, in_short, in_short_with_id, in_the_log, kind, not
 pub use names::{owner, said_again, said_in, said_not_to, source, stage};
 pub use of_kinds::kinds;
 pub use step::{Line, Step, with_label};
+pub use tried::{Way, may_be_proxy, not_reached, refused as refused_by_proxy, tried};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
 
