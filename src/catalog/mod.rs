@@ -34,7 +34,7 @@ pub use known::{Known, Place, Via, has_stand_ins, is_filled_by_account, may_be_e
 pub use moment::{asked_again, beside, clock_off, hour, moment};
 pub use names::{helps_to_wait, in_short, in_short_with_id, in_the_log, kind, not_to_do};
 pub use names::{owner, said_again, said_in, said_not_to, source, stage};
-pub use of_kinds::kinds;
+pub use of_kinds::{faults_beside, kinds};
 pub use step::{Line, Step, with_label};
 pub use tried::{Way, may_be_proxy, not_reached, refused as refused_by_proxy, tried};
 

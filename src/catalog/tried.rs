@@ -5,9 +5,7 @@
 
 use super::{
     Entry,
-    own::{
-        PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
-    },
+    own::{PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE},
 };
 
 /// Ahead of the number with which a proxy answers, in lines of curl of any year and of OpenSSL.
@@ -52,9 +50,13 @@ const OF_SERVERS: [u16; 12] = [25, 110, 143, 443, 465, 587, 993, 995, 1587, 1993
 #[derive(Debug, Clone, Copy)]
 pub enum Way {
     /// To the end; `by_proxy`: a proxy let it through.
-    Open { by_proxy: bool },
+    Open {
+        by_proxy: bool,
+    },
     /// Nobody refused it, and nobody said a word.
-    Silenced { by_proxy: bool },
+    Silenced {
+        by_proxy: bool,
+    },
     Fails(&'static [&'static Entry]),
 }
 
@@ -126,7 +128,8 @@ fn told_answer(line: &str) -> Option<u16> {
 /// The line itself; of a proxy it is where one was asked, or where nobody else says so.
 fn is_answer(line: &str, is_asked: bool) -> bool {
     let status = line.trim_start_matches("< ");
-    let is_of_proxy = |code| (is_asked && line.starts_with("< ")) || status.contains(ESTABLISHED) || code == WANTS_LOGIN;
+    let is_of_proxy =
+        |code| (is_asked && line.starts_with("< ")) || status.contains(ESTABLISHED) || code == WANTS_LOGIN;
     code_of(line).is_some_and(is_of_proxy)
 }
 

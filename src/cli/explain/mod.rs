@@ -97,7 +97,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
-    let (mut found, kinds) = (spoken::faults(&text), catalog::kinds(&text));
+    let (mut found, kinds) = (spoken::faults(&text), coded::Meant::of(&text));
     // Of what a program did not reach the configuration may know whose it is.
     if let Some(entry) = whose.filter(|_| found.iter().all(|one| matches!(one.by, By::Log | By::Server))) {
         found = vec![Found { entry, by: By::Log }];
@@ -122,9 +122,9 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
-        return out(&told::object(&text, found, coded::json(&kinds, lang)));
+        return out(&told::object(&text, found, kinds.json(lang)));
     }
-    let mut page = coded::page(&text, &kinds, !found.is_empty(), lang) 
+    let mut page = kinds.page(&text, !found.is_empty(), lang)
         + &way::several(&text, &found, lang).unwrap_or_else(|| told::several(&found, lang));
     for one in &found {
         page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));

@@ -25,7 +25,8 @@ const WRAP: usize = 100;
 pub fn whose(config: &Config, text: &str) -> Option<&'static Entry> {
     let (host, port) = not_reached(text)?;
     let proxies = [&config.proxies.http, &config.proxies.mail].into_iter().flatten();
-    let is_there = |url: &str| url.split_once("://").is_some_and(|(_, at)| at.eq_ignore_ascii_case(&format!("{host}:{port}")));
+    let is_there =
+        |url: &str| url.split_once("://").is_some_and(|(_, at)| at.eq_ignore_ascii_case(&format!("{host}:{port}")));
     if proxies.into_iter().any(|via| is_there(&via.url)) {
         return Some(PROXY_UNREACHABLE);
     }
@@ -40,7 +41,8 @@ pub fn whose(config: &Config, text: &str) -> Option<&'static Entry> {
 /// Ahead of several faults of which one is the proxy's: what tells which. `None`: it is about something else.
 pub fn several(text: &str, found: &[Found], lang: Lang) -> Option<String> {
     let (host, port) = not_reached(text)?;
-    let (proxy, others): (Vec<&Found>, Vec<&Found>) = found.iter().partition(|one| one.entry.id == PROXY_UNREACHABLE.id);
+    let (proxy, others): (Vec<&Found>, Vec<&Found>) =
+        found.iter().partition(|one| one.entry.id == PROXY_UNREACHABLE.id);
     let ids: Vec<String> = others.iter().map(|one| format!("`{}`", one.entry.id)).collect();
     let ids = Some(ids.join(", ")).filter(|ids| !ids.is_empty() && !proxy.is_empty())?;
     let proxy = PROXY_UNREACHABLE.id;
