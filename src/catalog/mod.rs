@@ -22,7 +22,7 @@ mod replied;
 pub mod replies;
 mod step;
 pub mod together;
-mod tried;
+pub mod tried;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
@@ -36,7 +36,6 @@ pub use names::{helps_to_wait, in_short, in_short_with_id, in_the_log, kind, not
 pub use names::{owner, said_again, said_in, said_not_to, source, stage};
 pub use of_kinds::{faults_beside, kinds};
 pub use step::{Line, Step, with_label};
-pub use tried::{Way, may_be_proxy, not_reached, refused as refused_by_proxy, tried};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
 
@@ -59,7 +58,6 @@ pub fn find(id: &str) -> Option<&'static Entry> {
 #[cfg(test)]
 mod tests {
     mod leads_on;
-
     use super::*;
     use crate::base::latin_sentence;
 

@@ -145,7 +145,13 @@ fn number(text: &str) -> Option<u16> {
 }
 
 fn offers(lines: &[&str]) -> String {
-    let behind = |line: &&str| OFFERS.iter().find_map(|mark| Some(line.split_once(mark)?.1.to_owned()));
+    let behind = |line: &&str| {
+        OFFERS.iter().find_map(|mark| {
+            let offered = line.split_once(mark)?.1;
+            // What we say of ourselves behind that.
+            Some(offered.split(", and gatepost speaks ").next().unwrap_or_default().to_owned())
+        })
+    };
     lines.iter().filter_map(behind).collect::<Vec<_>>().join(", ")
 }
 

@@ -215,7 +215,8 @@ fn no_refusal_and_no_goodbye_of_ours_is_without_a_fault() {
 /// A code that stands in none of the tables is one that `explain` does not know by itself.
 #[test]
 fn no_reply_of_ours_begins_with_a_code_that_stands_in_no_table() {
-    const BY_HAND: [&str; 6] = ["Reply::of((", "farewell(\"4", "farewell(\"5", "\"* BYE {", "\"-ERR {", "BAD {"];
+    const BY_HAND: [&str; 7] =
+        ["Reply::of((4", "Reply::of((5", "farewell(\"4", "farewell(\"5", "\"* BYE {", "\"-ERR {", "BAD {"];
     let told =
         |source: &&Source| ["session", "queue", "outbound", "wire"].contains(&source.module()) && !source.is_test();
     let sources = sources();

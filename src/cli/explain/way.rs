@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     base::{Lang, invocation, wrapped},
     catalog::{
-        Entry, Way,
+        Entry,
         explain::Found,
-        not_reached,
         own::{DAEMON_NOT_RUNNING, PROXY_UNREACHABLE},
+        tried::{Way, not_reached},
     },
     config::Config,
     net::Bind,

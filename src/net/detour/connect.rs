@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{Answer, ProxyTrouble, Refused, proxy::ProxyLogin};
 use crate::{
     base::printable,
-    catalog::refused_by_proxy,
+    catalog::tried::refused,
     wire::{Machine, Step, Violation},
 };
 
@@ -57,7 +57,7 @@ impl Connect {
         };
         let mut what = format!("HTTP {code} {}", printable(reply.reason.unwrap_or_default(), 80)).trim_end().to_owned();
         let offers = field("proxy-authenticate").unwrap_or_default();
-        let meant = refused_by_proxy(code, &offers);
+        let meant = refused(code, &offers);
         let login = if self.user.is_some() { ProxyTrouble::Login } else { ProxyTrouble::NoLogin };
         let others = [ProxyTrouble::Scheme, ProxyTrouble::Portal, ProxyTrouble::NoWay, ProxyTrouble::Forbids];
         let is_meant = |trouble: &ProxyTrouble| meant.iter().any(|entry| entry.id == trouble.entry().id);
