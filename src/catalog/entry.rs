@@ -385,6 +385,11 @@ impl Entry {
         short.trim_end_matches(" or").trim_end_matches([':', ';', ','])
     }
 
+    /// The code of a message that Microsoft Graph refuses for it.
+    pub const fn graph_reply(&self) -> Option<(u16, &'static str)> {
+        self.graph_reply
+    }
+
     /// Short text and id side by side, which stand ahead of what is particular.
     pub fn named(&self) -> String {
         with_id(self.short(), self.id)

@@ -16,10 +16,11 @@ use super::{
     matching::{self, meant, stands_in},
     oauth_word, of_kinds,
     own::{
-        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, UPSTREAM_TIMEOUT, UPSTREAM_TLS_UNTRUSTED,
-        UPSTREAM_UNREACHABLE,
+        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, UPSTREAM_TIMEOUT,
+        UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
     },
     replied::replied,
+    tried::{Way, may_be_proxy, not_reached, tried},
 };
 use crate::base::{Lang, Protocol};
 
@@ -103,11 +104,22 @@ impl By {
 /// All that the text may mean, none of them twice. Empty: nobody knows.
 pub fn read(text: &str) -> Vec<Found> {
     let text = &challenged(cut(text));
-    let ways: [fn(&str) -> Vec<Found>; 9] = [ids, causes, numbers, graph, own, oauth, codes, replies, log];
-    let mut found = ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
+    let ways: [fn(&str) -> Vec<Found>; 8] = [causes, numbers, graph, own, oauth, codes, replies, log];
+    let other = || ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
+    let mut found = match (ids(text), way(text)) {
+        (ids, _) if !ids.is_empty() => ids,
+        (_, Some(Way::Fails(entries))) => entries.iter().map(|entry| Found { entry, by: By::Server }).collect(),
+        (_, Some(_)) => Vec::new(),
+        (_, None) => other(),
+    };
     let mut seen = Vec::new();
     found.retain(|one| !seen.contains(&one.entry.id) && (seen.push(one.entry.id), true).1);
     found
+}
+
+/// How far somebody came who tried the way by hand; `None`: the text is of something else.
+pub fn way(text: &str) -> Option<Way> {
+    tried(cut(text))
 }
 
 /// A number of Entra ID in the text that the catalogue does not know.
@@ -366,7 +378,9 @@ fn log(text: &str) -> Vec<Found> {
         Some(Refuser::Nobody) => ours.into_iter().chain(found).collect(),
         None => found.into_iter().collect(),
     };
-    all.into_iter().map(|entry| Found { entry, by: By::Log }).collect()
+    // Whoever types the line of a step asks the proxy first, and curl says the same of it.
+    let proxy = not_reached(text).filter(|(_, port)| may_be_proxy(*port)).map(|_| PROXY_UNREACHABLE);
+    all.into_iter().chain(proxy).map(|entry| Found { entry, by: By::Log }).collect()
 }
 
 /// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server.

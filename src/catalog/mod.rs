@@ -22,6 +22,7 @@ mod replied;
 pub mod replies;
 mod step;
 pub mod together;
+pub mod tried;
 pub mod upstream;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
@@ -33,7 +34,7 @@ pub use known::{Known, Place, Via, has_stand_ins, is_filled_by_account, may_be_e
 pub use moment::{asked_again, beside, clock_off, hour, moment};
 pub use names::{helps_to_wait, in_short, in_short_with_id, in_the_log, kind, not_to_do};
 pub use names::{owner, said_again, said_in, said_not_to, source, stage};
-pub use of_kinds::kinds;
+pub use of_kinds::{faults_beside, kinds};
 pub use step::{Line, Step, with_label};
 
 use crate::base::{Kind, Lang, Owner, Protocol};
@@ -57,7 +58,6 @@ pub fn find(id: &str) -> Option<&'static Entry> {
 #[cfg(test)]
 mod tests {
     mod leads_on;
-
     use super::*;
     use crate::base::latin_sentence;
 

@@ -13,7 +13,7 @@ use crate::{
     catalog::{
         message::RECIPIENTS_USED_UP,
         own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
-        replies::refusal,
+        replies::{coded, refusal},
         upstream::is_smtp_switched_off,
     },
     oauth::Resource,
@@ -235,10 +235,10 @@ impl Outbound {
 /// For a message that no day of the mailbox has room for (RFC 3463 X.5.3).
 fn more_than_a_day(most: u32) -> Reply {
     let what = format_args!("one message has more than limits.recipients-per-day, {most}; split it up, or raise that");
-    refusal(RECIPIENTS_USED_UP, (550, "5.5.3"), what)
+    refusal(coded::DAY_EXCEEDED, what)
 }
 
 /// For a recipient that the mailbox's day has no room for.
 pub fn day_used_up() -> Reply {
-    Reply::of((452, "4.5.3"), &RECIPIENTS_USED_UP.fault())
+    coded::DAY_USED_UP.reply()
 }

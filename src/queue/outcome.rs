@@ -13,7 +13,7 @@ use crate::{
     catalog::{
         Entry,
         own::{DELIVERY_DOUBTFUL, ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
-        replies::refusal,
+        replies::{coded, refusal},
         upstream::message_refusal,
     },
     meter::{Meter, at_level},
@@ -57,7 +57,7 @@ const CLASSES: [&str; 16] = [
 ];
 
 /// What a recipient hears whose time is over (RFC 3463 X.4.7).
-const EXPIRED: (u16, &str) = (554, "5.4.7");
+const EXPIRED: (u16, &str) = coded::EXPIRED.code;
 
 /// Whether a recipient failed because its time was over.
 pub(super) fn is_expiry(reply: &str) -> bool {
@@ -123,7 +123,7 @@ impl Outcome {
         };
         let mut verdicts: Vec<_> = verdicts.iter().map(said).collect();
         verdicts.truncate(asked_for);
-        let unsaid = refusal(UPSTREAM_PROTOCOL, (450, "4.3.0"), "nothing was said of this recipient");
+        let unsaid = refusal(coded::UNSAID, "nothing was said of this recipient");
         verdicts.resize(asked_for, Said { fate: Fate::Deferred, ..Said::here("4.3.x", UPSTREAM_PROTOCOL, &unsaid) });
         Self { verdicts, retry_after, pause: None }
     }
@@ -136,7 +136,7 @@ impl Outcome {
 
     /// What was in the way stays beside it, and is what these failed of.
     pub fn expired<'a>(hours: u64, waiting: impl Iterator<Item = &'a QueuedRecipient>) -> Self {
-        let reply = refusal(MESSAGE_EXPIRED, EXPIRED, format_args!("after {hours} hours"));
+        let reply = refusal(coded::EXPIRED, format_args!("after {hours} hours"));
         let expired = Said::here(TIME_IS_OVER, MESSAGE_EXPIRED, &reply);
         let said = |one: &QueuedRecipient| Said { refusal: Refusal::beside(one), ..expired.clone() };
         Self { verdicts: waiting.map(said).collect(), retry_after: None, pause: None }
@@ -144,7 +144,7 @@ impl Outcome {
 
     /// The envelope cannot be read.
     pub fn damaged() -> Self {
-        let reply = Reply::of((554, "5.3.0"), &ENVELOPE_DAMAGED.fault());
+        let reply = coded::DAMAGED.reply();
         let refusal = Some(Refusal::from(ENVELOPE_DAMAGED));
         let said = Said { refusal, ..Said::here("damaged", ENVELOPE_DAMAGED, &reply) };
         Self { verdicts: vec![said], retry_after: None, pause: None }

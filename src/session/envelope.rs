@@ -18,15 +18,12 @@ use super::{
 };
 use crate::{
     account::Admitted,
-    base::{Fault, Line, Stage},
-    catalog::{
-        message::TOO_MANY_RECIPIENTS,
-        replies::{not_ascii, refusal},
-    },
+    base::{Fault, Kind, Line, Stage},
+    catalog::replies::{coded, not_ascii, refusal},
     message::Repairs,
     meter::Entry,
     outbound::{Channel, Connection, Lost, Turn, Within, day_used_up, ehlo, is_about_sign_on, not_signed_on},
-    wire::smtp::{Mail, Mistake, Rcpt, Reply},
+    wire::smtp::{Mail, Mistake, Rcpt, Reply, reply::mail_code},
 };
 
 /// Exchange's most for one message; each copy of more costs the client another message.
@@ -164,7 +161,7 @@ impl Relay<'_> {
     fn not_signed_on(&mut self, fault: &Fault) -> Reply {
         self.channel = None;
         self.refusal(fault);
-        Reply::of((451, "4.7.0"), &fault.clone().at(Stage::Relaying))
+        Reply::of(mail_code(Kind::Unavailable), &fault.clone().at(Stage::Relaying))
     }
 
     pub(super) async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Left> {
@@ -177,7 +174,7 @@ impl Relay<'_> {
         if self.destination != Destination::Upstream {
             if envelope.recipients() >= RECIPIENTS {
                 let what = format_args!("{RECIPIENTS} are the most");
-                return Ok(self.explained(refusal(TOO_MANY_RECIPIENTS, (452, "4.5.3"), what), None));
+                return Ok(self.explained(refusal(coded::RECIPIENTS, what), None));
             }
             envelope.take(rcpt.clone());
             return Ok(Reply::new(250, "2.1.5 Recipient OK"));

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     base::{Protocol, printable, redacted},
-    catalog::own::{CONNECTION_CLOSED, PROTOCOL_MISTAKE},
+    catalog::{
+        own::PROTOCOL_MISTAKE,
+        replies::{Coded, coded},
+    },
     wire::{
         ERROR_BUDGET, TOO_MANY_MISTAKES,
         smtp::{Mistake, Reply},
@@ -47,7 +50,7 @@ impl Relay<'_> {
         self.note_mistake(reply);
         self.mistakes += 1;
         match self.mistakes > ERROR_BUDGET {
-            true => self.goodbye("4.7.0", TOO_MANY_MISTAKES).await,
+            true => self.goodbye(coded::CLOSED_FOR_MISTAKES, TOO_MANY_MISTAKES).await,
             false => self.say(reply).await,
         }
     }
@@ -64,17 +67,17 @@ impl Relay<'_> {
         }
     }
 
-    pub(super) async fn goodbye(&mut self, enhanced: &'static str, why: &str) -> Next {
-        let reply = self.closing(enhanced, why);
+    pub(super) async fn goodbye(&mut self, of: Coded, why: &str) -> Next {
+        let reply = self.closing(of, why);
         self.last_words(&reply).await
     }
 
     /// Gatepost ends the connection by itself: what the client hears of that.
-    pub(super) fn closing(&self, enhanced: &'static str, why: &str) -> Reply {
-        let fault = CONNECTION_CLOSED.fault().saying(why).detail(why).at(self.entry.stage());
+    pub(super) fn closing(&self, of: Coded, why: &str) -> Reply {
+        let fault = of.entry.fault().saying(why).detail(why).at(self.entry.stage());
         self.gate.meter.passing_fault(Protocol::Smtp, &fault);
         let (session, account, client) = (self.entry.id(), &self.admitted.account.address, self.admitted.client_name());
         info!(session, account, client, id = fault.id, "{CLOSED}: {fault}");
-        Reply::of((421, enhanced), &fault)
+        Reply::of(of.code, &fault)
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         Entry,
         doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_WITHOUT_STARTTLS},
         own::{CONNECTION_CLOSED, CONNECTIONS_USED_UP, PROTOCOL_MISTAKE},
+        replies::{self, not_now},
     },
     wire::{Farewell, Told},
 };
@@ -25,23 +26,9 @@ pub fn too_busy(protocol: Protocol) -> String {
     format!("{} {}\r\n", not_now(protocol), CONNECTIONS_USED_UP.fault().reply_text())
 }
 
-/// It passes by itself: a mail program that hears this comes back.
-const fn not_now(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Smtp => "421 4.3.2",
-        Protocol::Imap => "* BYE",
-        Protocol::Pop3 => "-ERR [SYS/TEMP]",
-    }
-}
-
 /// To a plain client, where TLS comes first.
 pub fn tls_expected(protocol: Protocol) -> String {
-    let code = match protocol {
-        Protocol::Smtp => "554 5.7.0",
-        Protocol::Imap => "* BYE",
-        Protocol::Pop3 => "-ERR",
-    };
-    format!("{code} {}\r\n", CLIENT_PLAIN_ON_TLS_PORT.fault().reply_text())
+    format!("{} {}\r\n", replies::tls_expected(protocol), CLIENT_PLAIN_ON_TLS_PORT.fault().reply_text())
 }
 
 /// To whoever broke the protocol: the text of what that is, and what is particular about it.

@@ -7,7 +7,7 @@ use crate::{
     base::printable,
     catalog::{
         message::{CLIENT_MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED},
-        replies,
+        replies::{self, coded},
     },
     wire::smtp::{Rcpt, Reply},
 };
@@ -28,7 +28,7 @@ pub(super) fn refusal(session: u64, admitted: &Admitted, rcpt: &Rcpt) -> Option<
     );
     // The name may hold what SMTP's ASCII does not.
     let what = format_args!("<{recipient}> is not in its recipients");
-    Some(replies::refusal(RECIPIENT_NOT_ALLOWED, (550, "5.7.1"), what))
+    Some(replies::refusal(coded::RECIPIENT, what))
 }
 
 /// `None`: the rule of the client, if it has one, allows a message of so many octets.
@@ -47,5 +47,5 @@ pub(super) fn too_large(session: u64, admitted: &Admitted, octets: u64) -> Optio
         text,
         "message refused by the rule"
     );
-    Some(replies::refusal(CLIENT_MESSAGE_TOO_LARGE, (552, "5.3.4"), format_args!("its max-bytes is {most}")))
+    Some(replies::refusal(coded::OVER_CLIENTS, format_args!("its max-bytes is {most}")))
 }

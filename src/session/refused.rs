@@ -12,11 +12,9 @@ use crate::{
     base::{Fault, Lang, Protocol, Stage, is_mailbox, printable},
     catalog::{
         Entry,
-        message::{
-            MESSAGE_OVER_ANNOUNCED_SIZE, RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE,
-        },
+        message::{RECIPIENTS_USED_UP, SEND_AS_DENIED, SENDER_NOT_ALLOWED, SENDER_UNREADABLE},
         own::PROTOCOL_MISTAKE,
-        replies::{is_of_one_client, refusal},
+        replies::{coded, is_of_one_client, refusal},
         upstream::{is_trouble, refusal_meaning},
     },
     outbound::{day_used_up, not_signed_on},
@@ -39,7 +37,7 @@ impl Relay<'_> {
         let account = printable(&self.admitted.account.address, 100);
         info!(session = self.entry.id(), account, sender = shown, place, id, text, "sender cannot be read");
         let what = format!("{place} says {shown}; write its name in quotes, or set sender = \"force\"");
-        refusal(SENDER_UNREADABLE, (550, "5.1.7"), what)
+        refusal(coded::SENDER_UNREAD, what)
     }
 
     /// The refusal of a sender that `send-as` does not name, noted under that sender. `place`: where it stands.
@@ -51,7 +49,7 @@ impl Relay<'_> {
         // A mailbox of a whole domain has no table of its own.
         let table = account.domain.as_ref().map_or(address.clone(), |domain| format!("*@{domain}"));
         let what = format!("<{sender}> in {place} is not in send-as of {table}");
-        refusal(SENDER_NOT_ALLOWED, (550, "5.7.1"), what)
+        refusal(coded::SENDER, what)
     }
 
     /// Notes a refusal under its id, whoever says it; what [`Relay::refusal`] answers is noted there. One of the upstream's own
@@ -146,5 +144,5 @@ fn not_now(fault: &Fault) -> Reply {
 /// Whose limit it is: that of the upstream by its SIZE, else ours.
 pub(super) fn larger_than(octets: u64) -> Reply {
     let who = if octets < SIZE_LIMIT { "the mail server announces" } else { "Gatepost takes" };
-    refusal(MESSAGE_OVER_ANNOUNCED_SIZE, (552, "5.3.4"), format_args!("{who} {octets} octets at most"))
+    refusal(coded::OVER_ANNOUNCED, format_args!("{who} {octets} octets at most"))
 }

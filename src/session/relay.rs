@@ -25,7 +25,7 @@ use super::{
 use crate::{
     account::Admitted,
     base::{Protocol, Stage},
-    catalog::{message::MESSAGE_BEHIND_REFUSAL, replies},
+    catalog::replies::{self, coded},
     meter::{Answer, Entry},
     net::{Stream, read_some, write},
     outbound::{Connection, Lost, ehlo, is_about_sign_on},
@@ -145,7 +145,7 @@ impl<'a> Relay<'a> {
                 if self.said_goodbye {
                     linger(&mut self.client).await;
                 } else {
-                    self.goodbye("4.3.2", SHUTTING_DOWN).await;
+                    self.goodbye(coded::CLOSED_TO_STOP, SHUTTING_DOWN).await;
                 }
             }
         }
@@ -165,14 +165,14 @@ impl<'a> Relay<'a> {
                     self.last_words(&reply).await
                 }
                 Woken::ClientGone => Next::Ends,
-                Woken::ClientIdle => self.goodbye("4.4.2", "silent for too long").await,
+                Woken::ClientIdle => self.goodbye(coded::CLOSED_FOR_SILENCE, "silent for too long").await,
                 Woken::Wanted => {
                     // First the room, then the words.
                     self.channel = None;
                     let reply = self.makes_room();
                     self.last_words(&reply).await
                 }
-                Woken::Closing => self.goodbye("4.3.2", SHUTTING_DOWN).await,
+                Woken::Closing => self.goodbye(coded::CLOSED_TO_STOP, SHUTTING_DOWN).await,
             };
             if next == Next::Ends {
                 return;
@@ -247,7 +247,10 @@ impl<'a> Relay<'a> {
 
     /// What a silent client hears whose room goes to somebody else.
     pub(super) fn makes_room(&self) -> Reply {
-        self.closing("4.4.2", "idle in mid-message while others wait for this mailbox, nothing was delivered")
+        self.closing(
+            coded::CLOSED_FOR_SILENCE,
+            "idle in mid-message while others wait for this mailbox, nothing was delivered",
+        )
     }
 
     /// The next message takes one again.
@@ -371,8 +374,8 @@ impl<'a> Relay<'a> {
 
     async fn unread_body(&mut self) -> Next {
         self.input.discard();
-        let entry = MESSAGE_BEHIND_REFUSAL;
-        let reply = self.explained(Reply::of((421, "4.7.0"), &entry.fault()), None);
+        let of = coded::BEHIND_REFUSAL;
+        let (entry, reply) = (of.entry, self.explained(of.reply(), None));
         let (session, account, client) = (self.entry.id(), &self.admitted.account.address, self.admitted.client_name());
         let (id, text, owner) = (entry.id, entry.short(), entry.owner.as_str());
         let next = self.next_step(entry.id, Some(Stage::Relaying), None);

@@ -26,10 +26,7 @@ use super::{
 };
 use crate::{
     base::Fault,
-    catalog::{
-        message::{BARE_CR, HEADER_TOO_LARGE, MESSAGE_TOO_SLOW, NUL_BYTE},
-        replies::{lost_behind_the_dot, not_ascii, refusal},
-    },
+    catalog::replies::{coded, lost_behind_the_dot, not_ascii, refusal},
     message::{FIELDS_CAP, FROM_CAP, HEAD_CAP, Headers, Repairs, has_too_many_fields, header_end},
     net::read_up_to,
     outbound::{Lost, Unfinished},
@@ -72,7 +69,7 @@ pub(super) async fn run(relay: &mut Relay<'_>, mut envelope: Envelope, sink: Sin
         biased;
         passed = passage.pass(relay, &envelope) => passed,
         () = cut_off.cancelled() => {
-            let reply = relay.closing("4.3.2", passage.cut_off());
+            let reply = relay.closing(coded::CLOSED_TO_STOP, passage.cut_off());
             record(relay, &envelope, &passage, Some(&reply));
             return relay.last_words(&reply).await;
         }
@@ -218,7 +215,7 @@ impl Passage {
                 }
                 Ok(_) => return Err(Cut::Left),
                 Err(_) if wait == most => {
-                    break relay.explained(refusal(MESSAGE_TOO_SLOW, (421, "4.4.2"), "nothing was delivered"), None);
+                    break relay.explained(refusal(coded::TOO_SLOW, "nothing was delivered"), None);
                 }
                 Err(_) if self.is_wanted() => break relay.makes_room(),
                 Err(_) => look += WANTED_LOOK,
@@ -246,11 +243,11 @@ impl Passage {
 
     fn objection(&self, relay: &Relay<'_>) -> Option<Reply> {
         if let Some(flaw) = self.body.flaw() {
-            let entry = match flaw {
-                Flaw::BareCr => BARE_CR,
-                Flaw::Nul => NUL_BYTE,
+            let of = match flaw {
+                Flaw::BareCr => coded::BROKEN_BY_CR,
+                Flaw::Nul => coded::BROKEN_BY_NUL,
             };
-            return Some(Reply::of((554, "5.6.11"), &entry.fault()));
+            return Some(of.reply());
         }
         if self.octets > self.limit {
             return Some(larger_than(self.limit));
@@ -445,5 +442,5 @@ impl Passage {
 }
 
 fn head_too_large(what: fmt::Arguments<'_>) -> Reply {
-    refusal(HEADER_TOO_LARGE, (552, "5.3.4"), what)
+    refusal(coded::HEADER_SIZE, what)
 }

@@ -101,7 +101,7 @@ impl Violation {
     }
 
     /// The peer speaks `tongue` in the place of `due`; `code` is before the words that it gets.
-    fn speaks(tongue: Tongue, due: &str, code: &'static str) -> Self {
+    fn speaks(tongue: Tongue, due: &str, code: impl Into<Cow<'static, str>>) -> Self {
         let (breach, words) = match tongue {
             Tongue::Tls => (Breach::SpeaksTls, String::new()),
             Tongue::Http => (Breach::SpeaksHttp, format!("{due}, not HTTP")),

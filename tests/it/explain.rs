@@ -60,7 +60,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "\nCause:\n  A policy of Conditional Access refuses this sign-in",
         "\nWhose turn it is:\n  tenant admin\n",
         "\nNext step:\n  Either: a Conditional Access Administrator opens Entra > Sign-in logs",
-        "\nWhat stands in < >:\n  It stands for your own: `gatepost explain conditional-access --config <file> --account <address>`\n  fills it in.\n",
+        "\nWhat stands in < >:\n  It stands for your own. There is no configuration here that would fill it in. `gatepost setup`\n  writes one. Where there is one elsewhere:\n  `gatepost explain conditional-access --config <file> --account <address>`.\n",
         "\nWhat not to do:\n  Do not take anybody out of multi-factor authentication or of every policy",
         "\nPasses by itself:\n  no\n",
         "\nSource:\n  https://",

@@ -71,6 +71,7 @@ mod tls;
 mod tokens;
 mod told_by_id;
 mod tongues;
+mod tried;
 mod unattended;
 mod unconfigured;
 mod whole_domain;

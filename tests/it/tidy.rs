@@ -212,6 +212,26 @@ fn no_refusal_and_no_goodbye_of_ours_is_without_a_fault() {
     assert!(bare.is_empty(), "catalog::replies::refusal makes it of one:\n{}", bare.join("\n"));
 }
 
+/// A code that stands in none of the tables is one that `explain` does not know by itself.
+#[test]
+fn no_reply_of_ours_begins_with_a_code_that_stands_in_no_table() {
+    const BY_HAND: [&str; 7] =
+        ["Reply::of((4", "Reply::of((5", "farewell(\"4", "farewell(\"5", "\"* BYE {", "\"-ERR {", "BAD {"];
+    let told =
+        |source: &&Source| ["session", "queue", "outbound", "wire"].contains(&source.module()) && !source.is_test();
+    let sources = sources();
+    let by_hand: Vec<String> = sources
+        .iter()
+        .filter(told)
+        .flat_map(|source| {
+            let code = source.code();
+            let found: Vec<_> = BY_HAND.iter().filter(|by| code.contains(**by)).collect();
+            found.into_iter().map(|by| format!("{}: {by}", source.path)).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(by_hand.is_empty(), "catalog::replies::coded and wire::*::reply have them: {by_hand:#?}");
+}
+
 /// Words of another's in front of an id would not be those that status, pages and docs say a client hears.
 #[test]
 fn the_mark_of_a_reply_is_written_by_the_fault_alone_behind_its_own_text() {

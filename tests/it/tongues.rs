@@ -25,6 +25,7 @@ const THEIR_OWN: &[&str] = &[
     "src/cli/explain/health.rs", // how lines of the log begin
     "src/cli/explain/coded.rs",
     "src/cli/explain/told.rs",
+    "src/cli/explain/way.rs",
     "src/cli/explain/line.rs",
     "src/cli/login_words.rs",
     "src/cli/queue/table.rs",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     base::{Kind, Lang, Owner, invocation, printable, wrapped},
-    catalog,
+    catalog::{self, Entry},
 };
 
 /// Of a kind: further ones have a fault or two.
@@ -16,36 +16,67 @@ const SHOWN: usize = 40;
 /// Columns of a line.
 const WRAP: usize = 100;
 
-/// Ahead of what the same code means from the mail server, where that `follows`. Empty for what is no code of ours.
-pub fn page(code: &str, kinds: &[Kind], follows: bool, lang: Lang) -> String {
-    if kinds.is_empty() {
-        return String::new();
-    }
-    let (means, next_step, theirs) = match lang {
-        Lang::En => ("What it means where Gatepost says it", "Next step", "Where the mail server says it:\n\n"),
-        Lang::Ja => ("Gatepost の応答の場合の意味", "次の手順", "メールサーバーの応答の場合：\n\n"),
-    };
-    let mut page = format!("{}\n\n{means}:\n", printable(code, SHOWN));
-    for line in kinds.iter().flat_map(|kind| told(*kind, lang)) {
-        page.push_str(&format!("  {line}\n"));
-    }
-    page.push_str(&format!("{next_step}:\n"));
-    wrapped(&next(lang), WRAP).iter().for_each(|line| page.push_str(&format!("  {line}\n")));
-    page + "\n" + if follows { theirs } else { "" }
+/// What a code of ours tells in general. Empty for what is none.
+pub struct Meant {
+    kinds: Vec<Kind>,
+    /// Faults that have it besides.
+    faults: Vec<&'static Entry>,
 }
 
-/// For programs, with its name among what is told; `None`: likewise.
-pub fn json(kinds: &[Kind], lang: Lang) -> Option<(&'static str, Value)> {
-    let told = |kind: &Kind| {
-        json!({
-            "kind": kind.as_str(),
-            "means": catalog::kind(*kind, lang),
-            "owners": owners(*kind),
-            "passes-by-itself": kind.passes_by_itself(),
-        })
-    };
-    let kinds: Vec<_> = kinds.iter().map(told).collect();
-    (!kinds.is_empty()).then(|| ("code-of-gatepost", json!({ "kinds": kinds, "next-step": next(lang) })))
+impl Meant {
+    pub fn of(code: &str) -> Self {
+        Self { kinds: catalog::kinds(code), faults: catalog::faults_beside(code) }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty() && self.faults.is_empty()
+    }
+
+    /// Ahead of what the same code means from the mail server, where that `follows`.
+    pub fn page(&self, code: &str, follows: bool, lang: Lang) -> String {
+        if self.is_empty() {
+            return String::new();
+        }
+        let (means, next_step, theirs) = match lang {
+            Lang::En => ("What it means where Gatepost says it", "Next step", "Where the mail server says it:\n\n"),
+            Lang::Ja => ("Gatepost の応答の場合の意味", "次の手順", "メールサーバーの応答の場合：\n\n"),
+        };
+        let mut page = format!("{}\n\n{means}:\n", printable(code, SHOWN));
+        let faults = self.faults.iter().map(|entry| format!("- {}: `{}`", short(entry, lang), entry.id));
+        for line in self.kinds.iter().flat_map(|kind| told(*kind, lang)).chain(faults) {
+            page.push_str(&format!("  {line}\n"));
+        }
+        page.push_str(&format!("{next_step}:\n"));
+        wrapped(&next(lang), WRAP).iter().for_each(|line| page.push_str(&format!("  {line}\n")));
+        page + "\n" + if follows { theirs } else { "" }
+    }
+
+    /// For programs, with its name among what is told; `None`: it is empty.
+    pub fn json(&self, lang: Lang) -> Option<(&'static str, Value)> {
+        let kind = |kind: &Kind| {
+            json!({
+                "kind": kind.as_str(),
+                "means": catalog::kind(*kind, lang),
+                "owners": owners(*kind),
+                "passes-by-itself": kind.passes_by_itself(),
+            })
+        };
+        let fault = |entry: &&Entry| json!({ "id": entry.id, "means": short(entry, lang), "owner": entry.owner });
+        let kinds: Vec<_> = self.kinds.iter().map(kind).collect();
+        let faults: Vec<_> = self.faults.iter().map(fault).collect();
+        let told = json!({ "kinds": kinds, "faults": faults, "next-step": next(lang) });
+        (!self.is_empty()).then_some(("code-of-gatepost", told))
+    }
+}
+
+/// What it is, in a few words.
+fn short(entry: &Entry, lang: Lang) -> String {
+    match lang {
+        Lang::En => entry.short().to_owned(),
+        Lang::Ja => {
+            entry.words(lang).cause.split_inclusive('。').next().unwrap_or_default().trim_end_matches('。').to_owned()
+        }
+    }
 }
 
 fn told(kind: Kind, lang: Lang) -> [String; 3] {
@@ -87,18 +118,61 @@ fn next(lang: Lang) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        base::Protocol,
+        catalog::{
+            doctor::CLIENT_PLAIN_ON_TLS_PORT,
+            explain,
+            own::{CONNECTION_CLOSED, CONNECTIONS_USED_UP, PROTOCOL_MISTAKE},
+            replies::{coded, not_now, tls_expected},
+        },
+        wire::{
+            imap, pop3,
+            smtp::{
+                mistake,
+                reply::{auth_code, mail_code, spelt},
+            },
+        },
+    };
 
     #[test]
     fn of_a_kind_is_told_whose_turn_it_mostly_is_and_of_no_code_nothing() {
         for lang in Lang::ALL {
-            assert_eq!((page("x", &[], true, lang), json(&[], lang)), (String::new(), None));
+            let none = Meant { kinds: Vec::new(), faults: Vec::new() };
+            assert_eq!((none.page("x", true, lang), none.json(lang)), (String::new(), None));
             for kind in Kind::ALL {
-                let (name, value) = json(&[kind], lang).unwrap();
+                let (name, value) = Meant { kinds: vec![kind], faults: Vec::new() }.json(lang).unwrap();
                 let owners = value["kinds"][0]["owners"].as_array().unwrap().len();
                 assert!(name == "code-of-gatepost" && (1..=MOST).contains(&owners), "{value}");
             }
         }
-        let said = page("535 5.7.0", &[Kind::SignInNeeded, Kind::IdentityRefused], false, Lang::En);
+        let said = Meant::of("535 5.7.0").page("535 5.7.0", false, Lang::En);
         assert!(said.contains("\n  - somebody has to sign in\n    Whose turn it mostly is: user, "), "{said}");
+    }
+
+    /// Somebody pasted what a program showed, and heard of another fault, or of none.
+    #[test]
+    fn every_code_that_a_reply_or_a_goodbye_of_ours_begins_with_tells_of_its_fault_when_pasted_bare() {
+        let of_mistakes = mistake::code::ALL.iter().map(|code| (PROTOCOL_MISTAKE, *code));
+        let of_graph = catalog::all().filter_map(|entry| Some((entry, entry.graph_reply()?)));
+        let coded = coded::ALL.iter().map(|one| (one.entry, one.code));
+        let smtp = coded.chain(of_mistakes).chain(of_graph).map(|(entry, code)| (entry, spelt(code)));
+        let of_protocols = Protocol::ALL.into_iter().flat_map(|protocol| {
+            let closing = [CONNECTION_CLOSED, CONNECTIONS_USED_UP].map(|entry| (entry, not_now(protocol).to_owned()));
+            closing.into_iter().chain([(CLIENT_PLAIN_ON_TLS_PORT, tls_expected(protocol).to_owned())])
+        });
+        for (entry, code) in smtp.chain(of_protocols) {
+            let (meant, found) = (Meant::of(&code), explain::read(&code));
+            let mut ids = meant.faults.iter().map(|entry| entry.id).chain(found.iter().map(|one| one.entry.id));
+            assert!(ids.any(|id| id == entry.id), "{code}: {}", entry.id);
+        }
+        for (kind, code) in Kind::ALL.into_iter().flat_map(|kind| {
+            let words = [format!("NO [{}]", imap::reply::code(kind)), format!("-ERR [{}]", pop3::reply::code(kind))];
+            [auth_code(kind), mail_code(kind)].map(spelt).into_iter().chain(words).map(move |code| (kind, code))
+        }) {
+            let is_told =
+                Meant::of(&code).kinds.contains(&kind) || explain::read(&code).iter().any(|one| one.entry.kind == kind);
+            assert!(is_told, "{code}: {}", kind.as_str());
+        }
     }
 }

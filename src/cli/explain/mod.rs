@@ -8,6 +8,7 @@ mod health;
 mod line;
 mod spoken;
 mod told;
+mod way;
 
 use std::{io::Read, path::Path, sync::Arc};
 
@@ -91,11 +92,16 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     // Whoever names a file is answered by it.
     let (is_elsewhere, is_configured) = (file.is_none() && config.is_err(), config.is_ok());
+    let whose = config.as_ref().ok().and_then(|config| way::whose(config, &text));
     let account = match (&args.account, config) {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
-    let (found, kinds) = (spoken::faults(&text), catalog::kinds(&text));
+    let (mut found, kinds) = (spoken::faults(&text), coded::Meant::of(&text));
+    // Of what a program did not reach the configuration may know whose it is.
+    if let Some(entry) = whose.filter(|_| found.iter().all(|one| matches!(one.by, By::Log | By::Server))) {
+        found = vec![Found { entry, by: By::Log }];
+    }
     let process = found.iter().filter(|_| !is_configured).find_map(|one| explain::filled_in(&text, one.entry).process);
     process.into_iter().for_each(|process| invocation::runs_as(Daemon::Process(process)));
     // What cannot have been said to the app of this account is explained in general.
@@ -116,9 +122,10 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     if args.json {
         let found: Vec<_> = found.iter().map(|one| told::json(one, &known(one), lang)).collect();
-        return out(&told::object(&text, found, coded::json(&kinds, lang)));
+        return out(&told::object(&text, found, kinds.json(lang)));
     }
-    let mut page = coded::page(&text, &kinds, !found.is_empty(), lang) + &told::several(&found, lang);
+    let mut page = kinds.page(&text, !found.is_empty(), lang)
+        + &way::several(&text, &found, lang).unwrap_or_else(|| told::several(&found, lang));
     for one in &found {
         page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));
     }
@@ -127,6 +134,13 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
 
 /// No fault of the catalogue: nothing failed, Gatepost itself says so, or nobody knows.
 fn unmatched(text: &str, as_json: bool, lang: Lang) -> Outcome {
+    let way = explain::way(text);
+    if let Some(json) = way.filter(|_| as_json).and_then(|way| way::json(way, lang)) {
+        return out(&told::object(text, Vec::new(), Some(json)));
+    }
+    if let Some(page) = way.and_then(|way| way::page(way, lang)) {
+        return out(&page);
+    }
     let spoken = spoken::read(text, lang);
     match spoken {
         spoken if as_json => {

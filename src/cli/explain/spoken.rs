@@ -11,6 +11,7 @@ use crate::{
     base::{Lang, Phrases},
     catalog::{
         self,
+        doctor::CONFIGURATION_REFUSED,
         explain::{self, By, Found},
     },
     cli::language,
@@ -57,12 +58,26 @@ pub fn faults(text: &str) -> Vec<Found> {
     let named = lines(text).filter_map(doctor::id_in).filter_map(catalog::find);
     let named: Vec<Found> =
         named.filter(|entry| !seen.contains(&entry.id) && (seen.push(entry.id), true).1).map(Found::by_id).collect();
+    if named.is_empty() && lines(text).any(is_problem_of_a_configuration) {
+        return vec![Found { entry: CONFIGURATION_REFUSED, by: By::Cause }];
+    }
     let found = if named.is_empty() { explain::read(text) } else { named };
     if !found.is_empty() || text.is_ascii() {
         return found;
     }
     let english: Vec<String> = lines(text).map(|line| back().told(&sentence(line))).collect();
     explain::read(&english.join("\n")).into_iter().filter(|one| matches!(one.by, By::Log | By::Server)).collect()
+}
+
+/// `gatepost.toml:8:1: ...`, as a refused configuration is told, problem by problem.
+fn is_problem_of_a_configuration(line: &str) -> bool {
+    let is_place = |at: &str| {
+        let mut parts = at.rsplit(':');
+        let mut is_number = || parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
+        is_number() && is_number()
+    };
+    let line = MARKS.iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line);
+    line.split_once(": ").is_some_and(|(at, problem)| is_place(at) && is_known(problem))
 }
 
 /// `None`: somebody else said so.
@@ -230,6 +245,10 @@ mod tests {
             "needs-restart: listeners +imap 127.0.0.1:2993",
             "再起動するまで有効にならない変更: listeners +imap 127.0.0.1:2993",
             "The secret in new.secret is no new one: it is the same as in client.secret, which stays as it is.",
+            "The new sign-in was refused, and changed nothing: the one of before stays in use for ann@x.example.",
+            "新しいサインインは拒否され、何も変わっていません。ann@x.example では、これまでのサインインが引き続き使われます。",
+            "Nothing fails in this look, but ann@x.example was refused, above, and no success of it followed yet.",
+            "running: none on this store; another program answers at 127.0.0.1:8425",
             "until a restart the daemon runs on without what is new of listeners +imap 127.0.0.1:2993",
         ] {
             assert!(is_met(text), "{text}");
@@ -240,6 +259,19 @@ mod tests {
             let ids: Vec<_> = faults(text).into_iter().map(|one| one.entry.id).collect();
             assert_eq!(ids, ["configuration-missing"], "{text}");
         }
+    }
+
+    /// Each of its lines was unknown to whoever had no more of it on the screen.
+    #[test]
+    fn a_problem_of_a_configuration_is_that_of_a_refused_one() {
+        for text in [
+            "error: /etc/gatepost.toml:8:1: `account[0].sned-as` is not a known key\nhint: did you mean `send-as`?",
+            "gatepost.toml:8:1: `account[0].sned-as` is not a known key",
+        ] {
+            let ids: Vec<_> = faults(text).into_iter().map(|one| one.entry.id).collect();
+            assert_eq!(ids, ["configuration-refused"], "{text}");
+        }
+        assert!(faults("src/main.rs:8:1: the moon is full").is_empty());
     }
 
     #[test]

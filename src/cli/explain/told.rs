@@ -30,6 +30,7 @@ struct Around {
     said: &'static str,
     stand_ins: &'static str,
     fills_in: &'static str,
+    not_here: [&'static str; 2],
     avoid: &'static str,
     other_app: &'static str,
     not_of_it: &'static str,
@@ -47,6 +48,10 @@ const EN: Around = Around {
     said: "What it says",
     stand_ins: "What stands in < >",
     fills_in: "It stands for your own: `gatepost explain {id}{file} --account <address>` fills it in.",
+    not_here: [
+        "It stands for your own. There is no configuration here that would fill it in. `gatepost setup` writes one. ",
+        "Where there is one elsewhere: `gatepost explain {id} --config <file> --account <address>`.",
+    ],
     avoid: not_to_do(Lang::En),
     other_app: "Not said to this app",
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
@@ -64,6 +69,10 @@ const JA: Around = Around {
     said: "メッセージ",
     stand_ins: "< > の部分",
     fills_in: "実際の値に置き換えてください。`gatepost explain {id}{file} --account <address>` を実行すると、値の入ったコマンドが表示されます。",
+    not_here: [
+        "実際の値に置き換えてください。値の入った設定ファイルは、ここにはありません。`gatepost setup` で作成できます。",
+        "別の場所にある場合は、`gatepost explain {id} --config <file> --account <address>` を実行してください。",
+    ],
     avoid: not_to_do(Lang::Ja),
     other_app: "このアプリのものではありません",
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
@@ -108,14 +117,20 @@ pub fn page(found: &Found, known: &Known, other_app: Option<&str>, fills_in: Opt
     add(words.turn, prose(catalog::owner(entry.owner, lang)));
     add(words.next, told.step().drawn(WRAP, &|_| None));
     if let Some(file) = fills_in.filter(|_| catalog::is_filled_by_account(&told.next)) {
-        let mut filled_in = words.fills_in.replace("{id}", entry.id).replace("{file}", file);
+        let [setup, elsewhere] = words.not_here;
+        let template = if known.is_unconfigured { elsewhere } else { words.fills_in };
+        let mut filled_in = template.replace("{id}", entry.id).replace("{file}", file);
         // A configuration that is found here knows no such account.
         if let Some(address) =
             known.address.as_ref().filter(|address| !file.is_empty() && catalog::is_harmless(address))
         {
             filled_in = filled_in.replace("<address>", address);
         }
-        add(words.stand_ins, prose(&invocation::as_called(&filled_in)));
+        let said = match known.is_unconfigured {
+            true => invocation::as_called(setup) + &filled_in,
+            false => invocation::as_called(&filled_in),
+        };
+        add(words.stand_ins, prose(&said));
     }
     if let Some(avoid) = &told.avoid {
         add(words.avoid, prose(avoid));

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{Answer, ProxyTrouble, Refused, proxy::ProxyLogin};
 use crate::{
     base::printable,
+    catalog::tried::refused,
     wire::{Machine, Step, Violation},
 };
 
@@ -55,25 +56,21 @@ impl Connect {
             Some(printable(&all.join(", "), 200)).filter(|value| !value.is_empty())
         };
         let mut what = format!("HTTP {code} {}", printable(reply.reason.unwrap_or_default(), 80)).trim_end().to_owned();
-        let mut trouble = match code {
-            401 | 407 if self.user.is_none() => ProxyTrouble::NoLogin,
-            401 | 407 => ProxyTrouble::Login,
-            // RFC 6585 6, and what sends a browser to such a page.
-            300..=399 | 511 => ProxyTrouble::Portal,
-            // What the proxy cannot do or does not know, rather than could not do now.
-            500 | 502..=504 | 506.. | 408 | 429 => ProxyTrouble::NoWay,
-            _ => ProxyTrouble::Forbids,
-        };
-        if matches!(trouble, ProxyTrouble::Login | ProxyTrouble::NoLogin) {
+        let offers = field("proxy-authenticate").unwrap_or_default();
+        let meant = refused(code, &offers);
+        let login = if self.user.is_some() { ProxyTrouble::Login } else { ProxyTrouble::NoLogin };
+        let others = [ProxyTrouble::Scheme, ProxyTrouble::Portal, ProxyTrouble::NoWay, ProxyTrouble::Forbids];
+        let is_meant = |trouble: &ProxyTrouble| meant.iter().any(|entry| entry.id == trouble.entry().id);
+        let trouble = others.into_iter().find(is_meant).unwrap_or(login);
+        if matches!(trouble, ProxyTrouble::Login | ProxyTrouble::NoLogin | ProxyTrouble::Scheme) {
             if let Some(user) = &self.user {
                 what.push_str(&format!("; the user is {}", printable(user, 80)));
             }
-            if let Some(offer) = field("proxy-authenticate") {
-                what.push_str(&format!("; it asks for {offer}"));
-                if !offer.to_ascii_lowercase().contains("basic") {
-                    what.push_str(", and Gatepost speaks Basic alone");
-                    trouble = ProxyTrouble::Scheme;
-                }
+            if !offers.is_empty() {
+                what.push_str(&format!("; it asks for {offers}"));
+            }
+            if trouble == ProxyTrouble::Scheme {
+                what.push_str(", and Gatepost speaks Basic alone");
             }
         }
         if let (ProxyTrouble::Portal, Some(page)) = (trouble, field("location")) {

@@ -8,10 +8,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use mailparse::MailAddr;
 
-use crate::catalog::{
-    Entry,
-    graph::{GRAPH_MESSAGE_UNREADABLE, GRAPH_OTHERS_SERVED, GRAPH_RECIPIENTS_DIFFER},
-};
+use crate::catalog::replies::{Coded, coded};
 use crate::message::{each_has_an_address, fields, possible_addresses, with_encoded_words};
 
 /// Of all fields with addresses together: what takes them apart may need the square of their size.
@@ -36,14 +33,14 @@ pub struct Person {
 /// Why it cannot be made, and what the log should know.
 #[derive(Debug)]
 pub struct Objection {
-    pub entry: &'static Entry,
+    pub of: Coded,
     pub detail: String,
 }
 
 impl Addressed {
     /// `head` is without the dots of the way. `done`: were recipients of this message too, and must not get it again.
     pub fn new(head: &[u8], recipients: &[&str], done: &[String]) -> Result<Self, Objection> {
-        let unreadable = |detail: &str| Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail: detail.to_owned() };
+        let unreadable = |detail: &str| Objection { of: coded::GRAPH_UNREADABLE, detail: detail.to_owned() };
         let (block, _) = split(head);
         if block.starts_with(b" ") || block.starts_with(b"\t") {
             return Err(unreadable("the header begins with a folded line"));
@@ -78,12 +75,12 @@ impl Addressed {
         if let Some(stranger) = stranger {
             let is_done = |stranger: &str| done.iter().any(|done| done.eq_ignore_ascii_case(stranger));
             let all_done = named.difference(&wanted).all(|stranger| is_done(stranger));
-            let (entry, what) = match all_done {
-                true => (GRAPH_OTHERS_SERVED, "is done with"),
-                false => (GRAPH_RECIPIENTS_DIFFER, "is no recipient"),
+            let (of, what) = match all_done {
+                true => (coded::GRAPH_OTHERS, "is done with"),
+                false => (coded::GRAPH_DIFFERS, "is no recipient"),
             };
             let detail = format!("{stranger} stands in To or Cc and {what}");
-            return Err(Objection { entry, detail });
+            return Err(Objection { of, detail });
         }
         let mut seen = named;
         let bcc = recipients.iter().filter(|recipient| seen.insert(recipient.to_lowercase()));
@@ -173,7 +170,7 @@ mod tests {
     }
 
     fn refused(head: &str, recipients: &[&str]) -> &'static str {
-        Addressed::new(head.as_bytes(), recipients, &[]).unwrap_err().entry.id
+        Addressed::new(head.as_bytes(), recipients, &[]).unwrap_err().of.entry.id
     }
 
     #[test]
@@ -241,7 +238,7 @@ mod tests {
     fn who_has_the_message_already_must_not_get_it_again() {
         let text = format!("To: {ANN}, {BOB}\r\nCc: eve@x.example\r\n\r\n");
         let done = [ANN.to_uppercase(), "eve@x.example".to_owned()];
-        let id = |done: &[String]| Addressed::new(text.as_bytes(), &[BOB], done).unwrap_err().entry.id;
+        let id = |done: &[String]| Addressed::new(text.as_bytes(), &[BOB], done).unwrap_err().of.entry.id;
         assert_eq!(id(&done), "graph-others-served");
         assert_eq!(id(&done[..1]), "graph-recipients-differ", "eve was never one");
         let bcc = format!("To: {BOB}\r\n\r\n");

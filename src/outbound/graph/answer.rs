@@ -11,6 +11,7 @@ use crate::{
         About, Entry,
         graph::{GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_UNREADABLE},
         graph_code,
+        replies::{Coded, coded},
     },
     net::HttpReply,
 };
@@ -34,7 +35,7 @@ pub enum Trouble {
     /// What was asked for is not there (any more).
     Gone { detail: String },
     /// This message alone.
-    Message { entry: &'static Entry, code: (u16, &'static str), detail: String },
+    Message { of: Coded, detail: String },
 }
 
 /// One answer.
@@ -124,12 +125,14 @@ impl Said {
             (Some(known), _) => known,
             // Nobody knows what is missing, so nobody is told to grant anything; the mail waits for whoever reads the log.
             (None, Some(_)) if status == StatusCode::FORBIDDEN => (GRAPH_REFUSES, About::Access),
-            (None, Some(_)) => (GRAPH_REFUSES, About::Message(554, "5.0.0")),
+            (None, Some(_)) => {
+                (GRAPH_REFUSES, About::Message(coded::GRAPH_REFUSED.code.0, coded::GRAPH_REFUSED.code.1))
+            }
             (None, None) => (GRAPH_UNREADABLE, About::Access),
         };
         match about {
             About::Access => Trouble::Access(entry.fault().detail(detail)),
-            About::Message(code, enhanced) => Trouble::Message { entry, code: (code, enhanced), detail },
+            About::Message(code, enhanced) => Trouble::Message { of: Coded { entry, code: (code, enhanced) }, detail },
         }
     }
 }
@@ -155,7 +158,7 @@ mod tests {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"so\r\nINFO forged"}}}}"#);
         match answer(status, &body, None) {
             Answer::No(Trouble::Access(fault)) => (fault.id, None),
-            Answer::No(Trouble::Message { entry, code, detail }) => {
+            Answer::No(Trouble::Message { of: Coded { entry, code }, detail }) => {
                 assert!(!detail.contains('\n'), "{detail}");
                 (entry.id, Some(code.0))
             }

@@ -23,11 +23,8 @@ use super::{
 };
 use crate::{
     catalog::{
-        Entry,
-        graph::{
-            GRAPH_ACCESS_DENIED, GRAPH_DRAFT_DENIED, GRAPH_MESSAGE_UNREADABLE, GRAPH_SIGNED_TOO_LARGE, GRAPH_TOO_LARGE,
-            GRAPH_UNREACHABLE, GRAPH_UNREADABLE,
-        },
+        graph::{GRAPH_ACCESS_DENIED, GRAPH_UNREACHABLE, GRAPH_UNREADABLE},
+        replies::{Coded, coded},
     },
     message::{fields, with_encoded_words},
     net::HttpReply,
@@ -51,7 +48,7 @@ pub async fn send(asking: &mut Asking<'_>, letter: &Letter, addressed: &Addresse
     let draft = written(letter, addressed, text.as_ref()).await?;
     let made = asking.ask(Method::POST, &["messages"], Load::Json(draft)).await;
     let made = made.map_err(undone).map_err(|trouble| match trouble {
-        Trouble::Access(fault) if fault.id == GRAPH_ACCESS_DENIED.id => message(GRAPH_DRAFT_DENIED, 552, fault.detail),
+        Trouble::Access(fault) if fault.id == GRAPH_ACCESS_DENIED.id => message(coded::GRAPH_DRAFT, fault.detail),
         other => other,
     })?;
     let id = field_of(&made, "id")?;
@@ -85,25 +82,24 @@ async fn fill_and_send(
 fn undone(trouble: Trouble) -> Trouble {
     match trouble {
         Trouble::Unclear { detail, .. } => Trouble::Access(GRAPH_UNREACHABLE.fault().detail(detail)),
-        Trouble::TooLarge => message(GRAPH_TOO_LARGE, 552, "a request for a draft was too large"),
+        Trouble::TooLarge => message(coded::GRAPH_SIZE, "a request for a draft was too large"),
         other => other,
     }
 }
 
-fn message(entry: &'static Entry, code: u16, detail: impl Into<String>) -> Trouble {
-    let enhanced = if code == 552 { "5.3.4" } else { "5.6.0" };
-    Trouble::Message { entry, code: (code, enhanced), detail: detail.into() }
+fn message(of: Coded, detail: impl Into<String>) -> Trouble {
+    Trouble::Message { of, detail: detail.into() }
 }
 
 fn sealed(what: &str) -> Trouble {
-    message(GRAPH_SIGNED_TOO_LARGE, 552, what)
+    message(coded::GRAPH_SEALED, what)
 }
 
 fn refused(refusal: Refusal) -> Trouble {
     match refusal {
         Refusal::Io(error) => unreadable(&error),
         Refusal::Sealed => sealed("a part is signed or encrypted"),
-        Refusal::Broken(why) => message(GRAPH_MESSAGE_UNREADABLE, 554, why),
+        Refusal::Broken(why) => message(coded::GRAPH_UNREADABLE, why),
     }
 }
 
@@ -183,7 +179,7 @@ fn importance(written: &str) -> &'static str {
 /// With its encoding and its character set taken away.
 async fn text_of(letter: &Letter, leaf: &Leaf) -> Result<String, Trouble> {
     if leaf.span.end - leaf.span.start > TEXT_CAP {
-        return Err(message(GRAPH_TOO_LARGE, 552, format!("the text alone has over {TEXT_CAP} octets")));
+        return Err(message(coded::GRAPH_SIZE, format!("the text alone has over {TEXT_CAP} octets")));
     }
     let mut part = leaf.head.clone();
     if !part.ends_with(b"\r\n\r\n") {
@@ -195,13 +191,13 @@ async fn text_of(letter: &Letter, leaf: &Leaf) -> Result<String, Trouble> {
         part.extend_from_slice(&piece);
     }
     let parsed = mailparse::parse_mail(&part).and_then(|part| part.get_body());
-    parsed.map_err(|error| message(GRAPH_MESSAGE_UNREADABLE, 554, error.to_string()))
+    parsed.map_err(|error| message(coded::GRAPH_UNREADABLE, error.to_string()))
 }
 
 async fn attach(asking: &mut Asking<'_>, letter: &Letter, leaf: &Leaf, n: usize, draft: &str) -> Result<(), Trouble> {
     let size = Decoded::of(letter, leaf).await?.size().await?;
     if size > ATTACHMENT_CAP {
-        return Err(message(GRAPH_TOO_LARGE, 552, format!("an attachment has {size} octets")));
+        return Err(message(coded::GRAPH_SIZE, format!("an attachment has {size} octets")));
     }
     let mut item = described(leaf, n);
     let mut content = Decoded::of(letter, leaf).await?;

@@ -29,11 +29,9 @@ use crate::{
     account::Account,
     base::Protocol,
     catalog::{
-        Entry,
-        graph::{
-            GRAPH_DRAFT_GONE, GRAPH_MESSAGE_UNREADABLE, GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_TOO_LARGE, GRAPH_UNCLEAR,
-        },
+        graph::{GRAPH_DRAFT_GONE, GRAPH_THROTTLED, GRAPH_UNCLEAR},
         own::STORE_UNAVAILABLE,
+        replies::{Coded, coded},
         token::GRAPH_URL_MISSING,
     },
     meter::{Direction, Meter},
@@ -88,7 +86,7 @@ pub async fn send(
         Err(Unreadable::Io(error)) => return Err(STORE_UNAVAILABLE.fault().detail(error.to_string()).into()),
         Err(Unreadable::HeadTooLarge) => {
             let detail = "the header block is larger than 256 KiB".to_owned();
-            return Ok(objected(way.trail, envelope, Objection { entry: GRAPH_MESSAGE_UNREADABLE, detail }));
+            return Ok(objected(way.trail, envelope, Objection { of: coded::GRAPH_UNREADABLE, detail }));
         }
     };
     let recipients: Vec<&str> = envelope.recipients.iter().map(|rcpt| rcpt.address.as_str()).collect();
@@ -141,25 +139,25 @@ fn report(asking: &Asking<'_>, envelope: &Envelope, outcome: Result<HttpReply, T
         Err(Trouble::Unclear { after, detail }) => {
             let fault = GRAPH_UNCLEAR.fault().detail(detail);
             debug!(session, queue_id, %fault, "it is not known whether the message was sent");
-            let reply = Reply::of((451, "4.4.2"), &fault);
+            let reply = Reply::of(coded::GRAPH_UNSURE.code, &fault);
             Report { retry_after: after, ..all(envelope, &Verdict::unknown(reply)) }
         }
         // Made anew with the next attempt, which the same message may meet again.
         Err(Trouble::Gone { detail }) if asking.has_draft => {
             return Err(GRAPH_DRAFT_GONE.fault().detail(detail).into());
         }
-        Err(Trouble::Gone { detail }) => refused(trail, envelope, GRAPH_REFUSES, (554, "5.0.0"), &detail),
-        Err(Trouble::TooLarge) => refused(trail, envelope, GRAPH_TOO_LARGE, (552, "5.3.4"), "413"),
-        Err(Trouble::Message { entry, code, detail }) => refused(trail, envelope, entry, code, &detail),
+        Err(Trouble::Gone { detail }) => refused(trail, envelope, coded::GRAPH_REFUSED, &detail),
+        Err(Trouble::TooLarge) => refused(trail, envelope, coded::GRAPH_SIZE, "413"),
+        Err(Trouble::Message { of, detail }) => refused(trail, envelope, of, &detail),
     })
 }
 
 fn objected(trail: Trail<'_>, envelope: &Envelope, objection: Objection) -> Report {
-    refused(trail, envelope, objection.entry, (554, "5.6.0"), &objection.detail)
+    refused(trail, envelope, objection.of, &objection.detail)
 }
 
-fn refused(trail: Trail<'_>, envelope: &Envelope, entry: &Entry, code: (u16, &str), detail: &str) -> Report {
-    let fault = entry.fault().detail(detail);
+fn refused(trail: Trail<'_>, envelope: &Envelope, of: Coded, detail: &str) -> Report {
+    let (code, fault) = (of.code, of.entry.fault().detail(detail));
     let (session, queue_id) = (trail.session, trail.queue_id);
     // Whoever sends it says so, with what helps.
     debug!(session, queue_id, %fault, code = code.0, "Microsoft Graph is no way for this message");

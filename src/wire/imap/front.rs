@@ -10,7 +10,7 @@ use bytes::{BufMut, BytesMut};
 use super::{
     capability::{Carried, after_login, before_login},
     command::{Arguments, Command, Gathered, Gatherer},
-    reply,
+    reply::{self, BAD, BYE, PRIVACY_REQUIRED, TOO_BIG},
 };
 use crate::{
     base::{Claim, Fault},
@@ -91,7 +91,7 @@ impl ImapFront {
     }
 
     fn show_out(&mut self, why: &'static str) {
-        self.say(&format!("* BYE {}", self.told.closing(why)));
+        self.say(&format!("{BYE} {}", self.told.closing(why)));
         self.state = State::Leaving(Some(why));
     }
 
@@ -101,10 +101,10 @@ impl ImapFront {
             return None;
         }
         let Some(tag) = command.tag() else {
-            return self.mistake("* BAD", "a command starts with a tag");
+            return self.mistake(&format!("* {BAD}"), "a command starts with a tag");
         };
         if command.texts().any(|text| control_byte(text).is_some()) {
-            return self.mistake(&format!("{tag} BAD"), NO_CONTROL_BYTES);
+            return self.mistake(&format!("{tag} {BAD}"), NO_CONTROL_BYTES);
         }
         let mut arguments = command.arguments();
         match arguments.atom().to_ascii_uppercase().as_slice() {
@@ -127,25 +127,25 @@ impl ImapFront {
                 self.say(&format!("{tag} OK Begin TLS negotiation"));
                 self.state = State::Upgrade;
             }
-            b"STARTTLS" => return self.mistake(&format!("{tag} BAD"), "STARTTLS is not offered here"),
+            b"STARTTLS" => return self.mistake(&format!("{tag} {BAD}"), "STARTTLS is not offered here"),
             b"LOGIN" | b"AUTHENTICATE" if !self.protection.takes_credentials() => {
-                self.object(&format!("{tag} NO [PRIVACYREQUIRED] {}", self.told.tls_first.reply_text()));
+                self.object(&format!("{tag} NO [{PRIVACY_REQUIRED}] {}", self.told.tls_first.reply_text()));
                 return Some(Knock::Unprotected);
             }
             b"LOGIN" => return self.login(tag, arguments),
             b"AUTHENTICATE" => return self.authenticate(tag, arguments),
-            b"" => return self.mistake(&format!("{tag} BAD"), "no command"),
-            _ => return self.mistake(&format!("{tag} BAD"), "unknown command, or not before login"),
+            b"" => return self.mistake(&format!("{tag} {BAD}"), "no command"),
+            _ => return self.mistake(&format!("{tag} {BAD}"), "unknown command, or not before login"),
         }
         None
     }
 
     fn login(&mut self, tag: String, mut arguments: Arguments<'_>) -> Option<Knock> {
         let (Some(login), Some(secret), true) = (arguments.astring(), arguments.astring(), arguments.is_done()) else {
-            return self.mistake(&format!("{tag} BAD"), "LOGIN takes a user name and a password");
+            return self.mistake(&format!("{tag} {BAD}"), "LOGIN takes a user name and a password");
         };
         let Some(login) = user_name(&login) else {
-            return self.mistake(&format!("{tag} BAD"), "the user name is empty or holds control bytes");
+            return self.mistake(&format!("{tag} {BAD}"), "the user name is empty or holds control bytes");
         };
         self.state = State::Waiting { tag, verb: "LOGIN" };
         Some(Knock::Login(Claim { login, password: password(&secret), authzid: None, mechanism: "LOGIN" }))
@@ -157,7 +157,7 @@ impl ImapFront {
         };
         let initial = arguments.atom();
         if !arguments.is_done() {
-            return self.mistake(&format!("{tag} BAD"), "AUTHENTICATE takes a mechanism and an initial response");
+            return self.mistake(&format!("{tag} {BAD}"), "AUTHENTICATE takes a mechanism and an initial response");
         }
         let (exchange, turn) = Exchange::start(mechanism, (!initial.is_empty()).then_some(initial));
         self.turn(tag, exchange, turn)
@@ -174,9 +174,9 @@ impl ImapFront {
                 self.state = State::Waiting { tag, verb: "AUTHENTICATE" };
                 return Some(Knock::Login(claim));
             }
-            Turn::Cancelled => return self.mistake(&format!("{tag} BAD"), "AUTHENTICATE cancelled"),
+            Turn::Cancelled => return self.mistake(&format!("{tag} {BAD}"), "AUTHENTICATE cancelled"),
             Turn::Malformed(why) => {
-                return self.mistake(&format!("{tag} BAD"), format!("cannot read the credentials: {why}"));
+                return self.mistake(&format!("{tag} {BAD}"), format!("cannot read the credentials: {why}"));
             }
         }
         None
@@ -186,17 +186,17 @@ impl ImapFront {
         let tag = tag.unwrap_or_else(|| "*".into());
         if recoverable {
             // The client waits for our `+`; RFC 7888 4 lets us say no instead.
-            return Ok(self.mistake(&format!("{tag} BAD [TOOBIG]"), "literal too long before login"));
+            return Ok(self.mistake(&format!("{tag} {BAD} [{TOO_BIG}]"), "literal too long before login"));
         }
         let words = "command too long";
-        let answered = format!("{tag} BAD {}\r\n* BYE", self.told.mistake(words));
+        let answered = format!("{tag} {BAD} {}\r\n{BYE}", self.told.mistake(words));
         Err(Violation::new("IMAP command too long").farewell(answered, words))
     }
 
     /// Takes what there is of input; `None` when more is needed.
     fn input(&mut self) -> Result<Option<Option<Knock>>, Violation> {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::speaks(tongue, "IMAP", "* BYE"));
+            return Err(Violation::speaks(tongue, "IMAP", BYE));
         }
         if let State::Sasl { .. } = self.state {
             return self.response();

@@ -2,6 +2,15 @@
 
 use crate::base::{Fault, Kind};
 
+/// How the connection ends, whatever the client said.
+pub const BYE: &str = "* BYE";
+/// Behind the tag of what is no command, or none for now.
+pub const BAD: &str = "BAD";
+/// The same of a literal that is too long (RFC 7888 4).
+pub const TOO_BIG: &str = "TOOBIG";
+/// Of a login ahead of TLS (RFC 5530).
+pub const PRIVACY_REQUIRED: &str = "PRIVACYREQUIRED";
+
 /// `NO [CODE] text` without tag and line end (RFC 5530; LIMIT from RFC 9051 7.1).
 pub fn refusal(fault: &Fault) -> String {
     format!("NO [{}] {}", code(fault.kind), fault.reply_text())

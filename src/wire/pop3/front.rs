@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-use super::reply;
+use super::reply::{self, ERR};
 use crate::{
     base::{Claim, Fault},
     wire::{
@@ -69,13 +69,13 @@ impl Pop3Front {
 
     fn object(&mut self, text: &str) {
         match self.budget.mistake() {
-            true => self.say(&format!("-ERR {text}")),
+            true => self.say(&format!("{ERR} {text}")),
             false => self.show_out(TOO_MANY_MISTAKES),
         }
     }
 
     fn show_out(&mut self, why: &'static str) {
-        self.say(&format!("-ERR {}", self.told.closing(why)));
+        self.say(&format!("{ERR} {}", self.told.closing(why)));
         self.state = State::Leaving(Some(why));
     }
 
@@ -187,10 +187,10 @@ impl Pop3Front {
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::speaks(tongue, "POP3", "-ERR"));
+            return Err(Violation::speaks(tongue, "POP3", ERR));
         }
         self.lines.cut().map_err(|long| {
-            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell("-ERR", "line too long")
+            Violation::new(format!("POP3 line longer than {} octets", long.cap)).farewell(ERR, "line too long")
         })
     }
 }

@@ -4,6 +4,9 @@ use bytes::Bytes;
 
 use crate::base::{Fault, Kind};
 
+/// Ahead of what is no refusal of a login.
+pub const ERR: &str = "-ERR";
+
 /// `-ERR [CODE] text` (RFC 2449 8, RFC 3206).
 pub fn refusal(fault: &Fault) -> Bytes {
     Bytes::from(format!("-ERR [{}] {}\r\n", code(fault.kind), fault.reply_text()))

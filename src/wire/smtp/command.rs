@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use smtp_proto::{MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8, Request};
 
-use super::Mistake;
+use super::{Mistake, mistake::code};
 use crate::wire::lines::first_word;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Command {
         let end = line.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |at| at + 1);
         let line = line.get(..end).unwrap_or_default();
         if let Some(byte) = line.iter().find(|b| b.is_ascii_control()) {
-            return Err(Mistake::saying(500, "5.5.2", format!("control byte 0x{byte:02x} in a command")));
+            return Err(Mistake::saying(code::SYNTAX, format!("control byte 0x{byte:02x} in a command")));
         }
         let (verb, rest) = first_word(line);
         match verb.to_ascii_uppercase().as_slice() {
@@ -156,14 +156,14 @@ impl Command {
             b"MAIL" => mail(path(rest, b"FROM", "MAIL FROM:<address>")?).map(Self::Mail),
             b"RCPT" => rcpt(path(rest, b"TO", "RCPT TO:<address>")?).map(Self::Rcpt),
             b"DATA" if rest.is_empty() => Ok(Self::Data),
-            b"DATA" => Err(Mistake::of(501, "5.5.4", "DATA takes no parameters")),
+            b"DATA" => Err(Mistake::of(code::PARAMETERS, "DATA takes no parameters")),
             b"RSET" => Ok(Self::Rset),
             b"NOOP" => Ok(Self::Noop),
             b"VRFY" => Ok(Self::Vrfy),
             b"HELP" => Ok(Self::Help),
             b"QUIT" => Ok(Self::Quit),
-            b"BDAT" | b"EXPN" | b"ETRN" | b"TURN" => Err(Mistake::of(502, "5.5.1", "command not implemented")),
-            _ => Err(Mistake::of(500, "5.5.2", "command not recognised")),
+            b"BDAT" | b"EXPN" | b"ETRN" | b"TURN" => Err(Mistake::of(code::NOT_HERE, "command not implemented")),
+            _ => Err(Mistake::of(code::SYNTAX, "command not recognised")),
         }
     }
 }
@@ -176,7 +176,7 @@ fn argument(rest: &[u8]) -> String {
 fn auth(rest: &[u8]) -> Result<Command, Mistake> {
     let (mechanism, initial) = first_word(rest);
     if mechanism.is_empty() {
-        return Err(Mistake::of(501, "5.5.4", "AUTH needs a mechanism: PLAIN or LOGIN"));
+        return Err(Mistake::of(code::PARAMETERS, "AUTH needs a mechanism: PLAIN or LOGIN"));
     }
     let initial = (!initial.trim_ascii().is_empty()).then(|| initial.trim_ascii().to_vec());
     Ok(Command::Auth { mechanism: mechanism.to_vec(), initial })
@@ -184,13 +184,14 @@ fn auth(rest: &[u8]) -> Result<Command, Mistake> {
 
 /// Splits `FROM: <address> parameters` into address and parameters.
 fn path<'a>(rest: &'a [u8], word: &[u8], form: &'static str) -> Result<(&'a str, &'a str), Mistake> {
-    let bad = || Mistake::saying(501, "5.5.4", format!("the syntax is {form}"));
+    let bad = || Mistake::saying(code::PARAMETERS, format!("the syntax is {form}"));
     let (head, tail) = rest.split_at_checked(word.len()).ok_or_else(bad)?;
     let tail = tail.trim_ascii_start().strip_prefix(b":").ok_or_else(bad)?;
     if !head.eq_ignore_ascii_case(word) {
         return Err(bad());
     }
-    let text = std::str::from_utf8(tail.trim_ascii()).map_err(|_| Mistake::of(501, "5.6.7", "address is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(tail.trim_ascii()).map_err(|_| Mistake::of(code::NOT_UTF8, "address is not UTF-8"))?;
     let (address, parameters) = match text.strip_prefix('<') {
         Some(inner) => inner.split_at_checked(closing_bracket(inner).ok_or_else(bad)?).ok_or_else(bad)?,
         None => text.split_at(text.find(' ').unwrap_or(text.len())),
@@ -227,7 +228,7 @@ fn check_address(address: &str) -> Result<(), Mistake> {
     let quoted = address.starts_with('"');
     let odd = |c: char| c.is_control() || (!quoted && c.is_whitespace());
     if address.len() > 320 || address.contains(odd) {
-        return Err(Mistake::of(501, "5.1.3", "address syntax"));
+        return Err(Mistake::of(code::ADDRESS, "address syntax"));
     }
     Ok(())
 }
@@ -253,7 +254,7 @@ fn known(parameters: &str, known: &[&str]) -> Result<String, Mistake> {
         let name = word.split('=').next().unwrap_or_default();
         if !known.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             let name: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();
-            return Err(Mistake::saying(555, "5.5.4", format!("parameter {name} is not offered here")));
+            return Err(Mistake::saying(code::NOT_OFFERED, format!("parameter {name} is not offered here")));
         }
         if !["AUTH", "SIZE"].iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
             kept.push(word);
@@ -268,11 +269,11 @@ fn mail((address, parameters): (&str, &str)) -> Result<Mail, Mistake> {
     let parameters = known(parameters, &MAIL_PARAMETERS)?;
     let line = format!("MAIL FROM:<> {parameters}\r\n");
     let Ok(Request::Mail { from }) = Request::parse(&mut line.as_bytes().iter()) else {
-        return Err(Mistake::of(555, "5.5.4", "MAIL parameter not recognised"));
+        return Err(Mistake::of(code::NOT_OFFERED, "MAIL parameter not recognised"));
     };
     let has = |flag| from.flags & flag != 0;
     if has(MAIL_BODY_BINARYMIME) {
-        return Err(Mistake::of(555, "5.5.4", "BODY=BINARYMIME is not offered here"));
+        return Err(Mistake::of(code::NOT_OFFERED, "BODY=BINARYMIME is not offered here"));
     }
     Ok(Mail {
         address: address.to_owned(),
@@ -293,7 +294,7 @@ fn mail((address, parameters): (&str, &str)) -> Result<Mail, Mistake> {
 /// Octets as announced; a number that fits nowhere is larger than every limit.
 fn size(digits: &str) -> Result<u64, Mistake> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Mistake::of(501, "5.5.4", "SIZE takes a number of octets"));
+        return Err(Mistake::of(code::PARAMETERS, "SIZE takes a number of octets"));
     }
     Ok(digits.parse().unwrap_or(u64::MAX))
 }
@@ -301,12 +302,12 @@ fn size(digits: &str) -> Result<u64, Mistake> {
 fn rcpt((address, parameters): (&str, &str)) -> Result<Rcpt, Mistake> {
     check_address(address)?;
     if address.is_empty() {
-        return Err(Mistake::of(501, "5.1.3", "RCPT needs an address"));
+        return Err(Mistake::of(code::ADDRESS, "RCPT needs an address"));
     }
     let parameters = known(parameters, &RCPT_PARAMETERS)?;
     let line = format!("RCPT TO:<a@b.example> {parameters}\r\n");
     let Ok(Request::Rcpt { to }) = Request::parse(&mut line.as_bytes().iter()) else {
-        return Err(Mistake::of(555, "5.5.4", "RCPT parameter not recognised"));
+        return Err(Mistake::of(code::NOT_OFFERED, "RCPT parameter not recognised"));
     };
     Ok(Rcpt {
         address: address.to_owned(),

@@ -11,7 +11,8 @@ use bytes::{BufMut, BytesMut};
 use super::{
     Mistake, SIZE_LIMIT,
     command::Command,
-    reply::{Reply, auth_refusal, mail_refusal},
+    mistake::code,
+    reply::{LEAVING, OTHER_TONGUE, Reply, UNPROTECTED, auth_refusal, mail_refusal, spelt},
     unasked,
 };
 use crate::{
@@ -118,7 +119,7 @@ impl SmtpFront {
     }
 
     fn show_out(&mut self, why: &'static str) {
-        self.say(&Reply::of((421, "4.7.0"), &self.told.closing.clone().saying(why)));
+        self.say(&Reply::of(LEAVING, &self.told.closing.clone().saying(why)));
         self.state = State::Leaving(Some(why));
     }
 
@@ -172,7 +173,7 @@ impl SmtpFront {
                 return self.mistake(Mistake::HELLO_FIRST);
             }
             Command::Auth { .. } | Command::Mail(_) if !self.protection.takes_credentials() => {
-                self.object(&Reply::of((530, "5.7.0"), &self.told.tls_first));
+                self.object(&Reply::of(UNPROTECTED, &self.told.tls_first));
                 return Some(Knock::Unprotected);
             }
             Command::Auth { mechanism, initial } => return self.auth(&mechanism, initial.as_deref()),
@@ -211,7 +212,7 @@ impl SmtpFront {
             }
             Turn::Malformed(why) => {
                 self.drop_pipelined();
-                return self.mistake(Mistake::saying(501, "5.5.2", format!("cannot read the credentials: {why}")));
+                return self.mistake(Mistake::saying(code::CREDENTIALS, format!("cannot read the credentials: {why}")));
             }
         }
         None
@@ -227,12 +228,13 @@ impl SmtpFront {
 
     fn line(&mut self) -> Result<Option<BytesMut>, Violation> {
         if let Some(tongue) = other_tongue(self.lines.pending()) {
-            return Err(Violation::speaks(tongue, "SMTP", "554 5.5.1"));
+            return Err(Violation::speaks(tongue, "SMTP", spelt(OTHER_TONGUE)));
         }
         let sasl = matches!(self.state, State::Sasl(_));
         self.lines.set_cap(if sasl { AUTH_CAP } else { cap_for(self.lines.pending()) });
         self.lines.cut().map_err(|long| {
-            Violation::new(format!("SMTP line longer than {} octets", long.cap)).farewell("500 5.5.2", "line too long")
+            Violation::new(format!("SMTP line longer than {} octets", long.cap))
+                .farewell(spelt(code::SYNTAX), "line too long")
         })
     }
 }

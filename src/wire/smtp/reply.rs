@@ -95,6 +95,18 @@ impl Reply {
 /// To whoever has logged in, where 5xx would be taken for the message's: it comes again, and hears that at its login.
 pub const COME_AGAIN: (u16, &str) = (421, "4.7.0");
 
+/// To a client that is shown out.
+pub const LEAVING: (u16, &str) = (421, "4.7.0");
+/// To a login ahead of TLS.
+pub const UNPROTECTED: (u16, &str) = (530, "5.7.0");
+/// To whoever speaks another protocol.
+pub const OTHER_TONGUE: (u16, &str) = (554, "5.5.1");
+
+/// As it stands in front of a reply.
+pub fn spelt((code, enhanced): (u16, &str)) -> String {
+    format!("{code} {enhanced}")
+}
+
 /// The answer to AUTH. The text ends with the fault's id.
 pub fn auth_refusal(fault: &Fault) -> Reply {
     Reply::of(auth_code(fault.kind), fault)

@@ -2,6 +2,7 @@
 //!
 //! Its lines are never taken for commands. What a stranger wrote into it would be done in the name of who sends it.
 
+use super::reply::{LEAVING, spelt};
 use crate::wire::{Breach, Violation, lines::first_word};
 
 /// Whether a message may come behind this line, well-formed or not: DATA, and BDAT (RFC 3030 2).
@@ -38,7 +39,7 @@ pub const WHAT: &str =
 
 /// Of one that is not signed on.
 pub(super) fn violation() -> Violation {
-    Violation { breach: Breach::MessageUnasked, ..Violation::new(WHAT) }.farewell("421 4.7.0", "")
+    Violation { breach: Breach::MessageUnasked, ..Violation::new(WHAT) }.farewell(spelt(LEAVING), "")
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! What the guides say that a program shows, and what a code of Gatepost tells: whoever types it behind `gatepost explain`
 //! hears of it what the page says.
 
-use std::process::Stdio;
+use std::{collections::BTreeSet, process::Stdio};
 
 use gatepost::{
     base::{Kind, Lang},
-    catalog,
+    catalog::{self, replies::coded},
+    wire::smtp::reply::spelt,
 };
 
 use super::{documents, text};
@@ -103,6 +104,31 @@ fn every_code_of_the_table_of_kinds_tells_what_the_table_says_of_it() {
         }
         for code in ["451 4.7.0", "451 4.3.2", "550 5.7.1", "530 5.7.0", "421 4.7.0", "452 4.3.1", "550 5.6.7"] {
             assert!(explained(code, language(page)).0, "{code}");
+        }
+    }
+}
+
+/// A code that one fault has, and its page, beside the codes of kinds.
+#[test]
+fn the_table_of_codes_of_their_own_has_what_replies_are_made_of_and_each_tells_its_faults() {
+    for (page, head) in
+        [("docs/when-it-fails.md", "| code of one's own |"), ("docs/ja/when-it-fails.md", "| 自身のコード |")]
+    {
+        let source = text(page);
+        let table: Vec<Vec<&str>> = rows(&source, |line| line.starts_with(head)).collect();
+        let told: BTreeSet<(String, String)> = table
+            .iter()
+            .flat_map(|cells| {
+                let ids = cells[1].split('`').skip(1).step_by(2);
+                ids.map(|id| (cells[0].replace('`', ""), id.to_owned())).collect::<Vec<_>>()
+            })
+            .collect();
+        let made = coded::ALL.iter().map(|one| (spelt(one.code), one.entry.id.to_owned())).collect();
+        assert_eq!(told, made, "{page}");
+        for (code, id) in told {
+            let (is_known, said) = explained(&code, language(page));
+            let has_it = said.contains(&format!("`{id}`")) || said.contains(&format!("{id}  ("));
+            assert!(is_known && has_it, "{code}: {said}");
         }
     }
 }
