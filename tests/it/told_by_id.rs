@@ -242,7 +242,7 @@ async fn a_file_without_a_certificate_is_named_by_config_check_and_by_the_reload
         assert!(code == 78 && line.contains("gatepost.toml:") && line.contains(what), "{errors}");
         leads_to(entry, line, &file, word);
     }
-    let running = daemon::reload(&world.daemon, running, &file);
+    let running = daemon::reload(&world.daemon, running, &file).await;
     let logged = journal().lines(&["the configuration was not taken over, nothing changed: ", "ca.pem"]);
     let [line] = &logged[..] else { panic!("{logged:#?}") };
     assert!(line.contains("id=\"authorities-unusable\"") && !line.contains("config check"), "{line}");
