@@ -5,12 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{config, elsewhere, language, outcome::Failure, terminal};
+use reqwest::Method;
+
+use super::{config, console_api, elsewhere, language, outcome::Failure, terminal};
 use crate::{
     account::{Account, Occasion, account_of},
-    base::{Lang, invocation},
+    base::{Lang, Secret, invocation},
     catalog::{Known, Words, doctor::RESTART_PENDING, own::STORE_OF_ANOTHER_USER, said_in},
     config::Config,
+    console::client,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::verdict::Verdict,
     store::{self, Store, StoreError},
@@ -40,6 +43,7 @@ impl State {
             return Err(made.map_or_else(|| elsewhere.failure(), |made| elsewhere.failure_making(made)));
         }
         refuse_foreign_store(&config.store.url)?;
+        refuse_beside_another_store(&config, &file).await?;
         note_the_store_before(&config, &file);
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })
@@ -148,25 +152,30 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     Failure::told(said_in(verdict.entry, &particular, lang), &words, lang).of_fault(verdict.entry.id)
 }
 
+/// The daemon of this file may have the store that stood there when it loaded it: what this command did here would count for
+/// nobody.
+async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(), Failure> {
+    let Some(at) = config.console.reached_at().filter(|_| store::is_vacant(&config.store)) else { return Ok(()) };
+    let token = config.console_token().unwrap_or_else(|| Secret::new("none"));
+    match client::ask(at, Method::GET, "/api/healthz", Some(&token)).await {
+        Err(cause) if cause.is_of_the_store_before(file).is_some() => {
+            Err(console_api::unanswered(config, file, Some(&cause), String::new(), ""))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What this command does is done in the store that the daemon has after its restart.
 fn note_the_store_before(config: &Config, file: &Path) {
     if store::holder_before(&config.store, file).is_none() {
         return;
     }
-    let (lang, restart) = (language::current(), invocation::restart_told());
-    let told = match lang {
-        Lang::En => format!(
-            "the daemon that runs has the store that {} named before; what this command does counts once it is restarted: \
-             {restart}",
-            file.display()
-        ),
-        Lang::Ja => format!(
-            "動作中のデーモンは、{} が以前に指していたストアを使用しています。このコマンドの結果は、デーモンの再起動後に有効になります：{restart}",
-            file.display()
-        ),
-    };
+    let (lang, file, restart) = (language::current(), file.display(), invocation::restart_told());
+    let told = format!(
+        "the daemon that runs has the store that {file} named before; what this command does counts once it is restarted: {restart}"
+    );
     let head = if lang == Lang::Ja { "警告" } else { "warning" };
-    terminal::note(&format!("{head}: {}", said_in(RESTART_PENDING, &told, lang)));
+    terminal::note(&format!("{head}: {}", said_in(RESTART_PENDING, &language::said(&told, lang), lang)));
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

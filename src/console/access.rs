@@ -27,6 +27,7 @@ use crate::{
 /// For a password that is not remembered: its turn among others of the same source, and the hash.
 const CHECKED_WITHIN: Duration = Duration::from_secs(40);
 
+const TOKEN: &str = ".token";
 const OLD_TOKEN: &str = "console.token";
 /// Of 256 bits in base64.
 const WORD_LENGTH: u64 = 43;
@@ -34,11 +35,16 @@ const WORD_LENGTH: u64 = 43;
 /// Where the token lies: beside the store, and by its name, as its lock does. Two stores may share a folder and a key, and whom
 /// the daemon of the one lets in is a stranger to that of the other.
 pub fn token_file(store: &Settings) -> PathBuf {
-    beside_store(store, ".token")
+    beside_store(store, TOKEN)
 }
 
 fn beside_store(store: &Settings, ending: &str) -> PathBuf {
     beside(Path::new(store.url.strip_prefix("sqlite://").unwrap_or(&store.url)), ending)
+}
+
+/// The same, by the database.
+pub fn token_beside(database: &Path) -> PathBuf {
+    beside(database, TOKEN)
 }
 
 /// Removes the token that versions before kept for all stores of a folder: nobody reads it any more. One that stands beside
@@ -88,6 +94,15 @@ impl Access {
     /// The same token in another place, for whoever looks for it there.
     pub fn also_at(&self, file: &Path) -> io::Result<()> {
         private_file::replace(file, self.token.expose().as_bytes())
+    }
+
+    /// Takes it away there, if it is this one.
+    pub fn no_more_at(&self, file: &Path) {
+        let is_ours =
+            private_file::read_secret(file).is_ok_and(|word| self.token.expose().as_bytes() == word.as_slice());
+        if is_ours {
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     /// The password of a configuration that was read again. True where it is another one.

@@ -38,17 +38,15 @@ pub fn known(left: &LeftBehind) -> Known {
 }
 
 impl Console {
-    /// In the store before this one, or in this one, where the configuration names another by now.
+    /// In a store before this one, or in this one, where the configuration names another by now.
     pub(super) async fn left_behind(&self) -> Option<LeftBehind> {
-        let own = self.store.path();
-        if self.loaded.is_moved() {
-            let Figures { waiting, held, .. } = self.queue.figures();
-            let sign_ins = self.store.sign_ins().await.map_or(0, |all| all.len() as u64);
-            return Some(LeftBehind { database: own.to_owned(), messages: (waiting + held) as u64, sign_ins });
+        let sign_ins = self.store.sign_ins().await.map_or(0, |all| all.len() as u64);
+        if !self.loaded.is_moved() {
+            return store::left_behind(self.store.path(), sign_ins > 0).await;
         }
-        let left = store::left_behind(own).await?;
-        let has_sign_ins = self.store.sign_ins().await.is_ok_and(|all| !all.is_empty());
-        left.is_missed(has_sign_ins).then_some(left)
+        let Figures { waiting, held, .. } = self.queue.figures();
+        let left = LeftBehind { database: self.store.path().to_owned(), messages: (waiting + held) as u64, sign_ins };
+        left.is_missed(false).then_some(left)
     }
 }
 

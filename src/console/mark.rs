@@ -34,9 +34,22 @@ impl Mark {
         Some(Self { digest: digest.to_owned(), process: process.parse().ok()? })
     }
 
+    /// Whoever has the port could say so; a number of another program goes into no command.
     pub fn is_of(&self, file: &Path) -> bool {
-        self.digest == digest_of(file)
+        self.digest == digest_of(file) && is_a_gatepost(self.process)
     }
+}
+
+/// By the name of its program, which this one has, too.
+#[cfg(target_os = "linux")]
+fn is_a_gatepost(process: u32) -> bool {
+    let name = |process: &str| std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
+    name(&process.to_string()).is_some_and(|found| Some(found) == name("self"))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_a_gatepost(_: u32) -> bool {
+    true
 }
 
 fn digest_of(file: &Path) -> String {

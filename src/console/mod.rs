@@ -53,7 +53,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use access::{Access, remove_old_token, token_file};
+pub use access::{Access, remove_old_token, token_beside, token_file};
 pub use account_page::path_of as path_of_account;
 pub use endings::EndingStatus;
 pub use entry::opening;
@@ -305,7 +305,9 @@ async fn admit(
         Ok(()) => next.run(request).await,
         Err(Refusal::Wrong) => {
             let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"gatepost\"")];
-            let mark = console.loaded.mark().filter(|_| peer.is_local());
+            // Whom a proxy on this machine brings is none of its programs.
+            let is_brought = ["forwarded", "x-forwarded-for"].iter().any(|name| request.headers().contains_key(*name));
+            let mark = console.loaded.mark().filter(|_| peer.is_local() && !is_brought);
             let mark = mark.map(|mark| [(mark::HEADER, mark.written())]);
             (StatusCode::UNAUTHORIZED, ask, mark, "Sign in with the console's password or token\n").into_response()
         }

@@ -18,8 +18,8 @@ mod supervisor;
 
 use std::{
     net::SocketAddr,
-    path::Path,
-    sync::{Arc, RwLock, atomic::AtomicBool},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, RwLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -97,6 +97,8 @@ pub struct Daemon {
     drained: CancellationToken,
     /// No other daemon may work on the store while this one does.
     lock: Lock,
+    /// Beside which other store commands find this daemon, since the configuration names that.
+    announced: Mutex<Option<PathBuf>>,
 }
 
 impl Daemon {
@@ -142,6 +144,7 @@ impl Daemon {
             beside: TaskTracker::new(),
             drained: CancellationToken::new(),
             lock,
+            announced: Mutex::default(),
         };
         if let Some((listener, at)) = console {
             daemon.open_console(config, &gate, listener, at)?;
@@ -301,6 +304,10 @@ impl Daemon {
         let orders = self.orders.borrow().renewed(config, &self.http);
         self.orders.send_replace(orders);
         Ok(())
+    }
+
+    fn announced_at(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// How it stands to the file of its configuration, for whoever is told.

@@ -16,12 +16,13 @@ use crate::{
     catalog::{
         Entry, Known, Place,
         doctor::SOCKET_NOT_HANDED_OVER,
-        own::{MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
+        own::{MAIL_LEFT_BEHIND, QUEUE_FAILING, STORE_UNAVAILABLE},
     },
     config::{self, Change, Config},
-    console::token_file,
+    console::token_beside,
     net::{self, Bind},
     queue::Figures,
+    spool,
     store::{self, Store},
 };
 
@@ -37,18 +38,40 @@ pub(super) enum NextStore {
 /// until the restart, its token lies there too, and which store was before.
 pub(super) async fn announced(daemon: &Daemon, new: &Config) -> NextStore {
     let before = daemon.current().store.path().to_owned();
-    let Some(next) = new.store.database().filter(|_| store::is_moved(&new.store, &before)) else {
-        return NextStore::TheSame;
-    };
+    let next = new.store.database().filter(|_| store::is_moved(&new.store, &before));
+    let former = daemon.announced_at().clone();
+    if former != next {
+        former.into_iter().for_each(|former| withdraw(daemon, &former, &before));
+    }
+    let Some(next) = next else { return NextStore::TheSame };
     if let Err(error) = store::prove_vacant(&new.store).await {
         return NextStore::Fails(error.entry());
     }
-    let token = daemon.console.as_ref().map_or(Ok(()), |console| console.access.also_at(&token_file(&new.store)));
+    if spool::is_of_another(&next) {
+        return NextStore::Fails(QUEUE_FAILING);
+    }
+    let token = daemon.console.as_ref().map_or(Ok(()), |console| console.access.also_at(&token_beside(&next)));
+    *daemon.announced_at() = Some(next.clone());
     match token.and_then(|()| store::note_before(&next, &before)) {
         Ok(()) => NextStore::Another,
         // Nor could the next daemon write there.
         Err(_) => NextStore::Fails(STORE_UNAVAILABLE),
     }
+}
+
+/// What was put there for commands beside this daemon is no use there any more.
+fn withdraw(daemon: &Daemon, former: &Path, before: &Path) {
+    store::forget_before(former, before);
+    if let Some(console) = &daemon.console {
+        console.access.no_more_at(&token_beside(former));
+    }
+    *daemon.announced_at() = None;
+}
+
+/// Where a reload refuses the configuration after all.
+pub(super) fn withdrawn(daemon: &Daemon) {
+    let (former, before) = (daemon.announced_at().clone(), daemon.current().store.path().to_owned());
+    former.into_iter().for_each(|former| withdraw(daemon, &former, &before));
 }
 
 /// The file may name another store since it was read last, and whoever starts next finds that one alone.
@@ -112,11 +135,8 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
 
 /// At a start: what this daemon neither sees nor delivers.
 pub(super) async fn warn_of_the_store_before(store: &Store) {
-    let Some(left) = store::left_behind(store.path()).await else { return };
     let has_sign_ins = store.sign_ins().await.is_ok_and(|all| !all.is_empty());
-    if !left.is_missed(has_sign_ins) {
-        return;
-    }
+    let Some(left) = store::left_behind(store.path(), has_sign_ins).await else { return };
     let known = Known { left_store: Some(left.database.display().to_string()), ..Known::default() };
     let (id, text, owner) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), MAIL_LEFT_BEHIND.owner.as_str());
     let next = MAIL_LEFT_BEHIND.told(Lang::En, &known).next;
@@ -138,7 +158,7 @@ fn warn_of_what_stays(daemon: &Daemon, new: &Config) {
     let hint = format!(
         "to take all of it along: once this daemon has ended and before the next one starts, move {database} (with its -wal, \
          where it is there) and {queue}, and the key where no key-file of the configuration names another place, into \
-         the folder of the new store, under the same names{}",
+         the folder of the new store, under the same names, where no store is yet{}",
         same_name(gate.store.path(), new)
     );
     warn!(

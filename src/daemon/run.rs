@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     account::{BY_LOGIN, account_of},
-    base::{Lang, invocation},
+    base::{
+        Lang,
+        invocation::{self, NextStart},
+    },
     catalog::{
         Advice, Entry,
         doctor::RESTART_PENDING,
@@ -146,6 +149,8 @@ fn refuse(daemon: &Daemon, entry: &'static Entry, mut problems: impl Iterator<It
     let say = |Problem { what, hint }: &Problem| {
         error!(id, text, owner, next, hint, "the configuration was not taken over, nothing changed: {what}");
     };
+    // None could start on that file.
+    invocation::restarts(NextStart::Fails);
     let Some([en, ja]) = problems.next() else { return };
     say(&en);
     problems.for_each(|[en, _]| say(&en));
@@ -172,6 +177,7 @@ pub async fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         let what = fault.to_string();
         let told = Lang::ALL.map(|lang| Problem { what: config::said(&what, lang), hint: None });
         refuse(daemon, fault.entry(), [told].into_iter());
+        pending::withdrawn(daemon);
         return running;
     }
     let gate = daemon.current();

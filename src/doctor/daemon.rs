@@ -235,7 +235,7 @@ fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) 
 
 /// What can be told of the daemon without asking it.
 pub(super) fn unasked(scope: &Scope, config: &Config) -> Vec<Check> {
-    match store::holder(&config.store) {
+    match store::holder(&config.store).or_else(|| store::holder_before(&config.store, &scope.file)) {
         Some(holder) => {
             let look = Look::at(scope.lang, Layer::Daemon, Name::Daemon);
             vec![look.pass(Said::Runs { process: holder.process })]

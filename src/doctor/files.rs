@@ -116,15 +116,11 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
 
 /// What a daemon on this store neither sees nor delivers. While one is on the store before, it is no trouble yet.
 async fn left_behind(scope: &Scope, database: &Path, kept: &Kept) -> Option<Check> {
-    let left = store::left_behind(database).await?;
     let has_sign_ins = match kept.store() {
         Some(store) => store.sign_in_versions().await.is_ok_and(|all| !all.is_empty()),
         None => false,
     };
-    if left.is_in_use() || !left.is_missed(has_sign_ins) {
-        return None;
-    }
-    let store::LeftBehind { database, messages, sign_ins } = left;
+    let store::LeftBehind { database, messages, sign_ins } = store::left_behind(database, has_sign_ins).await?;
     let path = database.display().to_string();
     let look = Look::at(scope.lang, Layer::Files, Name::StoreBefore).target(path.clone());
     let who = Who { left_store: Some(path), ..Who::default() };

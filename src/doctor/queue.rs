@@ -21,7 +21,7 @@ use crate::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
-        own::{MAIL_DEFERRED, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL},
+        own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL},
     },
     config::Config,
     queue::{MOST_MESSAGES, STUCK},
@@ -66,6 +66,10 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
             return Some(look.fault(&fault, &Who::default()));
         }
     };
+    let left = left_in(&directory);
+    if left > 0 {
+        return Some(look.note(Said::BodiesLeft { files: left }, &MAIL_LEFT_BEHIND.fault(), &Who::default()));
+    }
     Some(room(look, (messages, used), config.queue.max_bytes))
 }
 
@@ -98,6 +102,12 @@ fn held_in(directory: &Path) -> io::Result<(u64, u64)> {
         }
     }
     Ok((messages, octets))
+}
+
+/// Bodies that this store has no row for.
+fn left_in(directory: &Path) -> u64 {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    files.filter(|file| spool::is_left(&file.file_name())).count() as u64
 }
 
 /// What waits, as the daemon says: what stands still is named with its step, or, where this look got through, with what ends

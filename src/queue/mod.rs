@@ -195,7 +195,10 @@ impl Queue {
         let (mut outlines, unread) = self.store.queue_outlines().await?;
         drop(turn);
         let named = outlines.iter().map(|one| one.id.clone()).chain(unread).collect();
-        let swept = self.spool.sweep(named, self.store.had_messages().await?).await?;
+        let swept = self.spool.sweep(named, self.is_its_own().await?).await?;
+        let epoch = self.store.fresh_epoch()?;
+        self.spool.begin_epoch(epoch).await?;
+        self.store.begin_epoch(epoch).await?;
         // Those that came meanwhile have a place.
         outlines.retain(|outline| self.schedule().entry(outline.sequence).is_none());
         if swept.orphans > 0 {
@@ -208,12 +211,17 @@ impl Queue {
             let (id, text, left) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), swept.left);
             let (folder, database) = (self.spool.directory().display(), self.store.path().display());
             let hint = format!(
-                "where another database was there before this one: stop the daemon, put that one back to {database}, and \
-                 start it; where none was, they were never answered with 250: remove them"
+                "they belong to another database, or to a later state of this one: where that is still there, stop the daemon, \
+                 put it back to {database}, and start it, and they are delivered; else each file is a message as it was handed \
+                 over, and its header says for whom"
             );
+            let owner = MAIL_LEFT_BEHIND.owner.as_str();
             warn!(
                 id,
-                text, hint, "bodies of messages that this store never took lie in {folder} as *.msg.left ({left})"
+                text,
+                owner,
+                hint,
+                "bodies of messages for which this store has no row lie in {folder} as *.msg.left ({left})"
             );
         }
         self.place(&outlines, &swept.missing.into_iter().collect()).await;
@@ -221,6 +229,16 @@ impl Queue {
         self.warn_of_gone(&self.without_account());
         self.is_taken_up.send_replace(true);
         Ok(())
+    }
+
+    /// Whether this store is the one that worked on the folder last.
+    async fn is_its_own(&self) -> Result<bool, OpenFault> {
+        Ok(match (self.store.epoch().await?, self.spool.epoch().await?) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            // Both are from before there were epochs, or new.
+            (None, None) => self.store.had_messages().await?,
+            _ => false,
+        })
     }
 
     /// Waits until everything that the last process left has its place. Cancel safe.

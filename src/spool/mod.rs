@@ -31,7 +31,7 @@ use tracing::warn;
 
 pub use fault::SpoolFault;
 use lease::Lease;
-pub use owner::{beside, refuse_others};
+pub use owner::{beside, is_of_another, refuse_others};
 
 use crate::{catalog::token::STORE_FAILING, store::private_file};
 
@@ -39,6 +39,8 @@ use crate::{catalog::token::STORE_FAILING, store::private_file};
 const PIECE: usize = 64 * 1024;
 /// No vowels, so that no word comes out of it, and nothing that looks like something else.
 const LETTERS: &[u8; 32] = b"23456789bcdfghjkmnpqrstvwxzBCDFG";
+/// No name of a body.
+const EPOCH: &str = "epoch";
 const NAME_LENGTH: usize = 12;
 const ENDING: &str = ".msg";
 /// Behind that of a body which is none of this store's: nobody takes it for one, until a row names it.
@@ -73,7 +75,7 @@ pub(super) struct Room {
 pub struct Swept {
     /// Files that nobody named; they are gone.
     pub orphans: usize,
-    /// Those that were left alone, since this store never had a message: they are another one's.
+    /// Those that were left alone: another store may have their rows.
     pub left: usize,
     /// Names without a file.
     pub missing: Vec<String>,
@@ -138,11 +140,26 @@ impl Spool {
     }
 
     /// Removes what a process left behind that ended without a word, and counts what stays. `named`: whose rows are
-    /// in the store. `had_messages`: so it has had some before; else what lies there is of a store that was replaced, has had its
-    /// 250, and is kept for that. To be called once, by the only process that writes here; what that one begins meanwhile stays.
-    pub async fn sweep(&self, named: HashSet<String>, had_messages: bool) -> Result<Swept, SpoolFault> {
+    /// in the store. `is_its_own`: the store is the one that worked here last; else what it has no row for may have had its 250 of
+    /// another one, and is kept for that. To be called once, by the only process that writes here; what that one begins meanwhile stays.
+    pub async fn sweep(&self, named: HashSet<String>, is_its_own: bool) -> Result<Swept, SpoolFault> {
         let room = self.0.clone();
-        self.work(move || room.swept(named, had_messages)).await
+        self.work(move || room.swept(named, is_its_own)).await
+    }
+
+    /// What the last daemon here had in its store, too. `None`: there was none.
+    pub async fn epoch(&self) -> Result<Option<i32>, SpoolFault> {
+        let file = self.directory().join(EPOCH);
+        self.work(move || match fs::read_to_string(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(read?.trim().parse().ok()),
+        })
+        .await
+    }
+
+    pub async fn begin_epoch(&self, epoch: i32) -> Result<(), SpoolFault> {
+        let file = self.directory().join(EPOCH);
+        self.work(move || private_file::replace(&file, epoch.to_string().as_bytes())).await
     }
 
     /// A new file to write a body into. Cancel safe: what was made is removed.
@@ -226,7 +243,7 @@ impl Spool {
 }
 
 impl Room {
-    fn swept(&self, named: HashSet<String>, had_messages: bool) -> io::Result<Swept> {
+    fn swept(&self, named: HashSet<String>, is_its_own: bool) -> io::Result<Swept> {
         let (mut swept, mut octets, mut found) = (Swept::default(), 0, HashSet::new());
         // Whole before any is renamed: a directory may list what was renamed again.
         let files =
@@ -248,7 +265,7 @@ impl Room {
                     swept.left += 1;
                     Ok(())
                 }
-                (false, false) if !had_messages => fs::rename(&path, &left).map(|()| swept.left += 1),
+                (false, false) if !is_its_own => fs::rename(&path, &left).map(|()| swept.left += 1),
                 (false, false) => fs::remove_file(&path).map(|()| swept.orphans += 1),
             };
             found.insert(name.to_owned());
@@ -401,6 +418,11 @@ pub fn prove(directory: &Path) -> io::Result<()> {
 /// Whether a file of the directory, by its name, is the body of a message.
 pub fn is_message(file: &std::ffi::OsStr) -> bool {
     file.to_str().is_some_and(|file| file.ends_with(ENDING))
+}
+
+/// One that was left alone, since no row names it.
+pub fn is_left(file: &std::ffi::OsStr) -> bool {
+    file.to_str().and_then(body_of).is_some_and(|(_, is_left)| is_left)
 }
 
 /// The name of a body by that of its file, and whether that was left alone.

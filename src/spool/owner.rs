@@ -49,6 +49,12 @@ pub fn claim(directory: &Path, database: &Path) -> Result<(), SpoolFault> {
     }
 }
 
+/// The directory beside it is that of a database of another name: no daemon starts on it.
+pub fn is_of_another(database: &Path) -> bool {
+    let name = real(database).file_name().unwrap_or_default().to_owned();
+    read(&beside(database).join(MARK)).is_ok_and(|found| found != name.as_encoded_bytes())
+}
+
 /// Takes away what other users may do in a directory that was claimed. `false`: nothing comes of it although it is ours, for
 /// the file system keeps no rights (FAT, many shares), and whoever mounts it says who may write there.
 #[cfg(unix)]

@@ -5,7 +5,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Store, StoreError, private_file};
+use super::{Store, StoreError, epoch::forget_epoch, private_file};
 
 impl Store {
     /// Writes the copy to `to`, 0600 from its first moment, and on disk when this returns.
@@ -25,7 +25,8 @@ impl Store {
         let copied = sqlx::query("VACUUM INTO ?").bind(name).execute(&self.pool).await;
         let durable = copied
             .map_err(|cause| self.failed(cause))
-            .and_then(|_| fs::File::open(&draft).and_then(|file| file.sync_all()).map_err(failed))
+            .and_then(|_| forget_epoch(&draft).map_err(failed))
+            .and_then(|()| fs::File::open(&draft).and_then(|file| file.sync_all()).map_err(failed))
             .and_then(|()| private_file::put_new(&draft, to).map_err(failed));
         durable.inspect_err(|_| drop(fs::remove_file(&draft)))
     }

@@ -3,7 +3,8 @@
 //! What lies in the one before is nowhere else: sign-ins, and mail that has its 250. It is looked at here, and never changed.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -11,9 +12,12 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::{Settings, lock, origin, private_file};
 
-const NOTE: &str = ".before";
+/// Not the name of anybody's copy.
+const NOTE: &str = ".store-before";
 /// Of a path, on any system.
-const MOST_BYTES: usize = 4096;
+const MOST_BYTES: u64 = 4096;
+/// Of stores that were left one behind the other.
+const MOST_STORES: usize = 8;
 
 /// What a store holds of which a daemon on another one knows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +29,8 @@ pub struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// A daemon is on it: what waits there is delivered.
-    pub fn is_in_use(&self) -> bool {
-        lock::holder_of(&self.database).is_some()
-    }
-
     /// Whether anybody would miss it. Of sign-ins alone nobody is told for ever: they are made anew.
-    pub fn is_missed(&self, has_sign_ins: bool) -> bool {
+    pub const fn is_missed(&self, has_sign_ins: bool) -> bool {
         self.messages > 0 || (self.sign_ins > 0 && !has_sign_ins)
     }
 }
@@ -41,11 +40,34 @@ pub fn note_before(database: &Path, before: &Path) -> io::Result<()> {
     private_file::replace(&lock::beside(database, NOTE), before.to_string_lossy().as_bytes())
 }
 
+/// The configuration goes back, or on to another one: what was noted beside this is no more.
+pub fn forget_before(database: &Path, before: &Path) {
+    let note = lock::beside(database, NOTE);
+    if fs::read(&note).is_ok_and(|noted| noted == before.to_string_lossy().as_bytes()) {
+        // One that stays says what was true.
+        let _ = fs::remove_file(note);
+    }
+}
+
 /// The store before, where one is noted that is still there.
-pub fn before(database: &Path) -> Option<PathBuf> {
-    let text = fs::read(lock::beside(database, NOTE)).ok().filter(|text| text.len() <= MOST_BYTES)?;
-    let before = PathBuf::from(String::from_utf8(text).ok()?);
+fn before(database: &Path) -> Option<PathBuf> {
+    let mut text = String::new();
+    File::open(lock::beside(database, NOTE)).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+    let before = PathBuf::from(text);
     (before.is_file() && !lock::is_one_file(&before, database)).then_some(before)
+}
+
+/// All of them, the last one first.
+fn all_before(database: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = Vec::new();
+    while let Some(one) = before(all.last().map_or(database, PathBuf::as_path))
+        && all.len() < MOST_STORES
+        && !all.contains(&one)
+        && !lock::is_one_file(&one, database)
+    {
+        all.push(one);
+    }
+    all
 }
 
 /// The daemon on the store before, where that reads this configuration: it takes a restart to have the one that stands there now.
@@ -53,14 +75,23 @@ pub fn holder_before(settings: &Settings, file: &Path) -> Option<lock::Holder> {
     lock::holder_of(&before(&settings.database()?)?).filter(|holder| holder.reads(file))
 }
 
-/// What the store before holds. `None` also where that cannot be read.
-pub async fn left_behind(database: &Path) -> Option<LeftBehind> {
-    let database = before(database)?;
-    let mut connection = origin::reader(&database).await.ok()?;
-    let counted = counted(&mut connection).await;
-    let _ = connection.close().await;
-    let (messages, sign_ins) = counted.ok()?;
-    Some(LeftBehind { database, messages, sign_ins })
+/// What the stores before hold, the first of them that anybody would miss. One on which a daemon works is left by nobody; `None`
+/// also where that cannot be read.
+pub async fn left_behind(database: &Path, has_sign_ins: bool) -> Option<LeftBehind> {
+    for database in all_before(database) {
+        if lock::holder_of(&database).is_some() {
+            continue;
+        }
+        let Ok(mut connection) = origin::reader(&database).await else { continue };
+        let counted = counted(&mut connection).await;
+        let _ = connection.close().await;
+        let Ok((messages, sign_ins)) = counted else { continue };
+        let left = LeftBehind { database, messages, sign_ins };
+        if left.is_missed(has_sign_ins) {
+            return Some(left);
+        }
+    }
+    None
 }
 
 async fn counted(connection: &mut SqliteConnection) -> Result<(u64, u64), sqlx::Error> {

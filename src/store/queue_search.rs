@@ -51,7 +51,7 @@ pub struct Found {
 }
 
 impl Store {
-    /// Whether a message was ever taken into this store.
+    /// Whether a message was ever taken into this store; of one from before there were epochs that is all that is known.
     pub async fn had_messages(&self) -> Result<bool, StoreError> {
         let taken =
             sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_sequence WHERE name = 'queued' AND seq > 0");

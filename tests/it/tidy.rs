@@ -92,6 +92,8 @@ const OPEN: &[&str] = &[
     "src/config/model.rs",        // the console's token, beside the key
     "src/config/unit.rs",         // units of systemd
     "src/store/backup.rs",        // a copy
+    "src/store/before.rs",        // the note beside the database
+    "src/store/epoch.rs",         // a copy
     "src/store/lock.rs",          // the lock beside the database
     "src/store/private_file.rs",  // secrets, what is made, and directories
 ];

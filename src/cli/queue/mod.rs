@@ -103,8 +103,8 @@ impl Desk {
     /// What waits in the store that the file named before is in no list of this one.
     fn note_left_behind(&self) {
         let Some(database) = self.config.store.database() else { return };
-        let left = block_on(async { Ok(store::left_behind(&database).await) }).ok().flatten();
-        let Some(left) = left.filter(|left| left.messages > 0 && !left.is_in_use()) else { return };
+        let left = block_on(async { Ok(store::left_behind(&database, true).await) });
+        let Ok(Some(left)) = left else { return };
         let (lang, known) = (language::current(), known_of_left_behind(&left));
         let said = said_of_left_behind(&left.database.display().to_string(), left.messages, left.sign_ins, lang);
         let words = MAIL_LEFT_BEHIND.told(lang, &known);

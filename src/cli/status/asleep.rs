@@ -61,9 +61,8 @@ fn of_rows(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>, trouble: 
 
 /// In the store before, where no daemon has that.
 fn left_behind(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>) -> Option<LeftBehind> {
-    let database = config.store.database()?;
-    let left = crate::cli::runtime().ok()?.block_on(store::left_behind(&database))?;
-    (!left.is_in_use() && left.is_missed(rows.is_some_and(|rows| !rows.is_empty()))).then_some(left)
+    let (database, has_sign_ins) = (config.store.database()?, rows.is_some_and(|rows| !rows.is_empty()));
+    crate::cli::runtime().ok()?.block_on(store::left_behind(&database, has_sign_ins))
 }
 
 fn one(account: &Account, rows: Option<&BTreeMap<String, TokenRow>>) -> AccountStatus {

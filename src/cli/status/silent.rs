@@ -30,7 +30,7 @@ pub enum Silent {
     /// started on the store that stood here before.
     Stranger { at: SocketAddr },
     /// It runs, has the store that stood in this file when it loaded it, and was not told that another one stands there now.
-    OnAnotherStore { process: u32 },
+    OnAnotherStore { process: Option<u32> },
     /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
@@ -39,8 +39,11 @@ impl Silent {
     /// `is_vacant`: as it was before somebody was asked, with this for an answer.
     pub fn of(config: &Config, file: &Path, is_vacant: bool, cause: &Unanswered) -> Self {
         if is_vacant {
+            if let Some(holder) = store::holder_before(&config.store, file) {
+                return Self::OnAnotherStore { process: holder.process };
+            }
             if let Some(mark) = cause.is_of_the_store_before(file) {
-                return Self::OnAnotherStore { process: mark.process };
+                return Self::OnAnotherStore { process: Some(mark.process) };
             }
             let stranger = config.console.reached_at().filter(|_| cause.is_stranger());
             return stranger.map_or(Self::Down, |at| Self::Stranger { at });
@@ -74,10 +77,10 @@ impl Silent {
                 format!("このストアで動作中のデーモンはありません。{at} では別のプログラムが応答しています")
             }
             (Self::OnAnotherStore { process }, Lang::En) => {
-                format!("yes (process {process}); on the store that the file named before")
+                format!("yes{}; on the store that the file named before", numbered(*process, lang))
             }
             (Self::OnAnotherStore { process }, Lang::Ja) => {
-                format!("はい（プロセス {process}）。設定ファイルが以前に指していたストアを使用中です")
+                format!("はい{}。設定ファイルが以前に指していたストアを使用中です", numbered(*process, lang))
             }
             (Self::Elsewhere, Lang::En) => "no; no daemon reads this file".to_owned(),
             (Self::Elsewhere, Lang::Ja) => "いいえ。このファイルを読むデーモンはありません".to_owned(),

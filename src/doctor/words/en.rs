@@ -226,6 +226,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),
         Said::AwaitsRestart { what } => format!("the file's, but for what takes a restart: {what}"),
         Said::OnTheStoreBefore => "the file as it was: it names another store now".to_owned(),
+        Said::BodiesLeft { files } => {
+            format!("bodies for which this store has no row lie here as *.msg.left ({files})")
+        }
         Said::LeftBehind { messages, sign_ins } => {
             format!("the store before this one still holds messages ({messages}) and sign-ins ({sign_ins})")
         }

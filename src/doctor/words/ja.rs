@@ -242,6 +242,9 @@ pub(super) fn detail(said: &Said) -> String {
             format!("ファイルと同じですが、再起動するまで有効にならない変更があります：{what}")
         }
         Said::OnTheStoreBefore => "以前のファイルの内容です。今のファイルは別のストアを指しています".to_owned(),
+        Said::BodiesLeft { files } => {
+            format!("このストアに記録のない本文が *.msg.left としてここに残っています（{files}件）")
+        }
         Said::LeftBehind { messages, sign_ins } => {
             format!("以前のストアにメッセージ{messages}通とサインイン{sign_ins}件が残っています")
         }

@@ -335,6 +335,10 @@ pub(super) enum Said {
     OtherConfiguration,
     /// The file as it was, before it named another store.
     OnTheStoreBefore,
+    /// In the folder of the queue, without a row of this store.
+    BodiesLeft {
+        files: u64,
+    },
     /// In the store before this one.
     LeftBehind {
         messages: u64,

@@ -1,7 +1,7 @@
 //! A restart that is pending: it is told where it goes well, and what comes first where it would end the daemon, or leave its
 //! store behind.
 
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, path::Path, time::Duration};
 
 use gatepost::base::Protocol;
 use serde_json::{Value, json};
@@ -245,6 +245,15 @@ async fn a_restart_that_would_meet_a_database_of_another_program_is_not_told_as_
     assert_eq!(failing(&staged).await, [format!("{} store-not-ours", other.display())]);
 }
 
+/// With its log, which is of no other one.
+fn put_in_place_of(database: &Path, other: &Path, aside: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let named = |file: &Path| format!("{}{end}", file.display());
+        let _ = std::fs::rename(named(database), named(aside));
+    }
+    std::fs::rename(other, database).unwrap();
+}
+
 /// It had its 250, and the new store emptied the folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_whose_database_was_replaced_by_a_new_one_is_kept_for_that() {
@@ -253,13 +262,75 @@ async fn mail_whose_database_was_replaced_by_a_new_one_is_kept_for_that() {
     let (database, away) = (staged.dir.path().join("gatepost.db"), staged.dir.path().join("away.db"));
     std::fs::rename(&database, &away).unwrap();
     let program = Program::start(&staged.file).await;
-    let warned = program.logs("bodies of messages that this store never took").await;
+    let warned = program.logs("bodies of messages for which this store has no row").await;
     assert!(warned.contains("*.msg.left (3)") && warned.contains(&database.display().to_string()), "{warned}");
     program.stopped().await;
-    std::fs::rename(&away, &database).unwrap();
-    let _program = Program::start(&staged.file).await;
+    // What came into the new one meanwhile is kept likewise.
+    queued_as(staged.dir.path(), "four", |_| {}).await;
+    let newer = staged.dir.path().join("newer.db");
+    put_in_place_of(&database, &away, &newer);
+    let program = Program::start(&staged.file).await;
+    let warned = program.logs("bodies of messages for which this store has no row").await;
+    assert!(warned.contains("*.msg.left (1)"), "{warned}");
     let (waiting, _) = in_queue_and_behind(&staged);
     assert_eq!(waiting, 3);
     let held = run(&["queue", "list", "--state", "held", "--json"], &staged.file).1;
     assert!(held.contains("\"messages\": []"), "{held}");
+    let told = staged.doctor(&["--offline"]).await.out;
+    assert!(told.contains("[mail-left-behind]") && told.contains("*.msg.left (1)"), "{told}");
+}
+
+/// Who put a copy back as it is told lost what had come since: with the row went the body.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_since_the_copy_that_is_put_back_stays_in_the_folder() {
+    let (staged, program) = with_mail_that_waits().await;
+    let (database, copy) = (staged.dir.path().join("gatepost.db"), staged.dir.path().join("copy.db"));
+    assert_eq!(run(&["backup", copy.to_str().unwrap()], &staged.file).0, 0);
+    program.stopped().await;
+    queued_as(staged.dir.path(), "four", |_| {}).await;
+    put_in_place_of(&database, &copy, &staged.dir.path().join("newer.db"));
+    let program = Program::start(&staged.file).await;
+    let warned = program.logs("bodies of messages for which this store has no row").await;
+    assert!(warned.contains("*.msg.left (1)"), "{warned}");
+    assert_eq!(in_queue_and_behind(&staged).0, 3);
+    // The next start is on the database that was there before it: what is no remainder is told again, and still there.
+    program.stopped().await;
+    let program = Program::start(&staged.file).await;
+    assert!(program.logs("bodies of messages for which this store has no row").await.contains("*.msg.left (1)"));
+}
+
+/// A store that was renamed within its folder has the folder of another one for its queue: that start fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_would_meet_the_queue_of_another_store_is_not_told_as_one_that_helps() {
+    let (staged, program) = with_mail_that_waits().await;
+    staged.edit("/gatepost.db", "/gatepost.sqlite");
+    program.reload().await;
+    let warned = program.logs("until a restart").await;
+    assert!(warned.contains("[queue-failing]") && !warned.contains(&format!("`kill {}`", program.id())), "{warned}");
+}
+
+/// Stores that were left one behind the other: the first one had the mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_in_a_store_that_was_left_two_moves_ago_is_told_and_what_was_announced_goes_with_the_url() {
+    let (staged, program) = with_mail_that_waits().await;
+    let first = staged.dir.path().join("gatepost.db").display().to_string();
+    let files =
+        |name: &str| [".token", ".store-before"].map(|end| staged.dir.path().join(format!("{name}{end}")).exists());
+    staged.edit("/gatepost.db", "/second.db");
+    program.reload().await;
+    program.logs("until a restart").await;
+    assert_eq!(files("second.db"), [true, true]);
+    staged.edit("/second.db", "/third.db");
+    program.reload().await;
+    assert_eq!((files("second.db"), files("third.db")), ([false, false], [true, true]), "the url moved on");
+    staged.edit("/third.db", "/second.db");
+    program.reload().await;
+    program.stopped().await;
+    let program = Program::start(&staged.file).await;
+    staged.edit("/second.db", "/third.db");
+    program.stopped().await;
+    let program = Program::start(&staged.file).await;
+    let behind = in_queue_and_behind(&staged).1;
+    assert_eq!((&behind["store"], &behind["messages"]), (&json!(first), &json!(3)), "{behind}");
+    program.stopped().await;
 }

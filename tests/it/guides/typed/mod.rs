@@ -31,7 +31,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("make deb", "test_package"),
     // The reader of that page goes on with the store where it was.
     ("mkdir -p -m 700 /srv/gatepost", "test_machine"),
-    ("mv /var/lib/gatepost/gatepost*", "test_machine"),
+    ("mv -n /var/lib/gatepost/gatepost*", "test_machine"),
     ("openssl", "test_guides"),
     ("python3 -c", "test_guides"),
     ("ssh -L", "test_system"),
