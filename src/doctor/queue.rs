@@ -47,7 +47,8 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     let directory = spool::beside(database);
     // The daemon makes it and looks into it whoever uses it, and does not start where it cannot.
     let is_in_the_way = || fs::read_dir(&directory).is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
-    if !is_used(config) && !is_by_graph(config) && !is_in_the_way() {
+    let left = left_in(&directory);
+    if !is_used(config) && !is_by_graph(config) && !is_in_the_way() && left == 0 {
         return None;
     }
     let look = Look::at(scope.lang, Layer::Files, Name::QueueDirectory).target(directory.display().to_string());
@@ -66,7 +67,6 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
             return Some(look.fault(&fault, &Who::default()));
         }
     };
-    let left = left_in(&directory);
     if left > 0 {
         return Some(look.note(Said::BodiesLeft { files: left }, &MAIL_LEFT_BEHIND.fault(), &Who::default()));
     }

@@ -280,8 +280,10 @@ impl Kept {
         Spool::open(&self.dir.path().join("queue")).unwrap()
     }
 
+    /// Of bodies.
     pub fn files(&self) -> usize {
-        std::fs::read_dir(self.dir.path().join("queue")).unwrap().count()
+        let files = std::fs::read_dir(self.dir.path().join("queue")).unwrap();
+        files.filter(|file| crate::spool::is_message(&file.as_ref().unwrap().file_name())).count()
     }
 
     fn orders(&self, calls: &mpsc::Sender<Begun>) -> Orders {
