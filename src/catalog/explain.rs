@@ -1,6 +1,7 @@
 //! Which fault a pasted text means: a code, an id, a reply, a line of the log, an answer of Entra ID or Graph.
 //!
 //! What is surest speaks first: our own id, then numbers and words that belong to one fault, then what a server says.
+//! Where somebody tried a way by hand, what stands behind that way goes before how far it led.
 //! A bare code of several faults is all of them. It refuses guesses; at most it says what looks alike.
 
 use std::borrow::Cow;
@@ -16,11 +17,11 @@ use super::{
     matching::{self, meant, stands_in},
     oauth_word, of_kinds,
     own::{
-        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, UPSTREAM_TIMEOUT,
-        UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, QUEUE_FAILING,
+        UPSTREAM_TIMEOUT, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
     },
     replied::replied,
-    tried::{Way, may_be_proxy, not_reached, tried},
+    tried::{Tried, Way, alerted, may_be_proxy, not_reached, tried},
 };
 use crate::base::{Lang, Protocol};
 
@@ -40,6 +41,8 @@ const ALIKE: f64 = 0.86;
 const ALIKE_WORD: f64 = 0.92;
 /// By programs of whichever of the two they speak to. A log of ours says the first alone.
 const SAID_OF_BOTH: [&str; 3] = ["connection refused", "curl: (28)", "curl: (60)"];
+/// Of the start that finds it, where it is read without its id.
+const QUEUE_OF_ANOTHER: [&str; 2] = ["the queue cannot be read: ", " holds the messages of another store"];
 /// Of a line of the log.
 pub const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
 /// Named at most.
@@ -104,22 +107,37 @@ impl By {
 /// All that the text may mean, none of them twice. Empty: nobody knows.
 pub fn read(text: &str) -> Vec<Found> {
     let text = &challenged(cut(text));
-    let ways: [fn(&str) -> Vec<Found>; 8] = [causes, numbers, graph, own, oauth, codes, replies, log];
-    let other = || ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default();
-    let mut found = match (ids(text), way(text)) {
+    let mut found = match (ids(text), tried(text)) {
         (ids, _) if !ids.is_empty() => ids,
-        (_, Some(Way::Fails(entries))) => entries.iter().map(|entry| Found { entry, by: By::Server }).collect(),
-        (_, Some(_)) => Vec::new(),
-        (_, None) => other(),
+        (_, Some(tried)) => of_a_way(&tried),
+        (_, None) => surest(text),
     };
     let mut seen = Vec::new();
     found.retain(|one| !seen.contains(&one.entry.id) && (seen.push(one.entry.id), true).1);
     found
 }
 
+/// What the surest of all that is known of texts says.
+fn surest(text: &str) -> Vec<Found> {
+    let ways: [fn(&str) -> Vec<Found>; 8] = [causes, numbers, graph, own, oauth, codes, replies, log];
+    ways.iter().map(|way| way(text)).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// What stands behind it, and else what the way itself says. A page in the place of a server may hold any words, and no number
+/// of Entra ID.
+fn of_a_way(tried: &Tried) -> Vec<Found> {
+    let behind = &tried.behind;
+    let (found, entries, by) = match tried.way {
+        Way::Fails(entries) => (numbers(behind), entries, By::Server),
+        Way::Open { .. } | Way::Silenced { .. } => (surest(behind), alerted(behind), By::Log),
+    };
+    let of_it = || entries.iter().map(|entry| Found { entry, by: by.clone() }).collect();
+    if found.is_empty() { of_it() } else { found }
+}
+
 /// How far somebody came who tried the way by hand; `None`: the text is of something else.
 pub fn way(text: &str) -> Option<Way> {
-    tried(cut(text))
+    tried(cut(text)).map(|tried| tried.way)
 }
 
 /// A number of Entra ID in the text that the catalogue does not know.
@@ -369,7 +387,8 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 }
 
 fn log(text: &str) -> Vec<Found> {
-    let found = meant(At::Log, None, text, |_| true);
+    let is_of_the_queue = QUEUE_OF_ANOTHER.iter().all(|words| text.contains(words));
+    let found = meant(At::Log, None, text, |_| true).or(is_of_the_queue.then_some(QUEUE_FAILING));
     // What is said of us where the same is said of the mail server.
     let pair = OURS_OR_THEIRS.iter().find(|(_, theirs)| found.is_some_and(|entry| entry.id == theirs.id));
     let ours = pair.map(|(ours, _)| *ours);

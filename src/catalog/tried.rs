@@ -1,11 +1,15 @@
 //! What `curl -v` shows of a way that somebody tried by hand, as the steps of the catalogue tell them to: how far it led.
 //!
 //! A time-out behind the proxy's yes is no failure: curl waits for whoever types. What stands on either side of that yes tells it,
-//! so the lines are read in their order. It refuses what else a program says, above all of TLS: the rows of the data know that.
+//! so the lines are read in their order. What stands behind the way, without the bare numbers with which curl ends, is handed on:
+//! a fault that the data know in it goes before the way, which is told only where the text says nothing more.
 
 use super::{
     Entry,
-    own::{PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE},
+    own::{
+        PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
+        UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED,
+    },
 };
 
 /// Ahead of the number with which a proxy answers, in lines of curl of any year and of OpenSSL.
@@ -39,6 +43,25 @@ const NO_CONNECTION: u16 = 7;
 const SPEAKS_NO_HTTP: u16 = 1;
 const TOO_LATE: u16 = 28;
 const BROKEN: [u16; 3] = [52, 55, 56];
+/// With these the way ends, whatever was said on it.
+const ENDS: [u16; 5] = [NO_CONNECTION, TOO_LATE, 52, 55, 56];
+/// As curl says the same ahead of them, or alone.
+const ENDED: [&str; 6] = [
+    "* recv failure: ",
+    "* send failure: ",
+    "* empty reply from server",
+    "* time-out",
+    "* operation timed out after ",
+    "* connection timed out after ",
+];
+/// Of a layer that has faults of its own, whatever number stands ahead of it.
+const OF_A_LAYER: [&str; 2] = ["ssl", "tls"];
+/// Ahead of what one side ends TLS with.
+const ALERT: &str = "tls alert, ";
+/// With which TLS ends well.
+const FAREWELL: &str = "close notify";
+/// Of whoever typed, and of what the server proves itself with.
+const DISTRUSTS: [&str; 2] = ["unknown ca", "certificate"];
 /// The handshake with a proxy failed, in whichever way.
 const PROXY_FAILED: u16 = 97;
 /// Of the program that waits for whoever types, and of nothing that never had a connection.
@@ -60,24 +83,76 @@ pub enum Way {
     Fails(&'static [&'static Entry]),
 }
 
+/// How far it led, and what was said there.
+#[derive(Debug)]
+pub struct Tried {
+    pub way: Way,
+    /// Line by line, without how curl ends.
+    pub behind: String,
+}
+
 /// `None`: the text shows no such attempt, or says more than how far it led.
-pub fn tried(text: &str) -> Option<Way> {
-    let lower = text.to_lowercase();
-    let lines: Vec<&str> = lower.split(['\n', '\r']).map(without_meter).filter(|line| !line.is_empty()).collect();
+pub fn tried(text: &str) -> Option<Tried> {
+    let as_typed: Vec<&str> = text.split(['\n', '\r']).map(without_meter).filter(|line| !line.is_empty()).collect();
+    let lower: Vec<String> = as_typed.iter().map(|line| line.to_lowercase()).collect();
+    let lines: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let (is_asked, answer) = answer(&lines);
+    let connected = lines.iter().position(|line| CONNECTED.iter().any(|mark| line.starts_with(mark)));
+    let (way, begin) = match answer {
+        Some((at, 200..=299)) => (behind(lines.get(at + 1..)?, true)?, at + 1),
+        // What a proxy says of its no is the proxy's.
+        Some((_, code)) => (Way::Fails(refused(code, &offers(&lines))), lines.len()),
+        None => (unanswered(&lines, is_asked, connected)?, connected.map_or(0, |at| at + 1)),
+    };
+    Some(Tried { way, behind: without_end(as_typed.get(begin..)?) })
+}
+
+/// Whether a proxy was asked, and the place and number of what it answered.
+fn answer(lines: &[&str]) -> (bool, Option<(usize, u16)>) {
     let (mut is_asked, mut is_told, mut answer) = (false, false, None);
     for (at, line) in lines.iter().enumerate() {
         let told = told_answer(line);
         if told.is_some() || (!is_told && is_answer(line, is_asked)) {
-            answer = told.or_else(|| code_of(line)).map(|code| (at, code)).or(answer);
-            is_told |= told.is_some();
+            let code = told.or_else(|| code_of(line));
+            answer = code.map(|code| (at, code)).or(answer);
+            // Behind its yes others speak.
+            is_told |= told.is_some() || matches!(code, Some(200..=299));
         } else if ASKED.iter().any(|asked| line.contains(asked)) {
             (is_asked, is_told) = (true, false);
         }
     }
-    match answer {
-        Some((at, 200..=299)) => behind(lines.get(at + 1..)?, true),
-        Some((_, code)) => Some(Way::Fails(refused(code, &offers(&lines)))),
-        None => unanswered(&lines, is_asked),
+    (is_asked, answer)
+}
+
+/// What servers said, and curl of TLS. What curl sent is nobody's answer.
+fn without_end(lines: &[&str]) -> String {
+    let bare = lines.iter().filter_map(|line| bare_end(line)).collect::<Vec<_>>();
+    let is_of_end = |line: &str| {
+        let lower = line.to_lowercase();
+        let is_same = line.strip_prefix("* ").is_some_and(|said| bare.contains(&said));
+        bare_end(line).is_some() || is_same || ENDED.iter().any(|ended| lower.starts_with(ended))
+    };
+    let said = lines.iter().filter(|line| !line.starts_with('>') && !is_of_end(line));
+    said.map(|line| line.trim_start_matches("< ")).collect::<Vec<_>>().join("\n")
+}
+
+/// What stands behind `curl: (56) `.
+fn bare_end(line: &str) -> Option<&str> {
+    let (code, said) = line.strip_prefix("curl: (")?.split_once(')')?;
+    let lower = said.to_lowercase();
+    let is_bare = ENDS.contains(&code.parse().ok()?) && OF_A_LAYER.iter().all(|layer| !lower.contains(layer));
+    is_bare.then(|| said.trim())
+}
+
+/// What an alert of TLS tells, as `curl -v` shows it: `TLS alert, unknown CA (560):`. Whoever is refused sees it come `(IN)`.
+pub fn alerted(behind: &str) -> &'static [&'static Entry] {
+    let lower = behind.to_lowercase();
+    let said = |line: &'_ str| Some((line.contains("(out)"), line.split_once(ALERT)?.1.to_owned()));
+    let alert = lower.lines().filter_map(said).find(|(_, alert)| !alert.starts_with(FAREWELL));
+    match alert {
+        Some((true, alert)) if DISTRUSTS.iter().any(|word| alert.contains(word)) => &[UPSTREAM_TLS_UNTRUSTED],
+        Some(_) => &[UPSTREAM_TLS_FAILED],
+        None => &[],
     }
 }
 
@@ -109,7 +184,7 @@ pub fn may_be_proxy(port: u16) -> bool {
 
 /// The figures of the progress share their line with what comes next.
 fn without_meter(line: &str) -> &str {
-    let is_of_meter = |c: char| c.is_ascii_digit() || " :.-km".contains(c);
+    let is_of_meter = |c: char| c.is_ascii_digit() || " :.-kmKM".contains(c);
     let line = line.trim();
     let bare = line.trim_start_matches(is_of_meter);
     let is_mark = line.contains("--:--") && ["* ", "< ", "> "].iter().any(|mark| bare.starts_with(mark));
@@ -162,7 +237,11 @@ fn behind(lines: &[&str], by_proxy: bool) -> Option<Way> {
     if !is_tls && lines.iter().any(|line| begins(&line.trim_start_matches("< "), &PAGES)) {
         return by_proxy.then_some(Way::Fails(&[PROXY_PORTAL]));
     }
-    let is_greeted = lines.iter().any(|line| begins(line, &GREETINGS));
+    // A page that refuses is somebody's word, and nobody knows whose.
+    if is_tls && lines.iter().any(|line| line.starts_with("< ") && code_of(line).is_some_and(|code| code >= 400)) {
+        return None;
+    }
+    let is_greeted = lines.iter().any(|line| begins(&line.trim_start_matches("< "), &GREETINGS));
     match error {
         Some(TOO_LATE | SPEAKS_NO_HTTP) => Some(Way::Open { by_proxy }),
         None if is_greeted || is_tls => Some(Way::Open { by_proxy }),
@@ -176,11 +255,10 @@ fn behind(lines: &[&str], by_proxy: bool) -> Option<Way> {
     }
 }
 
-fn unanswered(lines: &[&str], is_asked: bool) -> Option<Way> {
+fn unanswered(lines: &[&str], is_asked: bool, connected: Option<usize>) -> Option<Way> {
     let has = |word: &str| lines.iter().any(|line| line.contains(word));
     let names_proxy = |line: &&&str| line.contains("proxy") && !line.contains("no_proxy");
     let is_through = is_asked || lines.iter().any(|line| names_proxy(&line)) || has(" -x ");
-    let connected = lines.iter().position(|line| CONNECTED.iter().any(|mark| line.starts_with(mark)));
     let waited = lines.iter().any(|line| line.strip_prefix("curl: (28) ") == Some(WAITED));
     match error(lines) {
         Some(NO_CONNECTION) if is_through => Some(Way::Fails(&[PROXY_UNREACHABLE])),

@@ -32,6 +32,20 @@ fn an_open_way_through_a_proxy_is_called_open_and_leads_on_to_the_doctor() {
     assert!(said.starts_with("The proxy let it through") && said.contains("`gatepost doctor`"), "{said}");
 }
 
+/// It was told that nothing fails, and of a talk that ended well that nobody had said a word.
+#[test]
+fn a_page_that_refuses_inside_tls_is_nobodys_and_a_talk_that_ends_well_is_an_open_way() {
+    let yes = "> CONNECT login.microsoftonline.com:443 HTTP/1.1\n< HTTP/1.1 200 OK\n<\n";
+    let tls = "* TLSv1.3 (OUT), TLS handshake, Client hello (1):\n> GET / HTTP/1.1\n";
+    let page = "< HTTP/1.1 403 Forbidden\n<\n<html>Blocked</html>\n* Closing connection";
+    let (code, said) = explained(&[&format!("{yes}{tls}{page}")]);
+    assert!(code == 1 && said.is_empty(), "{said}");
+    let talk = "* Connected to smtp.office365.com (52.98.0.1) port 587\n< 220 ready\n> QUIT\n< 221 2.0.0 bye\n\
+                * Closing connection";
+    let (code, said) = explained(&[talk]);
+    assert!(code == 0 && said.starts_with("The connection came about: the way is open"), "{said}");
+}
+
 #[test]
 fn whose_a_place_is_that_was_not_reached_is_told_by_the_configuration_and_else_all_that_it_can_be() {
     let dir = tempfile::tempdir().unwrap();

@@ -58,10 +58,12 @@ pub fn faults(text: &str) -> Vec<Found> {
     let named = lines(text).filter_map(doctor::id_in).filter_map(catalog::find);
     let named: Vec<Found> =
         named.filter(|entry| !seen.contains(&entry.id) && (seen.push(entry.id), true).1).map(Found::by_id).collect();
-    if named.is_empty() && lines(text).any(is_problem_of_a_configuration) {
+    let found = if named.is_empty() { explain::read(text) } else { named };
+    // A file that the configuration names may be what is wrong: the line has the id of that.
+    let has_id = found.iter().any(|one| matches!(one.by, By::Id(_)));
+    if !has_id && lines(text).any(is_problem_of_a_configuration) {
         return vec![Found { entry: CONFIGURATION_REFUSED, by: By::Cause }];
     }
-    let found = if named.is_empty() { explain::read(text) } else { named };
     if !found.is_empty() || text.is_ascii() {
         return found;
     }
@@ -250,6 +252,13 @@ mod tests {
             "Nothing fails in this look, but ann@x.example was refused, above, and no success of it followed yet.",
             "running: none on this store; another program answers at 127.0.0.1:8425",
             "until a restart the daemon runs on without what is new of listeners +imap 127.0.0.1:2993",
+            "the file as it was: it names another store now",
+            "以前のファイルの内容です。今のファイルは別のストアを指しています",
+            "the store before this one still holds messages (3) and sign-ins (0)",
+            "以前のストアにメッセージ3通とサインイン0件が残っています",
+            "A later sign-in, as bob@x.example, was refused",
+            "A later sign-in, as bob@x.example, was refused (2026-11-30 04:00); the one before it goes on.",
+            "その後の bob@x.example のサインインは拒否されました（2026-11-30 04:00）。以前のサインインが引き続き使われます。",
         ] {
             assert!(is_met(text), "{text}");
         }
@@ -272,11 +281,43 @@ mod tests {
             assert_eq!(ids, ["configuration-refused"], "{text}");
         }
         assert!(faults("src/main.rs:8:1: the moon is full").is_empty());
+        // What is wrong with a file that it names has an id of its own.
+        let named = "error: /etc/gatepost.toml:13:1: Gatepost cannot read the certificate authorities that it is to trust \
+                     [authorities-unusable]: network.ca-file /x.pem: holds no certificate; it needs PEM blocks (BEGIN CERTIFICATE)";
+        let ids: Vec<_> = faults(named).into_iter().map(|one| one.entry.id).collect();
+        assert_eq!(ids, ["authorities-unusable"]);
     }
 
     #[test]
     fn what_has_an_id_has_it_in_japanese_too() {
         for (english, japanese, id) in [
+            (
+                "running: yes (process 12); on the store that the file named before",
+                "動作中: はい（プロセス 12）。設定ファイルが以前に指していたストアを使用中です",
+                "restart-pending",
+            ),
+            (
+                "warning: the daemon that runs has the store that /g.toml named before; what this command does counts once \
+                 it is restarted: systemctl restart gatepost",
+                "警告: 動作中のデーモンは、/g.toml が以前に指していたストアを使用しています。このコマンドの結果は、デーモンの再起動後に\
+                 有効になります：systemctl restart gatepost",
+                "restart-pending",
+            ),
+            (
+                "network.ca-file /x: not readable as PEM: base64 decode error",
+                "network.ca-file /x: PEM として読み取れません（base64 decode error）",
+                "authorities-unusable",
+            ),
+            (
+                "network.ca-file /x: certificate 2 is not usable: BadEncoding",
+                "network.ca-file /x: 2 番目の証明書を使用できません（BadEncoding）",
+                "authorities-unusable",
+            ),
+            (
+                "the queue cannot be read: /s/queue holds the messages of another store, b.db; give each store a folder of its own",
+                "キューを読み取れません: /s/queue holds the messages of another store, b.db; give each store a folder of its own",
+                "queue-failing",
+            ),
             ("error: the daemon does not run", "エラー: デーモンは動いていません", "daemon-not-running"),
             (
                 "✗ daemon   listener                     127.0.0.1:1587: not open",
