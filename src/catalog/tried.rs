@@ -91,7 +91,7 @@ pub struct Tried {
     pub behind: String,
 }
 
-/// `None`: the text shows no such attempt, or says more than how far it led.
+/// `None`: the text shows no such attempt.
 pub fn tried(text: &str) -> Option<Tried> {
     let as_typed: Vec<&str> = text.split(['\n', '\r']).map(without_meter).filter(|line| !line.is_empty()).collect();
     let lower: Vec<String> = as_typed.iter().map(|line| line.to_lowercase()).collect();

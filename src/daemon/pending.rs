@@ -20,7 +20,7 @@ use crate::{
     },
     config::{self, Change, Config},
     console::token_beside,
-    net::{self, Bind},
+    net::{self, Bind, ListenerTls, ServerTls},
     queue::Figures,
     spool,
     store::{self, Store},
@@ -111,7 +111,7 @@ pub(super) fn left_to_a_restart(
     change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
 }
 
-/// The first address or socket of the new configuration that a daemon which starts now would not have.
+/// The first certificate, address or socket of the new configuration that a daemon which starts now would not have.
 fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'static Entry> {
     let binds = |config: &'_ Config| config.listeners.iter().flat_map(|one| one.listen.clone()).collect::<Vec<Bind>>();
     let before = binds(running);
@@ -129,8 +129,12 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
         Bind::Address(_) => None,
     });
     let of_sockets = (!daemon.handed_over.are_enough(sockets)).then_some(SOCKET_NOT_HANDED_OVER);
+    let of_certificates = new.listeners.iter().filter(|one| one.tls != ListenerTls::Off).find_map(|one| {
+        let (certificate, key) = one.certificate.as_ref()?;
+        ServerTls::from_files(certificate, key).err().map(|fault| fault.entry())
+    });
     let console = new.console.listen.filter(|_| new.console.listen != running.console.listen);
-    of_listeners.or(of_sockets).or_else(|| refused(Place::of_console(console?)))
+    of_certificates.or(of_listeners).or(of_sockets).or_else(|| refused(Place::of_console(console?)))
 }
 
 /// At a start: what this daemon neither sees nor delivers.

@@ -168,8 +168,8 @@ async fn ungreeted(config: &Config) -> Option<Silence> {
 pub(super) async fn look(scope: &Scope, config: &Config, running: &Running, found: &[Check]) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
     let look = at(Name::Daemon);
-    let is_store_in_the_way =
-        found.iter().any(|check| check.name == Name::Store.as_str() && check.outcome == Outcome::Fail);
+    let fails = |name: Name| found.iter().any(|check| check.name == name.as_str() && check.outcome == Outcome::Fail);
+    let is_store_in_the_way = fails(Name::Store);
     if running.on_the_store_before.is_some() {
         let loaded = at(Name::LoadedConfiguration).target(scope.file.display().to_string());
         // To load it again helps once the store could be had.
@@ -202,7 +202,8 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running, foun
         }
     }
     // What a restart would fail at comes first.
-    let may_restart = !is_store_in_the_way && checks.iter().all(|check| check.outcome != Outcome::Fail);
+    let may_restart =
+        !is_store_in_the_way && !fails(Name::ListenerKey) && checks.iter().all(|check| check.outcome != Outcome::Fail);
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope, may_restart));
     checks
 }

@@ -16,7 +16,8 @@ use super::{
     words::{Name, Said},
 };
 use crate::{
-    account::{Account, Delivery, Route, Rules, account_of},
+    account::{Account, Delivery, Occasion, Route, Rules, account_of},
+    base::{Protocol, Stage},
     catalog::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
@@ -24,6 +25,7 @@ use crate::{
         own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL},
     },
     config::Config,
+    oauth::Resource,
     queue::{MOST_MESSAGES, STUCK},
     spool, store,
 };
@@ -148,7 +150,7 @@ fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value, 
     if let Some(address) = address {
         look = look.account(address);
         let account = account_of(address, &config.accounts, &config.domains);
-        who = account.as_ref().map(|account| who_of(account)).unwrap_or_default();
+        who = account.as_ref().map(|account| on_its_way(account, entry, running)).unwrap_or_default();
         who.object_id = running.object_id(address);
         // Its account may be in no configuration any more.
         who.address = Some(address.to_owned());
@@ -164,6 +166,17 @@ fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value, 
         true => look.note(said, &entry.fault(), &who),
         false => look.fail(said, &entry.fault(), &who),
     })
+}
+
+/// With the server and proxy of the way on which it stands still: to the mail server, or to the identity provider for a token.
+fn on_its_way(account: &Account, entry: &Entry, running: &Running) -> Who {
+    let is_of_token = running.fault_of(&account.address, Resource::Mail).is_some_and(|(id, _)| id == entry.id);
+    if account.sending.route != Route::Smtp {
+        return who_of(account);
+    }
+    let stage = is_of_token.then_some(Stage::FetchingToken);
+    let known = account.known(&Occasion { protocol: Some(Protocol::Smtp), stage, ..Occasion::default() });
+    Who { host: known.host, port: known.port, proxy: known.proxy, protocol: known.protocol, ..who_of(account) }
 }
 
 /// This look got through where the queue last did not, and a reload lets that try again. What befalls messages on an open way,

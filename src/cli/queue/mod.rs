@@ -159,7 +159,10 @@ fn not_there(id: &str) -> Failure {
 /// Neither the daemon nor the store answers.
 fn beside(failure: Failure, cause: &Unanswered) -> Failure {
     let hint = format!("the daemon did not answer either: {cause}");
-    Failure::new(failure.text(), failure.hint().map_or(hint.clone(), |own| format!("{own}; {hint}")))
+    Failure::new(
+        failure.text(),
+        failure.hint().map_or(hint.clone(), |own| format!("{}; {hint}", own.trim_end_matches(['.', '。']))),
+    )
 }
 
 fn say(text: &str) -> Outcome {

@@ -299,6 +299,30 @@ async fn what_came_since_the_copy_that_is_put_back_stays_in_the_folder() {
     assert!(program.logs("bodies of messages for which this store has no row").await.contains("*.msg.left (1)"));
 }
 
+/// The key of another certificate: the daemon goes on, and none could start behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_would_meet_a_key_of_another_certificate_is_not_told_as_one_that_helps() {
+    let (staged, program) = beside_a_daemon(Plan::default()).await;
+    let pair = || rcgen::generate_simple_self_signed(["mail.example".to_owned()]).unwrap();
+    let (certificate, key) = (staged.dir.path().join("cert.pem"), staged.dir.path().join("cert.key"));
+    std::fs::write(&certificate, pair().cert.pem()).unwrap();
+    std::fs::write(&key, pair().signing_key.serialize_pem()).unwrap();
+    let more = format!(
+        "\n[[listener]]\nprotocol = \"imap\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"starttls\"\ncertificate = {certificate:?}\nkey = \
+         {key:?}\n"
+    );
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    std::fs::write(&staged.file, text + &more).unwrap();
+    program.reload().await;
+    let warned = program.logs("until a restart").await;
+    assert!(
+        warned.contains("[certificate-ended]") && !warned.contains(&format!("`kill {}`", program.id())),
+        "{warned}"
+    );
+    let fails = failing(&staged).await;
+    assert_eq!(fails, [format!("{} certificate-ended", key.display())], "and no restart is told");
+}
+
 /// A store that was renamed within its folder has the folder of another one for its queue: that start fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_that_would_meet_the_queue_of_another_store_is_not_told_as_one_that_helps() {

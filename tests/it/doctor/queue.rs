@@ -43,6 +43,23 @@ async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes
     assert!(told["detail"].as_str().unwrap().starts_with("stands still, 1 wait: "), "{told}");
 }
 
+/// It named the identity provider, under a key that nobody had written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_stands_still_at_the_proxy_of_mail_is_told_with_that_proxy_and_the_mail_server() {
+    let proxy = super::way::answering(["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"]).await;
+    let network = format!("mail-proxy = \"http://{proxy}\"");
+    let (staged, program) = beside_a_daemon(Plan { upstream: Some("mail.invalid"), network, ..queued("") }).await;
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    let queue = async || check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "queue");
+    until_so("it stands still", std::time::Duration::from_secs(20), async || {
+        queue().await["fault"]["id"] == "proxy-forbids"
+    })
+    .await;
+    let told = queue().await["fault"]["next-step"].to_string();
+    assert!(told.contains("mail.invalid") && !told.contains("http-proxy"), "{told}");
+    assert!(told.contains(&proxy.to_string()) && !told.contains("<proxy>"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_rests_behind_a_cause_that_is_mended_is_told_with_the_command_that_tries_at_once() {
     let (staged, program) = beside_a_daemon(queued("")).await;

@@ -87,7 +87,7 @@ async fn the_provider_whose_name_nobody_knows_is_a_fault_of_names_as_well() {
 }
 
 /// Answers every connection with these, each behind the next words that come.
-async fn answering<const N: usize>(answers: [&'static str; N]) -> std::net::SocketAddr {
+pub async fn answering<const N: usize>(answers: [&'static str; N]) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
