@@ -10,7 +10,7 @@ use reqwest::Method;
 use super::{config, console_api, elsewhere, language, outcome::Failure, terminal};
 use crate::{
     account::{Account, Occasion, account_of},
-    base::{Lang, Secret, invocation},
+    base::{Lang, invocation},
     catalog::{Known, Words, doctor::RESTART_PENDING, own::STORE_OF_ANOTHER_USER, said_in},
     config::Config,
     console::client,
@@ -156,8 +156,7 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
 /// nobody.
 async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(), Failure> {
     let Some(at) = config.console.reached_at().filter(|_| store::is_vacant(&config.store)) else { return Ok(()) };
-    let token = config.console_token().unwrap_or_else(|| Secret::new("none"));
-    match client::ask(at, Method::GET, "/api/healthz", Some(&token)).await {
+    match client::ask(at, Method::GET, "/api/healthz", config.console_token().as_ref()).await {
         Err(cause) if cause.is_of_the_store_before(file).is_some() => {
             Err(console_api::unanswered(config, file, Some(&cause), String::new(), ""))
         }

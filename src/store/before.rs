@@ -71,7 +71,11 @@ fn all_before(database: &Path) -> Vec<PathBuf> {
 }
 
 /// The daemon on the store before, where that reads this configuration: it takes a restart to have the one that stands there now.
+/// One that drains there while its successor has this one waits for nobody's restart.
 pub fn holder_before(settings: &Settings, file: &Path) -> Option<lock::Holder> {
+    if lock::holder(settings).is_some() {
+        return None;
+    }
     lock::holder_of(&before(&settings.database()?)?).filter(|holder| holder.reads(file))
 }
 

@@ -35,7 +35,7 @@ impl Store {
         rand::fill(&mut bytes)
             .map_err(cause)
             .map_err(|cause| StoreError::File { path: self.path().to_owned(), cause })?;
-        Ok(i32::from_be_bytes(bytes).max(1))
+        Ok((i32::from_be_bytes(bytes) & i32::MAX).max(1))
     }
 
     pub async fn begin_epoch(&self, epoch: i32) -> Result<(), StoreError> {
@@ -49,4 +49,33 @@ pub(super) fn forget_epoch(database: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(database)?;
     file.seek(SeekFrom::Start(AT))?;
     file.write_all(&[0; 4])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::store::Settings;
+
+    /// Every other one was 1: a database that knew nothing of the mail in the folder was taken for the one that did.
+    #[tokio::test]
+    async fn each_start_draws_a_number_that_no_other_one_drew() {
+        const DRAWS: usize = 64;
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/gatepost.db", dir.path().display());
+        let store = Store::open(&Settings { url, key_file: dir.path().join("key"), key: None }).await.unwrap();
+        let drawn: HashSet<i32> = (0..DRAWS).map(|_| store.fresh_epoch().unwrap()).collect();
+        assert!(drawn.len() == DRAWS && drawn.iter().all(|epoch| *epoch > 0), "{drawn:?}");
+        assert_eq!(store.epoch().await.unwrap(), None);
+        let last = drawn.into_iter().next().unwrap();
+        store.begin_epoch(last).await.unwrap();
+        assert_eq!(store.epoch().await.unwrap(), Some(last));
+        let copy = dir.path().join("copy.db");
+        store.back_up(&copy).await.unwrap();
+        store.close().await;
+        let url = format!("sqlite://{}", copy.display());
+        let copy = Store::open(&Settings { url, key_file: dir.path().join("key"), key: None }).await.unwrap();
+        assert_eq!(copy.epoch().await.unwrap(), None, "a copy is of no start");
+    }
 }
