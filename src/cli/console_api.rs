@@ -112,7 +112,7 @@ fn body(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Opti
     let address = config.console.reached_at().ok_or_else(off)?;
     let runtime = super::runtime().map_err(|failure| Unanswered::Untold(failure.to_string()))?;
     let body = runtime.block_on(async {
-        let asked = client::ask(address, method, path, config.console_token().as_ref()).await;
+        let asked = client::ask(address, method, path, || config.console_token()).await;
         match asked {
             Err(silence) => Err(greeting::whose(silence, &config.listeners).await),
             Ok(body) => Ok(body),

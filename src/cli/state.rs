@@ -156,7 +156,7 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
 /// nobody.
 async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(), Failure> {
     let Some(at) = config.console.reached_at().filter(|_| store::is_vacant(&config.store)) else { return Ok(()) };
-    match client::ask(at, Method::GET, "/api/healthz", config.console_token().as_ref()).await {
+    match client::ask(at, Method::GET, "/api/healthz", || config.console_token()).await {
         Err(cause) if cause.is_of_the_store_before(file).is_some() => {
             Err(console_api::unanswered(config, file, Some(&cause), String::new(), ""))
         }

@@ -63,9 +63,8 @@ pub async fn gather(config: &Config, report: &Report, text: &str) -> Parts {
     parts.add("doctor.txt", text);
     parts.add("doctor.json", serde_json::to_string_pretty(report).unwrap_or_default());
     let Some(at) = config.console.reached_at() else { return parts };
-    let token = config.console_token();
     for (name, path) in [(STATUS, "/api/status"), ("metrics.txt", "/metrics"), ("verbs.json", "/api/verbs")] {
-        if let Ok(Some(body)) = client::ask(at, Method::GET, path, token.as_ref()).await {
+        if let Ok(Some(body)) = client::ask(at, Method::GET, path, || config.console_token()).await {
             parts.add(name, body);
         }
     }

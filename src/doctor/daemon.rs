@@ -85,7 +85,7 @@ impl Running {
             let unanswered = if holder.is_some() { ungreeted(config).await } else { None };
             return Self { holder, unanswered, is_restart_due, ..Self::default() };
         };
-        let told = client::ask(at, Method::GET, "/api/status", config.console_token().as_ref()).await;
+        let told = client::ask(at, Method::GET, "/api/status", || config.console_token()).await;
         let status = told.and_then(|body| {
             let status = body.and_then(|body| serde_json::from_slice(&body).ok());
             status.ok_or_else(|| Unanswered::stranger(at, "no status"))
@@ -113,7 +113,7 @@ impl Running {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs([("account", account.address.as_str()), ("sender", sender), ("milliseconds", &took)]);
         let path = format!("/api/proved?{}", query.finish());
-        let _ = client::ask(at, Method::POST, &path, config.console_token().as_ref()).await;
+        let _ = client::ask(at, Method::POST, &path, || config.console_token()).await;
     }
 
     /// What is stored where the file says is nothing that it goes by.
