@@ -20,17 +20,17 @@ impl Config {
                 _ if day.is_some() => (What::ClientSecret, None),
                 _ => continue,
             };
-            watched.push(Watched { what, name: name.clone(), certificate, day });
+            watched.push(Watched { what, name: name.clone(), certificate, key: None, day });
         }
         for listener in self.listeners.iter().filter(|listener| listener.tls != ListenerTls::Off) {
-            let certificate = match &listener.certificate {
-                Some((certificate, _)) => certificate.clone(),
-                None => self_signed_certificate(self.state_directory()),
+            let (certificate, key) = match listener.certificate.clone() {
+                Some((certificate, key)) => (certificate, Some(key)),
+                None => (self_signed_certificate(self.state_directory()), None),
             };
             let name = certificate.display().to_string();
             if !watched.iter().any(|one| one.name == name) {
                 let what = What::ListenerCertificate;
-                watched.push(Watched { what, name, certificate: Some(certificate), day: None });
+                watched.push(Watched { what, name, certificate: Some(certificate), key, day: None });
             }
         }
         watched

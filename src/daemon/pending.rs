@@ -131,7 +131,7 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     let of_sockets = (!daemon.handed_over.are_enough(sockets)).then_some(SOCKET_NOT_HANDED_OVER);
     let of_certificates = new.listeners.iter().filter(|one| one.tls != ListenerTls::Off).find_map(|one| {
         let (certificate, key) = one.certificate.as_ref()?;
-        ServerTls::from_files(certificate, key).err().map(|fault| fault.entry())
+        ServerTls::prove(certificate, key).err().map(|fault| fault.entry())
     });
     let console = new.console.listen.filter(|_| new.console.listen != running.console.listen);
     of_certificates.or(of_listeners).or(of_sockets).or_else(|| refused(Place::of_console(console?)))

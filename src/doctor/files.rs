@@ -27,7 +27,7 @@ use crate::{
         token::{APP_CERTIFICATE_UNREADABLE, CLIENT_SECRET_EXPIRED},
     },
     config::Config,
-    expiry::{Calendar, Ending, SOON_DAYS, What},
+    expiry::{Calendar, Ending, SOON_DAYS, Watched, What},
     net::{ServerTls, own_uid, self_signed_certificate},
     oauth::{AppCredential, Resource},
     store::{self, Store},
@@ -61,7 +61,9 @@ pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (
     let kept = if running.is_on_another_store() { Kept::Failing } else { kept };
     checks.extend(room(scope, &directory));
     checks.extend(queue::directory(scope, config, &database));
-    let calendar = Calendar::new(config.watched());
+    let alone = |one| Watched { key: None, ..one };
+    // Whether a key fits has its own row.
+    let calendar = Calendar::new(config.watched().into_iter().map(alone).collect());
     let endings = calendar.endings(Timestamp::now());
     let over = called_over(scope, config, running);
     checks.extend(endings.iter().map(|one| ending(scope, config, one, &over)));
@@ -253,8 +255,8 @@ fn keys(scope: &Scope, config: &Config) -> Vec<Check> {
             continue;
         }
         let look = Look::at(scope.lang, Layer::Files, Name::ListenerKey).target(target);
-        checks.push(match ServerTls::from_files(certificate, key) {
-            Ok(_) => look.pass(Said::Readable),
+        checks.push(match ServerTls::prove(certificate, key) {
+            Ok(()) => look.pass(Said::Readable),
             Err(fault) => look.fault(&CERTIFICATE_ENDED.fault().detail(fault.to_string()), &Who::default()),
         });
     }

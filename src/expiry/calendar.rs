@@ -12,7 +12,7 @@ use std::{
 use jiff::{Timestamp, civil::Time, tz::TimeZone};
 
 use super::{Ending, Watched, What, days_left};
-use crate::net::certificate_end;
+use crate::net::{ServerTls, certificate_end};
 
 /// A chain of certificates takes some KiB; a wrong path must not fill the memory.
 const MOST_BYTES: u64 = 256 * 1024;
@@ -23,10 +23,13 @@ pub struct Calendar {
     read: Mutex<HashMap<PathBuf, Said>>,
 }
 
+/// Tells one content of a certificate's and its key's files from another without reading them.
+type Stamp = [Option<(SystemTime, u64)>; 2];
+
 /// What a file said, and the file that said it.
 #[derive(Debug, Clone)]
 struct Said {
-    stamp: Option<(SystemTime, u64)>,
+    stamp: Stamp,
     end: Result<Timestamp, String>,
 }
 
@@ -62,7 +65,7 @@ impl Calendar {
     fn ending(&self, watched: &Watched, now: Timestamp) -> Ending {
         // The day is over somewhere already when it begins elsewhere: rather told early.
         let day = watched.day.and_then(|day| TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok());
-        let read = watched.certificate.as_deref().map(|file| self.certificate(file));
+        let read = watched.certificate.as_deref().map(|file| self.certificate(file, watched.key.as_deref()));
         let (ends_at, trouble) = match read {
             Some(Ok(end)) => (Some(end), None),
             Some(Err(why)) => (day, Some(why)),
@@ -72,15 +75,19 @@ impl Calendar {
         Ending { what: watched.what, name: watched.name.clone(), ends_at, days_left, trouble }
     }
 
-    fn certificate(&self, file: &Path) -> Result<Timestamp, String> {
-        let stamp = std::fs::metadata(file).ok().and_then(|found| Some((found.modified().ok()?, found.len())));
+    fn certificate(&self, file: &Path, key: Option<&Path>) -> Result<Timestamp, String> {
+        let stamp_of = |file: &Path| {
+            let found = std::fs::metadata(file).ok()?;
+            Some((found.modified().ok()?, found.len()))
+        };
+        let stamp = [stamp_of(file), key.and_then(stamp_of)];
         if let Some(known) = self.files().get(file)
             && known.stamp == stamp
-            && stamp.is_some()
+            && stamp[0].is_some()
         {
             return known.end.clone();
         }
-        let end = read(file);
+        let end = read(file, key);
         self.files().insert(file.to_owned(), Said { stamp, end: end.clone() });
         end
     }
@@ -90,11 +97,13 @@ impl Calendar {
     }
 }
 
-fn read(file: &Path) -> Result<Timestamp, String> {
+fn read(file: &Path, key: Option<&Path>) -> Result<Timestamp, String> {
     let mut pem = Vec::new();
     let open = File::open(file).and_then(|open| open.take(MOST_BYTES).read_to_end(&mut pem));
     open.map_err(|cause| format!("{}: {cause}", file.display()))?;
-    certificate_end(&pem).ok_or_else(|| format!("{}: no certificate in PEM", file.display()))
+    let end = certificate_end(&pem).ok_or_else(|| format!("{}: no certificate in PEM", file.display()))?;
+    key.map_or(Ok(()), |key| ServerTls::prove(file, key)).map_err(|fault| fault.to_string())?;
+    Ok(end)
 }
 
 #[cfg(test)]
@@ -121,7 +130,13 @@ mod tests {
         let file = dir.path().join("app.pem");
         write(&file, 2031);
         let day = Some("2040-01-01".parse().unwrap());
-        let app = Watched { what: What::AppCertificate, name: "contoso".into(), certificate: Some(file.clone()), day };
+        let app = Watched {
+            what: What::AppCertificate,
+            name: "contoso".into(),
+            certificate: Some(file.clone()),
+            key: None,
+            day,
+        };
         let calendar = Calendar::new(vec![app]);
         let now = at("2031-05-04T12:00:00Z");
         let ending = calendar.of_app("contoso", now).unwrap();
@@ -140,12 +155,46 @@ mod tests {
         assert!(ending.trouble.unwrap().ends_with("app.pem: no certificate in PEM"));
     }
 
+    /// The listener goes on with the pair that it has; at its restart it would have none.
+    #[test]
+    fn a_key_of_another_certificate_is_trouble_until_it_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, key] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));
+        let (own, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&file, params.self_signed(&own).unwrap().pem()).unwrap();
+        std::fs::write(&key, own.serialize_pem()).unwrap();
+        let listener = Watched {
+            what: What::ListenerCertificate,
+            name: "cert.pem".into(),
+            certificate: Some(file),
+            key: Some(key.clone()),
+            day: None,
+        };
+        let calendar = Calendar::new(vec![listener]);
+        let trouble = |pem: String, stamp: u64| {
+            std::fs::write(&key, pem).unwrap();
+            let at = SystemTime::now() + Duration::from_secs(stamp);
+            File::options().write(true).open(&key).unwrap().set_modified(at).unwrap();
+            calendar.endings(at_any_time()).remove(0).trouble
+        };
+        assert_eq!(trouble(own.serialize_pem(), 0), None);
+        let told = trouble(other.serialize_pem(), 9).unwrap();
+        assert!(told.contains("key.pem: does not belong to") && !told.contains("BEGIN"), "{told}");
+        assert_eq!(trouble(own.serialize_pem(), 18), None);
+    }
+
+    fn at_any_time() -> Timestamp {
+        at("2031-01-02T01:00:00Z")
+    }
+
     #[test]
     fn the_earliest_end_comes_first_and_what_is_unknown_last_with_its_reason() {
         let of = |what, name: &str, day: Option<&str>, certificate: Option<&str>| Watched {
             what,
             name: name.into(),
             certificate: certificate.map(PathBuf::from),
+            key: None,
             day: day.map(|day| day.parse().unwrap()),
         };
         let calendar = Calendar::new(vec![

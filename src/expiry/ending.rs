@@ -46,6 +46,8 @@ pub struct Watched {
     /// The app, or the file of a listener's certificate.
     pub name: String,
     pub certificate: Option<PathBuf>,
+    /// Of a listener: what has to belong to its certificate.
+    pub key: Option<PathBuf>,
     /// What the configuration says; counts where there is no certificate, or none that can be read.
     pub day: Option<Date>,
 }
@@ -58,7 +60,7 @@ pub struct Ending {
     pub ends_at: Option<Timestamp>,
     /// Days of the calendar; below zero once it is over.
     pub days_left: Option<i64>,
-    /// Why nobody knows when it ends.
+    /// Why nobody knows when it ends, or why it cannot be used.
     pub trouble: Option<String>,
 }
 

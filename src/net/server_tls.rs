@@ -54,6 +54,11 @@ impl ServerTls {
         Ok(Self { config: Arc::new(config), pair })
     }
 
+    /// Whether `from_files` would take them.
+    pub fn prove(certificate: &Path, key: &Path) -> Result<(), SetupFault> {
+        load(certificate, key, &Arc::new(aws_lc_rs::default_provider())).map(drop)
+    }
+
     /// The self-signed pair in `directory`, made if there is none. `addresses` are those of the listeners.
     pub fn self_signed(directory: &Path, addresses: &[IpAddr]) -> Result<Self, SetupFault> {
         let (certificate, key) = self_signed::ensure(directory, addresses)?;
@@ -152,7 +157,11 @@ fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Arc
     let pem = zeroize::Zeroizing::new(fs::read(key).map_err(|e| fault(key, e.to_string()))?);
     let secret = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|e| fault(key, format!("holds no private key in PEM form (unencrypted): {e}")))?;
-    let pair = CertifiedKey::from_der(chain, secret, provider)
-        .map_err(|e| fault(key, format!("does not belong to {}: {e}", certificate.display())))?;
+    let pair = CertifiedKey::from_der(chain, secret, provider).map_err(|e| match e {
+        rustls::Error::InconsistentKeys(_) => fault(key, format!("does not belong to {}: {e}", certificate.display())),
+        // Also one of version 1, which has no extensions (RFC 5280 4.1.2.1) and no client of today takes.
+        rustls::Error::InvalidCertificate(_) => fault(certificate, format!("not a certificate that can be used: {e}")),
+        _ => fault(key, format!("not a key that can be used: {e}")),
+    })?;
     Ok(Arc::new(pair))
 }

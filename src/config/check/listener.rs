@@ -86,7 +86,7 @@ impl Checker<'_> {
             (Some(certificate), Some(private)) => {
                 if tls != ListenerTls::Off && found == self.problems.len() {
                     let hint = "put a certificate and the private key that belongs to it there, both in PEM form";
-                    let look = || ServerTls::from_files(&certificate, &private).map(drop);
+                    let look = || ServerTls::prove(&certificate, &private);
                     self.used_at_a_start(&key.field("certificate"), look, hint);
                 }
                 Some((certificate, private))

@@ -397,7 +397,7 @@ fn the_json_has_the_shape_that_the_guide_promises() {
 fn secret(name: &str, days: i64) -> Watched {
     let day =
         Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date().checked_add(jiff::Span::new().days(days));
-    Watched { what: What::ClientSecret, name: name.into(), certificate: None, day: Some(day.unwrap()) }
+    Watched { what: What::ClientSecret, name: name.into(), certificate: None, key: None, day: Some(day.unwrap()) }
 }
 
 fn days(hook: &Hook) -> Vec<(String, i64)> {

@@ -74,6 +74,46 @@ async fn a_changed_certificate_is_picked_up_and_a_bad_one_leaves_the_old_in_use(
     assert!(!works("old.example").await);
 }
 
+/// As `openssl x509 -req` makes it where nothing asks for an extension.
+const OF_VERSION_1: [&str; 2] = [
+    "\
+-----BEGIN CERTIFICATE-----
+MIIBJDCBywIUcsIt3cFLR2TrbO0gpf1Fse38J+swCgYIKoZIzj0EAwIwFDESMBAG
+A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEzMDA2MTYwMloYDzIxMjYxMTA2MDYxNjAy
+WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AAS1P60/QaZwjL3hcGZgD8esnddUX82KSgOpKvQm7bgASuFWZF6ad0z6x0g9mjU5
+JP1MG+1S1ouYZWEkCzEHv36EMAoGCCqGSM49BAMCA0gAMEUCIQDUsmUb7mtjtXw9
+crJc/NoHzlc0QHM/VEek2Uin3RTKygIgG750Olc55482GOm07W+Md7AyNLIwy4TV
+mGUwC5d1j4o=
+-----END CERTIFICATE-----
+",
+    "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgvBXxiYFIApdYXDYN
+lhGqj57yTkqpRxS9mcgjbxv3F5WhRANCAAS1P60/QaZwjL3hcGZgD8esnddUX82K
+SgOpKvQm7bgASuFWZF6ad0z6x0g9mjU5JP1MG+1S1ouYZWEkCzEHv36E
+-----END PRIVATE KEY-----
+",
+];
+
+#[test]
+fn what_is_wrong_with_a_pair_is_told_of_the_file_that_it_is_wrong_with() {
+    let directory = TempDir::new().unwrap();
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+    let [old_form, of_old_form] = OF_VERSION_1;
+    std::fs::write(&certificate, old_form).unwrap();
+    std::fs::write(&key, of_old_form).unwrap();
+    let told = ServerTls::prove(&certificate, &key).unwrap_err().to_string();
+    assert!(told.contains("cert.pem: not a certificate that can be used"), "{told}");
+    assert!(told.contains("Version"), "why: {told}");
+
+    let authority = Authority::new();
+    authority.issue("mail.example", false);
+    std::fs::copy(authority.files().0, &certificate).unwrap();
+    let told = ServerTls::prove(&certificate, &key).unwrap_err().to_string();
+    assert!(told.contains("key.pem: does not belong to"), "{told}");
+}
+
 #[tokio::test]
 async fn a_self_signed_certificate_is_made_once_private_and_good_for_localhost() {
     let directory = TempDir::new().unwrap();
