@@ -8,7 +8,7 @@ use crate::{
     base::Lang,
     catalog::{Known, own::MAIL_LEFT_BEHIND},
     queue::Figures,
-    store::{self, LeftBehind},
+    store::LeftBehind,
 };
 
 #[derive(Debug, Serialize)]
@@ -40,10 +40,10 @@ pub fn known(left: &LeftBehind) -> Known {
 impl Console {
     /// In a store before this one, or in this one, where the configuration names another by now.
     pub(super) async fn left_behind(&self) -> Option<LeftBehind> {
-        let sign_ins = self.store.sign_ins().await.map_or(0, |all| all.len() as u64);
         if !self.loaded.is_moved() {
-            return store::left_behind(self.store.path(), sign_ins > 0).await;
+            return self.store.left_behind().await;
         }
+        let sign_ins = self.store.sign_ins().await.map_or(0, |all| all.len() as u64);
         let Figures { waiting, held, .. } = self.queue.figures();
         let left = LeftBehind { database: self.store.path().to_owned(), messages: (waiting + held) as u64, sign_ins };
         left.is_missed(false).then_some(left)

@@ -139,8 +139,7 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
 
 /// At a start: what this daemon neither sees nor delivers.
 pub(super) async fn warn_of_the_store_before(store: &Store) {
-    let has_sign_ins = store.sign_ins().await.is_ok_and(|all| !all.is_empty());
-    let Some(left) = store::left_behind(store.path(), has_sign_ins).await else { return };
+    let Some(left) = store.left_behind().await else { return };
     let known = Known { left_store: Some(left.database.display().to_string()), ..Known::default() };
     let (id, text, owner) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), MAIL_LEFT_BEHIND.owner.as_str());
     let next = MAIL_LEFT_BEHIND.told(Lang::En, &known).next;

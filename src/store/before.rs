@@ -10,7 +10,7 @@ use std::{
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Settings, lock, origin, private_file};
+use super::{Settings, Store, lock, origin, private_file};
 
 /// Not the name of anybody's copy.
 const NOTE: &str = ".store-before";
@@ -96,6 +96,15 @@ pub async fn left_behind(database: &Path, has_sign_ins: bool) -> Option<LeftBehi
         }
     }
     None
+}
+
+impl Store {
+    /// The same of this one, whose sign-ins are counted only where there is another.
+    pub async fn left_behind(&self) -> Option<LeftBehind> {
+        before(self.path())?;
+        let has_sign_ins = self.sign_ins().await.is_ok_and(|all| !all.is_empty());
+        left_behind(self.path(), has_sign_ins).await
+    }
 }
 
 async fn counted(connection: &mut SqliteConnection) -> Result<(u64, u64), sqlx::Error> {

@@ -17,9 +17,13 @@ use super::{
 };
 use crate::{
     base::{Fault, Lang, invocation::as_called},
-    catalog::{self, Known, own::MAIL_DEFERRED},
+    catalog::{
+        self, Known,
+        own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND},
+    },
     oauth::SignInState,
     queue::{FailureNote, LaneView, Queue, STUCK, Standstill, hold},
+    store::LeftBehind,
 };
 
 /// Failures of one mailbox are told no more often.
@@ -36,11 +40,13 @@ pub struct Mail {
     pub failures: Vec<FailureNote>,
     /// Why nothing is delivered from the queue at all.
     pub standstill: Option<Standstill>,
+    /// What waits where nobody delivers it.
+    pub left_behind: Option<LeftBehind>,
 }
 
 impl Mail {
     pub fn of(queue: &Queue) -> Self {
-        Self { lanes: queue.lanes(), failures: queue.failures(), standstill: queue.standstill() }
+        Self { lanes: queue.lanes(), failures: queue.failures(), standstill: queue.standstill(), left_behind: None }
     }
 
     fn last_failure(&self, account: &str) -> Option<&FailureNote> {
@@ -57,14 +63,16 @@ impl Mail {
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Notice> {
     let stuck = facts.mail.lanes.iter().filter_map(|lane| stuck(facts, lane));
     let failed = facts.mail.failing().into_iter().filter_map(|note| failed(facts, note));
-    standstill(facts).into_iter().chain(stuck).chain(failed).collect()
+    let whole = [standstill(facts), left_behind(facts)].into_iter().flatten();
+    whole.chain(stuck).chain(failed).collect()
 }
 
 /// Topics that are not over.
 pub(super) fn topics(facts: &Facts<'_>) -> impl Iterator<Item = String> {
     let stuck = facts.mail.lanes.iter().filter(|lane| is_stuck(facts, lane)).map(topic_of_lane);
     let standstill = facts.mail.standstill.iter().map(|_| STANDSTILL.to_owned());
-    standstill.chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
+    let left_behind = facts.mail.left_behind.iter().map(topic_of_store);
+    standstill.chain(left_behind).chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
 }
 
 /// The whole queue stands still. Told at once, and once a day while it stands.
@@ -87,6 +95,34 @@ fn standstill(facts: &Facts<'_>) -> Option<Notice> {
     };
     let event = whole(facts, event, &Said::Standstill.text(lang), "");
     Some(Notice { event, topics: vec![topic], alike: None })
+}
+
+/// Mail in a store that the configuration does not name any more. Told at once, and once a day while it waits there; sign-ins
+/// that were left are told by the accounts that miss them.
+fn left_behind(facts: &Facts<'_>) -> Option<Notice> {
+    let left = facts.mail.left_behind.as_ref().filter(|left| left.messages > 0)?;
+    let topic = Topic { name: topic_of_store(left), words: Some(String::new()) };
+    let is_told = facts.told.get(&topic.name).is_some_and(|told| !is_worth_repeating(facts, told));
+    if is_told || (facts.is_busy)(&topic) {
+        return None;
+    }
+    let store = left.database.display().to_string();
+    let why =
+        words_of(&MAIL_LEFT_BEHIND.fault(), &Known { left_store: Some(store.clone()), ..Known::default() }, facts.lang);
+    let event = Event {
+        severity: Severity::Critical,
+        fault: Some(MAIL_LEFT_BEHIND.id),
+        cause: why.cause,
+        next_step: why.next,
+        avoid: why.avoid,
+        ..bare(facts, Kind::QueueStuck)
+    };
+    let what = Said::LeftBehind { store: &store, messages: left.messages }.text(facts.lang);
+    Some(Notice { event: whole(facts, event, &what, ""), topics: vec![topic], alike: None })
+}
+
+fn topic_of_store(left: &LeftBehind) -> String {
+    format!("queue-stuck {}", left.database.display())
 }
 
 fn topic_of_lane(lane: &LaneView) -> String {
@@ -310,6 +346,26 @@ mod tests {
         assert!(told_at(20 * 3600, &mail, &mut told).is_empty());
         assert_eq!(told_at(26 * 3600, &mail, &mut told).len(), 1);
         assert!(told_at(27 * 3600, &Mail::default(), &mut told).is_empty());
+    }
+
+    #[test]
+    fn mail_that_waits_in_the_store_before_is_told_at_once_and_once_a_day_and_sign_ins_alone_are_not() {
+        let mut told = HashMap::new();
+        let left = |messages| {
+            let left = LeftBehind { database: "/old/gatepost.db".into(), messages, sign_ins: 1 };
+            Mail { left_behind: Some(left), ..Mail::default() }
+        };
+        assert!(told_at(0, &left(0), &mut told).is_empty());
+        let event = told_at(0, &left(3), &mut told).remove(0);
+        assert_eq!((event.event, event.severity), (Kind::QueueStuck, Severity::Critical));
+        assert_eq!(event.fault, Some("mail-left-behind"));
+        assert!(
+            event.text.contains("3 messages wait in a store that no daemon works on: /old/gatepost.db."),
+            "{}",
+            event.text
+        );
+        assert!(told_at(20 * 3600, &left(3), &mut told).is_empty());
+        assert_eq!(told_at(26 * 3600, &left(3), &mut told).len(), 1);
     }
 
     #[test]

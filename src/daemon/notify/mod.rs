@@ -237,10 +237,11 @@ impl Notifier {
     /// Says what is news.
     async fn tell(&self, memory: &mut Memory, deliveries: &mut JoinSet<Delivery>) {
         let orders = self.orders.borrow().clone();
-        let (notices, gone) = self.news(memory, &orders, orders.lang);
+        let mail = Mail { left_behind: self.store.left_behind().await, ..(self.mail)() };
+        let (notices, gone) = self.news(memory, &orders, &mail, orders.lang);
         let mut in_english = match orders.lang {
             Lang::En => Vec::new(),
-            Lang::Ja => self.news(memory, &orders, Lang::En).0,
+            Lang::Ja => self.news(memory, &orders, &mail, Lang::En).0,
         };
         for topic in gone {
             self.note(memory, &Topic { name: topic, words: None }, self.now()).await;
@@ -278,7 +279,7 @@ impl Notifier {
     }
 
     /// What is to be told, and the topics of things that are no longer there.
-    fn news(&self, memory: &mut Memory, orders: &Orders, lang: Lang) -> (Vec<Notice>, Vec<String>) {
+    fn news(&self, memory: &mut Memory, orders: &Orders, mail: &Mail, lang: Lang) -> (Vec<Notice>, Vec<String>) {
         memory.put_off.retain(|_, until| *until > Instant::now());
         let now = self.now();
         let facts = Facts {
@@ -289,7 +290,7 @@ impl Notifier {
             known: &orders.known,
             domains: &orders.domains,
             endings: &self.calendar.endings(now),
-            mail: &(self.mail)(),
+            mail,
             told: &memory.told,
             spoken: &memory.spoken,
             is_busy: &|topic| memory.is_busy(topic),

@@ -77,6 +77,10 @@ pub(super) enum Said<'a> {
         file: &'a str,
     },
     Standstill,
+    LeftBehind {
+        store: &'a str,
+        messages: u64,
+    },
     WithDetail {
         cause: &'a str,
         detail: &'a str,
@@ -184,6 +188,12 @@ impl Said<'_> {
                 dates(file)
             ),
             Said::Standstill => "nothing is sent from the queue.".to_owned(),
+            Said::LeftBehind { store, messages: 1 } => {
+                format!("1 message waits in a store that no daemon works on: {store}.")
+            }
+            Said::LeftBehind { store, messages } => {
+                format!("{messages} messages wait in a store that no daemon works on: {store}.")
+            }
             Said::WithDetail { cause, detail } => format!("{cause} ({detail})"),
             Said::TriedAgain => "It is tried again by itself.".to_owned(),
             Said::Stuck { account, waiting, hours } => {
@@ -273,6 +283,9 @@ impl Said<'_> {
                 dates(file)
             ),
             Said::Standstill => "キューから何も送信されていません。".to_owned(),
+            Said::LeftBehind { store, messages } => {
+                format!("どのデーモンも使用していないストア {store} で{messages}件のメッセージが待っています。")
+            }
             Said::WithDetail { cause, detail } => format!("{cause}（{detail}）"),
             Said::TriedAgain => "自動的に再試行されます。".to_owned(),
             Said::Stuck { account, waiting, hours } => {

@@ -5,6 +5,7 @@ use crate::{
     base::{Fault, latin_sentence},
     catalog,
     queue::{FailureNote, LaneView, Standstill, hold},
+    store::LeftBehind,
 };
 
 /// One of each kind, and of each way to say it.
@@ -67,7 +68,9 @@ fn of_the_queue() -> Vec<Mail> {
     let standstill = Some(Standstill { fault: catalog::token::STORE_FAILING.fault().detail("EIO") });
     let stuck = lanes.into_iter().map(|lane| Mail { lanes: vec![lane], ..Mail::default() });
     let failed = notes.into_iter().map(|note| Mail { failures: vec![note], ..Mail::default() });
-    stuck.chain(failed).chain([Mail { standstill, ..Mail::default() }]).collect()
+    let left_behind = Some(LeftBehind { database: "/old/gatepost.db".into(), messages: 3, sign_ins: 0 });
+    let whole = [Mail { standstill, ..Mail::default() }, Mail { left_behind, ..Mail::default() }];
+    stuck.chain(failed).chain(whole).collect()
 }
 
 #[test]
