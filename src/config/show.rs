@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use toml::{Table, Value};
+use url::Url;
 
 use super::Config;
 use crate::{
@@ -13,6 +14,17 @@ use crate::{
 };
 
 const MASK: &str = "[hidden]";
+/// What `authorize-extra` may show: standard parameters of an authorization request, which are no keys.
+const PUBLIC: [&str; 8] = [
+    "access_type",
+    "acr_values",
+    "domain_hint",
+    "include_granted_scopes",
+    "login_hint",
+    "max_age",
+    "prompt",
+    "response_mode",
+];
 
 pub fn show(config: &Config) -> String {
     let mut top = Table::new();
@@ -47,6 +59,14 @@ fn number(value: impl TryInto<i64>) -> Option<Value> {
 
 fn texts<T: Display>(values: impl IntoIterator<Item = T>) -> Option<Value> {
     Some(values.into_iter().map(|value| Value::String(value.to_string())).collect::<Vec<_>>().into())
+}
+
+/// A query may have a key in it.
+fn page(url: &Url) -> Option<Value> {
+    match url.as_str().split_once('?') {
+        Some((place, _)) => text(format_args!("{place}?{MASK}")),
+        None => text(url),
+    }
 }
 
 fn mask(secret: Option<&Secret>) -> Option<Value> {
@@ -146,7 +166,10 @@ fn app(app: &App, config: &Config) -> Value {
         _ => None,
     };
     let days = app.refresh_idle_life.map(|life| life.as_secs() / 86_400);
-    let extra = app.authorize_extra.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+    let extra = app.authorize_extra.iter().map(|(name, value)| {
+        let is_public = PUBLIC.contains(&name.as_str());
+        (name.clone(), Value::String(if is_public { value.clone() } else { MASK.to_owned() }))
+    });
     table([
         ("provider", text(&app.provider)),
         ("tenant", Some(&app.tenant).filter(|tenant| !tenant.is_empty()).and_then(text)),
@@ -165,11 +188,11 @@ fn app(app: &App, config: &Config) -> Value {
         ("redirect-uri", app.redirect_uri.as_ref().and_then(text)),
         ("scopes", texts(app.written_scopes())),
         ("resource", app.resource.as_ref().and_then(text)),
-        ("authorize-url", text(&app.authorize_url)),
-        ("token-url", text(&app.token_url)),
-        ("device-url", app.device_url.as_ref().and_then(text)),
-        ("revoke-url", app.revoke_url.as_ref().and_then(text)),
-        ("graph-url", app.graph.as_ref().and_then(|graph| text(&graph.url))),
+        ("authorize-url", page(&app.authorize_url)),
+        ("token-url", page(&app.token_url)),
+        ("device-url", app.device_url.as_ref().and_then(page)),
+        ("revoke-url", app.revoke_url.as_ref().and_then(page)),
+        ("graph-url", app.graph.as_ref().and_then(|graph| page(&graph.url))),
         ("authorize-extra", Some(Value::Table(extra.collect()))),
         ("pkce", Some(app.pkce.into())),
         ("rotation", text(rotation(app.rotation))),

@@ -15,6 +15,7 @@ use crate::{
     catalog::{
         self,
         own::{CONNECTION_CLOSED, UPSTREAM_LOST},
+        session::SESSION_TOKEN_EXPIRED,
     },
     meter::Entry,
     net::{SpliceLimits, SpliceReason, Stream, Tail, Tap, Unread, splice},
@@ -53,7 +54,7 @@ pub(super) fn run(
         if ended_by_token {
             gate.meter.ended_by_token_expiry();
         }
-        let ended_by = fault_of(&end.reason);
+        let ended_by = fault_of(&end.reason, ended_by_token);
         let (id, text) = ended_by.map(|entry| (entry.id, entry.short())).unzip();
         if let Some(entry) = ended_by {
             gate.meter.passing_fault(protocol, &entry.fault().at(Stage::Splicing));
@@ -65,9 +66,10 @@ pub(super) fn run(
     }
 }
 
-/// Of one that neither side ended. Nothing is said of it to the client: the next byte may belong to a line of the mail server's.
-const fn fault_of(reason: &SpliceReason) -> Option<&'static catalog::Entry> {
+/// Of one that neither side ended, or that the mail server ended with its token. Nothing is said of it to the client: the next byte may belong to a line of the mail server's.
+const fn fault_of(reason: &SpliceReason, ended_by_token: bool) -> Option<&'static catalog::Entry> {
     match reason {
+        _ if ended_by_token => Some(SESSION_TOKEN_EXPIRED),
         SpliceReason::Idle | SpliceReason::Shutdown => Some(CONNECTION_CLOSED),
         SpliceReason::UpstreamFailed(_) => Some(UPSTREAM_LOST),
         SpliceReason::ClientClosed | SpliceReason::UpstreamClosed | SpliceReason::ClientFailed(_) => None,

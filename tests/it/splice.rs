@@ -153,6 +153,9 @@ async fn the_end_of_a_token_is_passed_on_as_it_is_and_counted() {
     imap.expect_end().await;
     drop(imap);
     world.until("it is counted", |world| world.counts("gatepost_sessions_ended_by_token_expiry_total 1")).await;
+    let by_id =
+        r#"gatepost_faults_total{protocol="imap",kind="unavailable",id="session-token-expired",stage="splicing"} 1"#;
+    assert!(world.counts(by_id));
 }
 
 #[tokio::test]

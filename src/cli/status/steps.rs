@@ -8,7 +8,7 @@ use super::table::WRAP;
 use crate::{
     base::{Lang, printable, wrapped},
     catalog::{
-        Step, one_shell, said_not_to,
+        Step, in_short, one_shell, said_not_to,
         together::{Met, Together, together},
     },
 };
@@ -68,6 +68,18 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
         }
     };
     told.iter().map(|told| drawn(told, lang)).chain(one_shell(&shells, lang).map(of)).collect()
+}
+
+/// The text by which each that worked again was known, where no other one of its id still stands.
+pub fn past(faults: &[Value], lang: Lang) -> String {
+    let is_over = |fault: &&Value| fault.get("worked-again-at").is_some();
+    let id = |fault: &Value| fault.get("id").and_then(Value::as_str).map(str::to_owned);
+    let standing: Vec<String> = faults.iter().filter(|fault| !is_over(fault)).filter_map(id).collect();
+    let mut all: Vec<String> = faults.iter().filter(is_over).filter_map(id).collect();
+    all.sort();
+    all.dedup();
+    let line = |id: String| Some(indented(2, &format!("{id}: {}", in_short(&id, lang)?)));
+    all.into_iter().filter(|id| !standing.contains(id)).filter_map(line).collect()
 }
 
 fn indented(by: usize, text: &str) -> String {

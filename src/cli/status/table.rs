@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::{
     once::{is_met, shares, tells, told_once},
     remarks::remarks,
-    steps::{BESIDE, steps},
+    steps::{BESIDE, past, steps},
     told::SAID,
 };
 use crate::{
-    base::{Lang, columns, printable, wrapped},
+    base::{Lang, columns, printable, with_id, wrapped},
     catalog::beside,
 };
 
@@ -166,7 +166,10 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "endings" => picked(rows, ENDING, lang) + &steps(rows, lang),
             Value::Array(rows) if name == "faults" => {
-                picked(rows, FAULT, lang) + &remarks(rows, lang) + &steps(&told_once(rows, status), lang)
+                picked(rows, FAULT, lang)
+                    + &remarks(rows, lang)
+                    + &steps(&told_once(rows, status), lang)
+                    + &past(rows, lang)
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
@@ -235,7 +238,7 @@ fn picked(rows: &[Value], known: &[Column], lang: Lang) -> String {
 
 /// What stands there, none of a list twice, and times of several ways each with its own; null where nothing does.
 fn found(row: &Value, at: &str, lang: Lang) -> Value {
-    let Some((list, field)) = at.split_once("/*") else { return row.pointer(at).cloned().unwrap_or_default() };
+    let Some((list, field)) = at.split_once("/*") else { return named_by_id(row, at) };
     let mut all: Vec<Value> = Vec::new();
     let items = row.pointer(list).and_then(Value::as_array).into_iter().flatten();
     let has_several = items.clone().count() > 1;
@@ -244,13 +247,23 @@ fn found(row: &Value, at: &str, lang: Lang) -> Value {
         let way = item.get("protocol").and_then(Value::as_str).filter(|_| has_several && TIMES.contains(&field));
         let value = match (way, value) {
             (Some(way), Value::String(time)) => json!(lang.by_ways(time, &[way])),
-            _ => value.clone(),
+            _ => named_by_id(item, field),
         };
         if !all.contains(&value) {
             all.push(value);
         }
     }
     if all.is_empty() { Value::Null } else { Value::Array(all) }
+}
+
+/// What stands there; the text of a fault with its id, which every other voice has.
+fn named_by_id(of: &Value, at: &str) -> Value {
+    let value = of.pointer(at).cloned().unwrap_or_default();
+    let id = at.strip_suffix("/text").and_then(|fault| of.pointer(fault)?.get("id")?.as_str());
+    match (id, value.as_str()) {
+        (Some(id), Some(text)) if !text.contains(&format!("[{id}]")) => json!(with_id(text, id)),
+        _ => value,
+    }
 }
 
 /// All there is.
@@ -343,6 +356,7 @@ fn joined(list: &[Value], lang: Lang, by: fn(Lang) -> &'static str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::message::SEND_AS_DENIED;
 
     #[test]
     fn the_time_of_each_of_several_refusals_says_which_way_it_was() {
@@ -377,6 +391,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_past_keeps_the_text_that_somebody_saw_once_for_each_id() {
+        let over = |id: &str| json!({ "id": id, "at": 0, "cause": "So.", "next-step": "Do.", "worked-again-at": 60 });
+        let mut stands = over("imap-disabled-mailbox");
+        stands.as_object_mut().unwrap().remove("worked-again-at");
+        let faults = [over("send-as-denied"), over("send-as-denied"), over("imap-disabled-mailbox"), stands];
+        let text = draw(&json!({ "faults": faults }), Lang::En);
+        let said = format!("  send-as-denied: What a client hears: \"{}\"\n", SEND_AS_DENIED.short());
+        assert_eq!(text.matches(&said).count(), 1, "{text}");
+        assert_eq!(text.matches("imap-disabled-mailbox: ").count(), 1, "it is told with its step: {text}");
+        assert_eq!(text.matches("Do.").count(), 1, "{text}");
+    }
+
+    #[test]
     fn whoever_else_consented_is_warned_of() {
         let account = json!({ "address": "bob@b.c", "signed-in-as": "ann@b.c", "warning": "ann@b.c consented" });
         let text = draw(&json!({ "accounts": [account] }), Lang::En);
@@ -390,7 +417,7 @@ mod tests {
         let status =
             |faults: Value| draw(&json!({ "accounts": [account.clone(), account], "faults": faults }), Lang::En);
         let said = status(json!([]));
-        assert!(said.contains("no\n  x: So.\n    Do.\n\nfaults\n  none\n"), "{said}");
+        assert!(said.contains("no [x]\n  x: So.\n    Do.\n\nfaults\n  none\n"), "{said}");
         let said = status(json!([fault]));
         assert_eq!(said.matches("  x: So.\n    Do.\n").count(), 1, "{said}");
     }

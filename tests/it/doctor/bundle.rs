@@ -70,9 +70,9 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
                   http-proxy = \"http://webuser:proxy-password-78@127.0.0.1:1\""
             .into(),
         console: format!("password = \"{}\"", cheap_hash("console password")),
-        app: "client-secret = \"client-secret-with-entropy-42\"".into(),
+        app: "client-secret = \"client-secret-with-entropy-42\"\nauthorize-extra = { prompt = \"consent\", api_key = \"authorize-key-57\" }".into(),
         more: format!(
-            "[notify]\ncommand = [\"/bin/true\", \"--api-key=notify-key-99\"]\nwebhook = \"http://127.0.0.1:1/hooks/webhook-token-55?key=webhook-key-56\"\n[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n",
+            "[notify]\ncommand = [\"/bin/true\", \"--api-key=notify-key-99\"]\nwebhook = \"http://127.0.0.1:1/hooks/webhook-token-55?key=webhook-key-56\"\n[app.spare]\nprovider = \"microsoft365\"\ntenant = \"contoso.example\"\nclient-id = \"spare\"\ntoken-url = \"https://idp.invalid/token?key=token-url-key-58\"\n[[client]]\nname = \"copier\"\naccount = \"{ANN}\"\nlogin = \"copier\"\npassword = \"{}\"\n",
             cheap_hash("copier password")
         ),
         ..Plan::default()
@@ -108,7 +108,9 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
     let text = |name: &str| String::from_utf8(parts[&format!("gatepost-support/{name}")].clone()).unwrap();
     assert!(text("status.json").contains("bad-credentials") && text("metrics.txt").contains("gatepost_logins_total"));
     assert!(text("verbs.json").contains("\"RCPT\"") && text("verbs.json").contains("354"), "{}", text("verbs.json"));
-    assert!(text("configuration.toml").contains("[hidden]") && text("versions.txt").starts_with("gatepost "));
+    let shown = text("configuration.toml");
+    assert!(shown.contains("https://idp.invalid/token?[hidden]") && shown.contains("prompt = \"consent\""), "{shown}");
+    assert!(shown.contains("[hidden]") && text("versions.txt").starts_with("gatepost "));
 
     let row = Store::open(&settings(staged.dir.path()))
         .await
@@ -128,6 +130,8 @@ async fn no_secret_of_a_run_is_in_a_bundle_in_any_spelling() {
         ("argument of the program", b"notify-key-99".to_vec()),
         ("path of the webhook", b"webhook-token-55".to_vec()),
         ("query of the webhook", b"webhook-key-56".to_vec()),
+        ("parameter of a sign-in", b"authorize-key-57".to_vec()),
+        ("query of a token-url", b"token-url-key-58".to_vec()),
         ("password of the console", b"console password".to_vec()),
         ("hash of the console's", cheap_hash("console password").into_bytes()),
         ("hash of a client's", cheap_hash("copier password").into_bytes()),
