@@ -47,12 +47,17 @@ pub struct Off {
 }
 
 impl Clock {
-    /// With the time that an answer of a provider has.
-    pub fn compare(&self, theirs: Option<SystemTime>) {
-        let compared = theirs.map(|theirs| Compared { theirs, ours: self.wall(), at: Instant::now() });
-        if compared.is_some() {
-            *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = compared;
-        }
+    /// With the time that an answer of a provider has. `Some`: it is too far off, and was not known to be.
+    pub fn compare(&self, theirs: Option<SystemTime>) -> Option<Off> {
+        let was_off = self.off().is_some();
+        let compared = theirs.map(|theirs| Compared { theirs, ours: self.wall(), at: Instant::now() })?;
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = Some(compared);
+        self.off().filter(|_| !was_off)
+    }
+
+    /// Somebody says that it was mended: the next answer tells.
+    pub fn forget(&self) {
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// `None`: not too far, as far as is known. Of a clock that was set since then the next answer tells.
@@ -134,18 +139,23 @@ mod tests {
         let answers = |ahead: i64| {
             // The clock goes on meanwhile.
             let by = Duration::from_millis(ahead.unsigned_abs() * 1000 + 500);
-            clock.compare(Some(if ahead < 0 { clock.wall() - by } else { clock.wall() + by }));
+            let news = clock.compare(Some(if ahead < 0 { clock.wall() - by } else { clock.wall() + by }));
+            assert!(news.is_none() || news == clock.off());
             clock.off()
         };
         assert_eq!(answers(299), None);
         assert_eq!(answers(600), Some(Off { seconds: 600, is_behind: true }));
-        clock.compare(None);
+        assert_eq!(clock.compare(None), None);
         assert!(clock.off().is_some(), "an answer without a date shows nothing");
         assert_eq!(answers(-600), Some(Off { seconds: 600, is_behind: false }));
         assert_eq!(answers(0), None);
         assert!(answers(600).is_some());
         clock.ahead.store(600, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(clock.off(), None, "it was set");
+        let later = || Some(clock.wall() + Duration::from_secs(600));
+        assert!(clock.compare(later()).is_some() && clock.compare(later()).is_none(), "it is news once");
+        clock.forget();
+        assert_eq!(clock.off(), None, "somebody said that it is mended");
     }
 
     #[tokio::test(start_paused = true)]

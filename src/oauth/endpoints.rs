@@ -10,11 +10,16 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use url::Url;
 
-use super::{App, AppCredential, Grant, assertion, clock::Clock, verdict::Verdict};
+use super::{
+    App, AppCredential, Grant, assertion,
+    clock::{Clock, Off},
+    verdict::Verdict,
+};
 use crate::{
-    base::Secret,
+    base::{Lang, Secret},
     catalog::{
         self,
+        doctor::CLOCK_SKEWED,
         token::{self, TOKEN_UNUSABLE},
     },
     net::{FormValue, HttpClient, HttpReply},
@@ -201,12 +206,19 @@ impl Endpoints<'_> {
     /// Lets only success through. `sent` are the secrets of the request. What the provider itself says has its time.
     pub(super) fn judged(&self, reply: HttpReply, sent: &[&Secret]) -> Result<HttpReply, Verdict> {
         if reply.status.is_success() && !says_error(&reply) {
-            self.clock.compare(reply.date);
+            self.compare_clocks(reply.date);
             return Ok(reply);
         }
         let verdict = Verdict::of_reply(&reply, self.clock.wall(), sent);
-        self.clock.compare(reply.date.filter(|_| verdict.word.is_some()));
+        self.compare_clocks(reply.date.filter(|_| verdict.word.is_some()));
         Err(verdict)
+    }
+
+    fn compare_clocks(&self, theirs: Option<SystemTime>) {
+        if let Some(Off { seconds, is_behind }) = self.clock.compare(theirs) {
+            let how = catalog::clock_off(seconds, is_behind, Lang::En);
+            tracing::warn!(fault = %CLOCK_SKEWED.fault(), "this machine's clock differs from the provider's: {how}");
+        }
     }
 }
 

@@ -352,6 +352,7 @@ impl Keepers {
 
     /// What providers refused is asked for again, at once where somebody wants it: a person says that it was mended.
     pub fn ask_afresh(&self) {
+        self.means.clock.forget();
         self.running().values().for_each(Running::ask_afresh);
     }
 

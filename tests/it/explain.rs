@@ -59,7 +59,8 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
     for part in [
         "\nCause:\n  A policy of Conditional Access refuses this sign-in",
         "\nWhose turn it is:\n  tenant admin\n",
-        "\nNext step:\n  Either: a Conditional Access Administrator opens Entra > Sign-in logs",
+        "\nNext step:\n  Either: where it was refused behind a code",
+        "  Or: a Conditional Access Administrator opens Entra > Sign-in logs",
         "\nWhat stands in < >:\n  It stands for your own. There is no configuration here that would fill it in. `gatepost setup`\n  writes one. Where there is one elsewhere:\n  `gatepost explain conditional-access --config <file> --account <address>`.\n",
         "\nWhat not to do:\n  Do not take anybody out of multi-factor authentication or of every policy",
         "\nPasses by itself:\n  no\n",
@@ -264,7 +265,7 @@ fn an_empty_stdin_is_said_to_be_empty_and_not_to_be_unknown() {
 #[test]
 fn it_speaks_japanese_where_asked_or_where_the_terminal_does() {
     let said = well(&["53003", "--lang", "ja"]);
-    assert!(said.contains("\n次の手順:\n  方法1：条件付きアクセス管理者が") && !said.contains("docs/"), "{said}");
+    assert!(said.contains("\n次の手順:\n  方法1：別のページでコードを入力する") && !said.contains("docs/"), "{said}");
     let by_locale = told(command(&["53003"]).env("LANG", "ja_JP.UTF-8").output().unwrap());
     assert_eq!(by_locale.1, said);
     let chosen = told(command(&["53003", "--lang", "en"]).env("LC_ALL", "ja_JP.UTF-8").output().unwrap());

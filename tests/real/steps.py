@@ -19,8 +19,8 @@ APP_SENDS = {"Gatepost has Application SMTP.SendAsApp in Gatepost", IN_GROUP}
 BY_GRAPH = {"Exchange knows Gatepost as Gatepost", "Gatepost has Application Mail.Send in Gatepost", IN_GROUP}
 STEPS = (
     ({SWITCHED_ON.format(ANN)}, {
-        "person": "upstream-not-signed-on, smtp-auth-disabled-tenant Either, smtp-auth-disabled-mailbox Either, smtp-refused-alone Either",
-        "app": "upstream-not-signed-on, smtp-auth-disabled-tenant Either, smtp-auth-disabled-mailbox Either",
+        "person": "upstream-not-signed-on Either, smtp-auth-disabled-tenant Either, smtp-auth-disabled-mailbox Either, smtp-refused-alone Either",
+        "app": "upstream-not-signed-on Either, smtp-auth-disabled-tenant Either, smtp-auth-disabled-mailbox Either",
     }),
     ({SWITCHED_ON.format(ANN)} | APP_SENDS, {"app": "smtp-refused-alone Either"}),
     (READING, {"person": "fresh-token-refused, mailbox-not-connected, mail-protocol-disabled, token-refused", "app": "mail-protocol-disabled"}),
@@ -37,7 +37,7 @@ STEPS = (
     ({f"{ANN} sends on behalf of {SHARED}"}, {"person": "send-on-behalf-denied"}),
     *((BY_GRAPH | group, {"app": ", ".join(f"{fault} {way}" for fault in (
         "graph-access-denied", "graph-consent-missing", "security-defaults", "sign-on-criteria-not-met Or", "sign-on-forbidden Or",
-        "smtp-auth-disabled-mailbox Or", "smtp-auth-disabled-tenant Or", "smtp-refused-alone Or",
+        "smtp-auth-disabled-mailbox Or", "smtp-auth-disabled-tenant Or", "smtp-refused-alone Or", "upstream-not-signed-on Or",
     ))}) for way, group in (("group", set()), ("no group", GROUP))),
     ({"Gatepost has Application Mail.ReadWrite in Gatepost"}, {"app": "graph-draft-denied"}),
     ({f"{BOB} reads {ANN}", f"{BOB} sends as {ANN}"}, dict.fromkeys(("person", "app"), "somebody-else-signed-in Or")),

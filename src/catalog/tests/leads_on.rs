@@ -566,3 +566,15 @@ fn a_step_starts_the_daemon_by_whatever_starts_it_here() {
         }
     }
 }
+
+#[test]
+fn what_stands_still_without_a_consent_for_graph_is_what_the_account_sends_that_way() {
+    for outbound in ["graph", "smtp-then-graph"] {
+        let known = Known { outbound: Some(outbound), ..Known::default() };
+        for lang in Lang::ALL {
+            let cause = token::GRAPH_CONSENT_MISSING.told(lang, &known).cause;
+            assert!(cause.contains(&format!("`outbound = \"{outbound}\"`")), "{cause}");
+            assert!(!cause.contains("SMTP, IMAP and POP3") && !cause.contains("SMTP、IMAP"), "{cause}");
+        }
+    }
+}

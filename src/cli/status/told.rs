@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::steps::AHEAD;
+use super::steps::{AHEAD, BESIDE};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, Owner, Protocol, Stage, invocation::gatepost},
@@ -110,6 +110,8 @@ fn with_clock(status: &mut Value, lang: Lang) {
     }
     if let Some(entry) = text(clock, "/id").and_then(catalog::find) {
         explain(clock, entry.told(lang, &Known::default()));
+        // Mail goes on meanwhile.
+        put(clock, BESIDE, Some(true));
     }
 }
 
