@@ -125,7 +125,7 @@ impl Phrases {
         self.all.iter().find_map(|phrase| {
             let found = phrase.found_in(text)?;
             let is_one = |(part, name): (&&str, &String)| {
-                name == VERBATIM || !part.contains(self.joints.0[0]) || self.whole(part, deep, false).is_some()
+                name == VERBATIM || joint(part, self.joints.0[0]).is_none() || self.whole(part, deep, false).is_some()
             };
             if !is_loose && !found.iter().zip(&phrase.holes).all(is_one) {
                 return None;
@@ -141,12 +141,20 @@ impl Phrases {
 
     /// Two sentences, or a thing and what is said of it.
     fn parted(&self, text: &str, by: &str, joined: &str, deep: usize) -> Option<String> {
-        let (before, behind) = text.split_once(by)?;
+        let (before, behind) = joint(text, by)?;
         let (first, second) = (self.line(before, deep), self.line(behind, deep));
         let is_known = first.is_some() || second.is_some();
         let word = |told: Option<String>, text: &str| told.unwrap_or_else(|| text.to_owned());
         is_known.then(|| format!("{}{joined}{}", word(first, before), word(second, behind)))
     }
+}
+
+/// What stands before and behind the first of these that is not within what somebody quotes.
+fn joint<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
+    let is_outside = |before: &str| before.matches('"').count().is_multiple_of(2);
+    let parts = text.match_indices(by).filter_map(|(at, _)| text.split_at_checked(at));
+    let (before, behind) = parts.into_iter().find(|(before, _)| is_outside(before))?;
+    Some((before, behind.strip_prefix(by)?))
 }
 
 /// With a name for each hole: its place, where it has none.
@@ -221,6 +229,9 @@ mod tests {
             ("cannot read /x: gone; try again", "/x を読み取れません（gone）。もう一度試してください"),
             ("/x: not found (os error 2)", "/x: 見つかりません"),
             ("`x` is off; so it is", "`x` はオフで、そのままです"),
+            ("it said \"no; try again\"; try again", "応答: \"no; try again\"; try again"),
+            ("cannot read /x: \"gone; try again\"", "/x を読み取れません（\"gone; try again\"）"),
+            ("\"gone; try again\"", "\"gone; try again\""),
             ("it said no; try again", "応答: no; try again"),
             ("of another version", "of another version"),
             ("cannot read /x: gone [port-taken]", "/x を読み取れません（gone） [port-taken]"),

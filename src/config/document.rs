@@ -81,7 +81,10 @@ impl<'t> Document<'t> {
 
     fn syntax(&self, error: &toml::de::Error) -> Problem {
         let span = error.span().unwrap_or(0..0);
-        let hint = Some("`gatepost config schema` has every key".to_owned());
+        let hint = Some(
+            "in TOML a line is `key = \"text\"`, `key = 5`, `key = [\"a\", \"b\"]`, or a heading: `[console]`"
+                .to_owned(),
+        );
         // The parser says of a key that is there twice where it is, and not which.
         let key = Some(error.message()).filter(|said| *said == TWICE).and_then(|_| self.text.get(span.clone()));
         let text = match key {

@@ -371,12 +371,15 @@ mod tests {
         let (login, reload) = ("gatepost login ann@contoso.com", "sudo systemctl reload gatepost");
         let setup = "gatepost setup --address ann@contoso.com --grant client-credentials";
         let script = &*format!("{setup} --print-script -");
-        for (lang, one, two) in [(Lang::En, "Either:", "Or:"), (Lang::Ja, "方法1：", "方法2：")] {
+        let by_browser = &*format!("{login} --flow browser");
+        for (lang, one, two, three) in
+            [(Lang::En, "Either:", "Or:", "Or:"), (Lang::Ja, "方法1：", "方法2：", "方法3：")]
+        {
             for (entry, block) in [
                 (CONSENT_MISSING, &[one, consent, reload, two, login][..]),
                 (GRAPH_CONSENT_MISSING, &[one, consent, reload, two, login]),
                 // What is to be done behind it, it says itself.
-                (CONDITIONAL_ACCESS, &[one, reload, two, script, setup]),
+                (CONDITIONAL_ACCESS, &[one, by_browser, two, reload, three, script, setup]),
             ] {
                 assert_eq!(block_of(entry, lang), block, "{}", entry.id);
             }

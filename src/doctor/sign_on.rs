@@ -24,8 +24,9 @@ use crate::{
     account::Account,
     base::{Fault, Protocol, StageCell},
     catalog::{
-        may_be_exchange,
-        sign_on::{MAILBOX_NOT_CONNECTED, UPSTREAM_CONNECTIONS_EXCEEDED},
+        Entry, may_be_exchange,
+        sign_on::{MAILBOX_NOT_CONNECTED, TOKEN_REFUSED, UPSTREAM_CONNECTIONS_EXCEEDED},
+        token::FRESH_TOKEN_REFUSED,
     },
     net::Upstream,
     outbound::{Road, Seen, SignedOn, goes_by_graph},
@@ -90,13 +91,19 @@ pub(super) async fn checks(ask: &Ask<'_>, mut tried: Vec<Tried>, got: Option<&Go
         for one in &mut tried {
             if let Outcome::Refused(fault) = &one.outcome
                 && is_vague(fault)
-                && let Some(cause) = worth.cause(one.protocol)
+                // As the daemon tells it.
+                && let Some(cause) = worth.cause(one.protocol).or_else(|| refused_afresh(fault, got))
             {
                 one.outcome = Outcome::Refused(cause.fault().detail(&fault.detail));
             }
         }
     }
     tried.into_iter().flat_map(|one| of_one(ask, one, who)).collect()
+}
+
+/// Of a token that was fetched a moment ago no other one is asked for.
+fn refused_afresh(fault: &Fault, got: &Got) -> Option<&'static Entry> {
+    (fault.id == TOKEN_REFUSED.id && got.is_fresh).then_some(FRESH_TOKEN_REFUSED)
 }
 
 /// What the token is worth, with tries beside those of clients where these prove nothing.

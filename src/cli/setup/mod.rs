@@ -133,7 +133,8 @@ impl<'a> Setup<'a> {
         // The app may get its rights before there is one.
         place.without_secrets = args.print_script.is_some();
         place.name_in_commands();
-        if named.is_none() && place.is_new_for_the_service() {
+        // Of a script that is printed nothing is written anywhere.
+        if named.is_none() && args.print_script.is_none() && place.is_new_for_the_service() {
             note(&Say::ForTheService { file: place.shown() }.text(lang));
         }
         let existing: Table = place.text.parse().unwrap_or_default();

@@ -99,7 +99,7 @@ async fn a_missing_right_is_told_by_the_own_mailbox_where_the_servers_words_tell
 async fn a_token_that_opens_nothing_proves_no_missing_right() {
     let account = format!("imap-user = \"{BOB}\"");
     let staged = Staged::rehearsing(Plan { account, ..Plan::default() }, "tokens-refused").await;
-    let wanted = First { layer: "smtp", name: "sign-on", id: "token-refused", command: "" };
+    let wanted = First { layer: "smtp", name: "sign-on", id: "fresh-token-refused", command: "" };
     let check = staged.fails_first(wanted).await;
     assert!(!check["fault"]["next-step"].as_str().unwrap().contains("doctor"), "it is what told it: {check}");
 }
