@@ -61,12 +61,14 @@ impl Courier {
         let holding = self.holding(Some(reason)).await;
         let reply = unreadable(why);
         if holding.reason.is_some()
-            && let Err(error) = self.queue.store.keep_queued(self.sequence, reason, &reply, MESSAGE_BODY_UNREADABLE.id).await
+            && let Err(error) =
+                self.queue.store.keep_queued(self.sequence, reason, &reply, MESSAGE_BODY_UNREADABLE.id).await
         {
             return self.disk(Some(&message.id), "that it is held cannot be written down", &error);
         }
         if holding.written() {
-            let Advice { id, text, owner, next, .. } = self.queue.advice(&message.account, &MESSAGE_BODY_UNREADABLE.fault());
+            let Advice { id, text, owner, next, .. } =
+                self.queue.advice(&message.account, &MESSAGE_BODY_UNREADABLE.fault());
             error!(
                 queue_id = message.id,
                 session = message.session,

@@ -306,7 +306,8 @@ impl Queue {
 
     /// Its file is gone. What the store does not take, the next start finds again.
     async fn note_gone(&self, outline: &Outline, reply: &str) {
-        let noted = self.store.keep_queued(outline.sequence, hold::BODY_MISSING, reply, MESSAGE_BODY_UNREADABLE.id).await;
+        let noted =
+            self.store.keep_queued(outline.sequence, hold::BODY_MISSING, reply, MESSAGE_BODY_UNREADABLE.id).await;
         let _ = noted.inspect_err(|error| warn!(queue_id = outline.id, fault = %STORE_FAILING.fault(), %error, "whether it is held cannot be noted"));
     }
 

@@ -114,7 +114,8 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
 /// All places of ours that the configuration opens by itself.
 pub fn places(config: &Config) -> Vec<Place> {
     let bound = config.listeners.iter().flat_map(|listener| &listener.listen);
-    let bound = bound.filter_map(|bind| if let Bind::Address(at) = bind { Some(Place::of_listener(*at)) } else { None });
+    let bound =
+        bound.filter_map(|bind| if let Bind::Address(at) = bind { Some(Place::of_listener(*at)) } else { None });
     bound.chain(config.console.listen.map(Place::of_console)).collect()
 }
 

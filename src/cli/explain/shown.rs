@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn each_is_known_told_in_both_languages_and_owned_by_somebody_that_there_is() {
         let all = all();
-        assert_eq!(all.len(), FILE.split("\n\n").filter(|block| block.contains("\n? ") || block.starts_with("? ")).count());
+        assert_eq!(
+            all.len(),
+            FILE.split("\n\n").filter(|block| block.contains("\n? ") || block.starts_with("? ")).count()
+        );
         let named = FILE.lines().filter(|line| line.starts_with(OWNER)).count();
         assert_eq!(all.iter().filter(|one| one.owner.is_some()).count(), named, "an owner that there is not");
         let commands = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
@@ -124,9 +127,8 @@ mod tests {
             assert!(read(line).is_some() && faults.is_empty(), "{line}: {faults:?}");
         }
         let all = all();
-        let met = |words: &&Vec<&str>| {
-            samples().any(|line| words.iter().all(|word| line.to_lowercase().contains(word)))
-        };
+        let met =
+            |words: &&Vec<&str>| samples().any(|line| words.iter().all(|word| line.to_lowercase().contains(word)));
         let unmet: Vec<_> = all.iter().flat_map(|one| &one.known_by).filter(|words| !met(words)).collect();
         assert!(unmet.is_empty(), "add lines to tests/corpus/shown.txt: {unmet:?}");
     }

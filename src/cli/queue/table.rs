@@ -246,8 +246,7 @@ mod tests {
 
     #[test]
     fn what_is_held_for_a_fault_has_its_id_and_short_text_in_the_readers_language() {
-        let message =
-            json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "message-body-unreadable" });
+        let message = json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "message-body-unreadable" });
         for lang in Lang::ALL {
             let text = list(&json!({ "messages": [message] }), false, lang);
             let told: String = text.split_whitespace().collect();

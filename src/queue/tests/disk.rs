@@ -210,7 +210,8 @@ async fn what_is_held_for_want_of_a_body_stands_among_the_faults_until_it_is_gon
         assert!(reply.starts_with(&entry.said("its body cannot be read: ")), "{reply}");
     }
     assert!(stage.queue.failures().iter().all(|note| note.fault == Some(entry.id)));
-    let counted = r#"gatepost_faults_total{protocol="smtp",kind="bug",id="message-body-unreadable",stage="relaying"} 2"#;
+    let counted =
+        r#"gatepost_faults_total{protocol="smtp",kind="bug",id="message-body-unreadable",stage="relaying"} 2"#;
     assert!(stage.queue.meter.text().contains(counted), "{}", stage.queue.meter.text());
     let stands = |stage: &Stage| {
         let faults = stage.queue.meter.recent.list();
