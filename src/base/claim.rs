@@ -22,6 +22,28 @@ impl Protocol {
             Protocol::Pop3 => "pop3",
         }
     }
+
+    /// Whose servers listen there, and whether they begin in plain text (RFC 8314 3, RFC 6409 3.1).
+    pub const fn of_port(port: u16) -> Option<(Self, bool)> {
+        match port {
+            25 | 587 => Some((Protocol::Smtp, true)),
+            143 => Some((Protocol::Imap, true)),
+            110 => Some((Protocol::Pop3, true)),
+            465 => Some((Protocol::Smtp, false)),
+            993 => Some((Protocol::Imap, false)),
+            995 => Some((Protocol::Pop3, false)),
+            _ => None,
+        }
+    }
+
+    /// Of ours, where nothing else is said: that of its servers plus 1000.
+    pub const fn port_of_ours(self) -> u16 {
+        match self {
+            Protocol::Smtp => 1587,
+            Protocol::Imap => 1993,
+            Protocol::Pop3 => 1995,
+        }
+    }
 }
 
 impl fmt::Display for Protocol {

@@ -75,6 +75,8 @@ pub enum At {
     Session,
     /// In our own log: likewise.
     Log,
+    /// By a program, of whichever it spoke to: of us, or of the mail server, of which the same words mean another fault.
+    Either,
 }
 
 /// The words of one language, with names of what can be filled in.

@@ -11,14 +11,15 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as CHALLENGE};
 use super::{
     ALL, At, Entry, Pattern,
     caused::caused,
+    doctor::CERTIFICATE_ENDED,
     entra_code,
     filled::{Filled, filled},
     find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word, of_kinds,
     own::{
-        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, QUEUE_FAILING,
-        UPSTREAM_TIMEOUT, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, UPSTREAM_TIMEOUT,
+        UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
     },
     replied::replied,
     tried::{Tried, Way, alerted, may_be_proxy, not_reached, tried},
@@ -39,10 +40,6 @@ const SIGN_ON_REFUSED: (&str, &str) = ("535", "5.7.139");
 const ALIKE: f64 = 0.86;
 /// Of one word of it.
 const ALIKE_WORD: f64 = 0.92;
-/// By programs of whichever of the two they speak to. A log of ours says the first alone.
-const SAID_OF_BOTH: [&str; 3] = ["connection refused", "curl: (28)", "curl: (60)"];
-/// Of the start that finds it, where it is read without its id.
-const QUEUE_OF_ANOTHER: [&str; 2] = ["the queue cannot be read: ", " holds the messages of another store"];
 /// Of a line of the log.
 pub const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
 /// Named at most.
@@ -127,10 +124,15 @@ fn surest(text: &str) -> Vec<Found> {
 /// of Entra ID.
 fn of_a_way(tried: &Tried) -> Vec<Found> {
     let behind = &tried.behind;
-    let (found, entries, by) = match tried.way {
+    let (mut found, entries, by) = match tried.way {
         Way::Fails(entries) => (numbers(behind), entries, By::Server),
         Way::Open { .. } | Way::Silenced { .. } => (surest(behind), alerted(behind), By::Log),
     };
+    // Whom it was spoken to the way says.
+    if is_of_ours_or_theirs(&found) {
+        let is_ours = tried.connected.as_ref().is_some_and(|line| line.split_whitespace().any(is_of_this_machine));
+        found = found.into_iter().skip(usize::from(!is_ours)).take(1).collect();
+    }
     let of_it = || entries.iter().map(|entry| Found { entry, by: by.clone() }).collect();
     if found.is_empty() { of_it() } else { found }
 }
@@ -359,7 +361,7 @@ fn codes(text: &str) -> Vec<Found> {
     ours.chain(ALL.iter().filter(has).map(|entry| Found { entry, by: By::Code(enhanced.to_owned()) })).collect()
 }
 
-/// What a server says, at whatever stage. A code tells more than a word.
+/// What a server says, at whatever stage. A code tells more than a word, and the particular more than the general.
 fn replies(text: &str) -> Vec<Found> {
     let protocol = protocol_of(text);
     let at = |at| matching::told(at, protocol, text, |_| true);
@@ -367,6 +369,9 @@ fn replies(text: &str) -> Vec<Found> {
     let mut found: Vec<_> = [At::SignOn, At::Message, At::Session].into_iter().filter_map(at).collect();
     if found.iter().any(|(_, pattern)| has_code(pattern)) {
         found.retain(|(_, pattern)| has_code(pattern));
+    }
+    if found.iter().any(|(entry, _)| !entry.is_general) {
+        found.retain(|(entry, _)| !entry.is_general);
     }
     found.into_iter().map(|(entry, _)| Found { entry, by: By::Server }).collect()
 }
@@ -387,14 +392,13 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 }
 
 fn log(text: &str) -> Vec<Found> {
-    let is_of_the_queue = QUEUE_OF_ANOTHER.iter().all(|words| text.contains(words));
-    let found = meant(At::Log, None, text, |_| true).or(is_of_the_queue.then_some(QUEUE_FAILING));
+    let found = meant(At::Log, None, text, |_| true);
     // What is said of us where the same is said of the mail server.
-    let pair = OURS_OR_THEIRS.iter().find(|(_, theirs)| found.is_some_and(|entry| entry.id == theirs.id));
-    let ours = pair.map(|(ours, _)| *ours);
-    let all: Vec<_> = match ours.and_then(|_| refuser(text)) {
-        Some(Refuser::Ourselves) => ours.into_iter().collect(),
-        Some(Refuser::Nobody) => ours.into_iter().chain(found).collect(),
+    let mut pairs = OURS_OR_THEIRS.iter().filter(|(_, theirs)| found.is_some_and(|entry| entry.id == theirs.id));
+    let ours = pairs.find_map(|(ours, _)| Some((*ours, refuser(ours, text)?)));
+    let all: Vec<_> = match ours {
+        Some((ours, Refuser::Ourselves)) => vec![ours],
+        Some((ours, Refuser::Nobody)) => std::iter::once(ours).chain(found).collect(),
         None => found.into_iter().collect(),
     };
     // Whoever types the line of a step asks the proxy first, and curl says the same of it.
@@ -402,12 +406,20 @@ fn log(text: &str) -> Vec<Found> {
     all.into_iter().chain(proxy).map(|entry| Found { entry, by: By::Log }).collect()
 }
 
-/// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server.
-pub const OURS_OR_THEIRS: [(&Entry, &Entry); 3] = [
+/// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server: the rows `either`
+/// of the first have its words. The particular stands first.
+const OURS_OR_THEIRS: [(&Entry, &Entry); 4] = [
     (DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE),
+    (CERTIFICATE_ENDED, UPSTREAM_TLS_UNTRUSTED),
     (CLIENT_DISTRUSTS_CERTIFICATE, UPSTREAM_TLS_UNTRUSTED),
     (DAEMON_HANGS, UPSTREAM_TIMEOUT),
 ];
+
+/// Whether these are two of which the one is about us, and the other about the mail server.
+pub fn is_of_ours_or_theirs(found: &[Found]) -> bool {
+    let [ours, theirs] = found else { return false };
+    OURS_OR_THEIRS.iter().any(|(one, other)| (one.id, other.id) == (ours.entry.id, theirs.entry.id))
+}
 
 /// Whom a program asked that got no connection, or none that it trusts.
 #[derive(PartialEq, Eq)]
@@ -418,11 +430,13 @@ enum Refuser {
     Nobody,
 }
 
-/// `None`: somebody else, or Gatepost itself was refused.
-fn refuser(text: &str) -> Option<Refuser> {
+/// By the lines that mean this of us. `None`: somebody else, or Gatepost itself was refused.
+fn refuser(ours: &Entry, text: &str) -> Option<Refuser> {
     let says = |line: &&str| {
         let lower = line.to_ascii_lowercase();
-        SAID_OF_BOTH.iter().any(|said| lower.contains(said)) && !lower.contains("while connecting")
+        let mut rows = ours.replies.iter().filter(|pattern| pattern.at == At::Either);
+        rows.any(|pattern| pattern.words.iter().all(|word| stands_in(word, &lower)))
+            && !lower.contains("while connecting")
     };
     let of = |line: &str| {
         let names = |is: fn(&str) -> bool| line.split_whitespace().any(is);
@@ -443,8 +457,12 @@ fn is_of_this_machine(word: &str) -> bool {
 fn is_host(word: &str) -> bool {
     let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let word = word.trim_matches(|c: char| !part(c) && c != ':');
-    let is_dotted = word.split('.').count() > 1 && word.split('.').all(|label| label.starts_with(part));
-    is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || word.contains("::")
+    let labels: Vec<&str> = word.split('.').collect();
+    // No domain ends in a number, and `v1.3` is a version.
+    let may_be = labels.len() == 4 || labels.last().is_some_and(|last| last.contains(|c: char| c.is_ascii_lowercase()));
+    let is_dotted = labels.len() > 1 && may_be && labels.iter().all(|label| label.starts_with(part));
+    let is_of_ipv6 = word.contains("::") && word.chars().all(|c| c.is_ascii_hexdigit() || c == ':');
+    is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || is_of_ipv6
 }
 
 #[cfg(test)]

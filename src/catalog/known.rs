@@ -159,6 +159,8 @@ pub struct Known {
     pub port: Option<u16>,
     /// Of ours, where it is about that.
     pub place: Option<Place>,
+    /// All ports of ours, where it is about one of them and nobody knows which.
+    pub ports_of_ours: Vec<u16>,
     /// As a listener names one that systemd hands over: its port, or its name.
     pub socket: Option<String>,
     /// Of the identity provider: scheme, host, and port where it is not the usual one.
@@ -292,7 +294,7 @@ impl Known {
             "other-proxy-file-line" => Some(format!("{}-file = \"<file>\"", self.other_proxy_name())),
             "other-proxy-line" => Some(format!("{} = \"{}\"", self.other_proxy_name(), self.proxy_with_login())),
             "permissions" => Some(self.permissions.join(", ")).filter(|all| !all.is_empty()),
-            "port" => self.place.map(|place| place.address.port()).or(self.port).map(|port| port.to_string()),
+            "port" => self.port().map(|port| port.to_string()),
             "protocol-switch" => Some(self.protocol_switch()),
             "proxy" => self.harmless_proxy().map(as_curl_has_it),
             // Which key is meant, the way tells: else the table of both.

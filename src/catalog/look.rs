@@ -16,25 +16,14 @@ pub(super) enum Opening {
 impl Opening {
     pub const WEB: Self = Self::Tls("https");
 
-    /// As it is configured; where nobody says, by the usual ports (RFC 8314 3, RFC 6409 3.1).
-    pub const fn of(speaks: Option<(Protocol, bool)>, port: Option<u16>) -> Self {
-        let speaks = match (speaks, port) {
-            (Some(speaks), _) => speaks,
-            (None, Some(25 | 587)) => (Protocol::Smtp, true),
-            (None, Some(143)) => (Protocol::Imap, true),
-            (None, Some(110)) => (Protocol::Pop3, true),
-            (None, Some(465)) => (Protocol::Smtp, false),
-            (None, Some(993)) => (Protocol::Imap, false),
-            (None, Some(995)) => (Protocol::Pop3, false),
-            (None, _) => return Self::WEB,
-        };
-        match speaks {
-            (Protocol::Smtp, true) => Self::Plain("smtp"),
-            (Protocol::Imap, true) => Self::Plain("imap"),
-            (Protocol::Pop3, true) => Self::Plain("pop3"),
-            (Protocol::Smtp, false) => Self::Tls("smtps"),
-            (Protocol::Imap, false) => Self::Tls("imaps"),
-            (Protocol::Pop3, false) => Self::Tls("pop3s"),
+    /// As it is configured; where nobody says, by the usual ports.
+    pub fn of(speaks: Option<(Protocol, bool)>, port: Option<u16>) -> Self {
+        match speaks.or_else(|| Protocol::of_port(port?)) {
+            None => Self::WEB,
+            Some((protocol, true)) => Self::Plain(protocol.as_str()),
+            Some((Protocol::Smtp, false)) => Self::Tls("smtps"),
+            Some((Protocol::Imap, false)) => Self::Tls("imaps"),
+            Some((Protocol::Pop3, false)) => Self::Tls("pop3s"),
         }
     }
 }

@@ -8,9 +8,10 @@ use super::{
     Entry,
     own::{
         PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
-        UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED,
+        UPSTREAM_TLS_FAILED,
     },
 };
+use crate::base::Protocol;
 
 /// Ahead of the number with which a proxy answers, in lines of curl of any year and of OpenSSL.
 const ANSWERED: [&str; 5] = [
@@ -60,14 +61,12 @@ const OF_A_LAYER: [&str; 2] = ["ssl", "tls"];
 const ALERT: &str = "tls alert, ";
 /// With which TLS ends well.
 const FAREWELL: &str = "close notify";
-/// Of whoever typed, and of what the server proves itself with.
-const DISTRUSTS: [&str; 2] = ["unknown ca", "certificate"];
 /// The handshake with a proxy failed, in whichever way.
 const PROXY_FAILED: u16 = 97;
 /// Of the program that waits for whoever types, and of nothing that never had a connection.
 const WAITED: &str = "time-out";
-/// Where nobody has a proxy: mail, the web, and what is ours where nothing else is configured.
-const OF_SERVERS: [u16; 12] = [25, 110, 143, 443, 465, 587, 993, 995, 1587, 1993, 1995, 8425];
+/// Of the web, and of our console where nothing else is configured.
+const OF_PAGES: [u16; 2] = [443, 8425];
 
 /// How far the way led.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +88,8 @@ pub struct Tried {
     pub way: Way,
     /// Line by line, without how curl ends.
     pub behind: String,
+    /// The line that says to whom a connection came about, where no proxy was in between.
+    pub connected: Option<String>,
 }
 
 /// `None`: the text shows no such attempt.
@@ -104,11 +105,16 @@ pub fn tried(text: &str) -> Option<Tried> {
         Some((_, code)) => (Way::Fails(refused(code, &offers(&lines))), lines.len()),
         None => (unanswered(&lines, is_asked, connected)?, connected.map_or(0, |at| at + 1)),
     };
-    Some(Tried { way, behind: without_end(as_typed.get(begin..)?) })
+    let straight = connected.filter(|_| answer.is_none());
+    let connected = straight.and_then(|at| as_typed.get(at)).map(|line| (*line).to_owned());
+    Some(Tried { way, behind: without_end(as_typed.get(begin..)?), connected })
 }
 
 /// Whether a proxy was asked, and the place and number of what it answered.
 fn answer(lines: &[&str]) -> (bool, Option<(usize, u16)>) {
+    if let Some(code) = alone(lines) {
+        return (true, Some((0, code)));
+    }
     let (mut is_asked, mut is_told, mut answer) = (false, false, None);
     for (at, line) in lines.iter().enumerate() {
         let told = told_answer(line);
@@ -122,6 +128,15 @@ fn answer(lines: &[&str]) -> (bool, Option<(usize, u16)>) {
         }
     }
     (is_asked, answer)
+}
+
+/// Of a line that somebody copied out of such an attempt: what our steps ask is a proxy, and no server of today refuses in HTTP/1.0
+/// or 1.1 but one in between.
+fn alone(lines: &[&str]) -> Option<u16> {
+    let [line] = lines else { return None };
+    let is_refused = |code: &u16| matches!(code, 403 | 502..=504 | 511);
+    let status = line.trim_start_matches("< ");
+    code_of(line).filter(|code| is_refused(code) && status.starts_with("http/1."))
 }
 
 /// What servers said, and curl of TLS. What curl sent is nobody's answer.
@@ -144,16 +159,11 @@ fn bare_end(line: &str) -> Option<&str> {
     is_bare.then(|| said.trim())
 }
 
-/// What an alert of TLS tells, as `curl -v` shows it: `TLS alert, unknown CA (560):`. Whoever is refused sees it come `(IN)`.
+/// What an alert of TLS tells that no row of the data knows, as `curl -v` shows it: `TLS alert, internal error (592):`.
 pub fn alerted(behind: &str) -> &'static [&'static Entry] {
     let lower = behind.to_lowercase();
-    let said = |line: &'_ str| Some((line.contains("(out)"), line.split_once(ALERT)?.1.to_owned()));
-    let alert = lower.lines().filter_map(said).find(|(_, alert)| !alert.starts_with(FAREWELL));
-    match alert {
-        Some((true, alert)) if DISTRUSTS.iter().any(|word| alert.contains(word)) => &[UPSTREAM_TLS_UNTRUSTED],
-        Some(_) => &[UPSTREAM_TLS_FAILED],
-        None => &[],
-    }
+    let mut alerts = lower.lines().filter_map(|line| Some(line.split_once(ALERT)?.1));
+    if alerts.any(|alert| !alert.starts_with(FAREWELL)) { &[UPSTREAM_TLS_FAILED] } else { &[] }
 }
 
 /// What a proxy means that does not let through: `code` of its answer, and what it takes for a login, where it says so.
@@ -177,9 +187,10 @@ pub fn not_reached(text: &str) -> Option<(&str, u16)> {
     (port == "port").then(|| Some((host, number.parse().ok()?)))?
 }
 
-/// Whether a proxy may listen there.
+/// Whether a proxy may listen there: it does where nobody has mail or pages.
 pub fn may_be_proxy(port: u16) -> bool {
-    !OF_SERVERS.contains(&port)
+    let is_of_ours = Protocol::ALL.into_iter().any(|protocol| protocol.port_of_ours() == port);
+    Protocol::of_port(port).is_none() && !is_of_ours && !OF_PAGES.contains(&port)
 }
 
 /// The figures of the progress share their line with what comes next.

@@ -123,6 +123,7 @@ impl Who {
             host: self.host.clone(),
             port: self.port,
             place: self.place,
+            ports_of_ours: Vec::new(),
             socket: self.socket.clone(),
             login: self.login_host.clone(),
             // Of a server that is looked at for itself nothing else is known.

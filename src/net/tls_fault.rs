@@ -15,6 +15,8 @@ pub enum TlsFaultKind {
     NotTls,
     /// The peer does not trust our certificate.
     Distrusted,
+    /// The peer takes our certificate for one that has ended.
+    Ended,
     /// The peer's certificate is refused by us: unknown issuer, wrong name, expired.
     Certificate,
     Timeout,
@@ -80,6 +82,10 @@ impl TlsFault {
             Tls::PeerIncompatible(why) => {
                 Self::new(TlsFaultKind::TooOld, format!("the client offers no common cipher or key exchange ({why:?})"))
             }
+            Tls::AlertReceived(AlertDescription::CertificateExpired) => Self::new(
+                TlsFaultKind::Ended,
+                "the client takes our certificate for one that has ended: renew it, or set the clock of the client",
+            ),
             Tls::AlertReceived(alert) if distrust(*alert) => Self::new(
                 TlsFaultKind::Distrusted,
                 format!(
@@ -145,7 +151,6 @@ fn distrust(alert: AlertDescription) -> bool {
         AlertDescription::UnknownCA
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateExpired
             | AlertDescription::CertificateRevoked
             | AlertDescription::UnsupportedCertificate
     )

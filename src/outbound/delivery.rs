@@ -12,7 +12,7 @@ use crate::{
     base::{Fault, Protocol, Stage, StageCell},
     catalog::{
         message::RECIPIENTS_USED_UP,
-        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        own::{MESSAGE_BODY_UNREADABLE, TOKEN_TIMEOUT},
         replies::{coded, refusal},
         upstream::is_smtp_switched_off,
     },
@@ -212,7 +212,7 @@ impl Outbound {
             turn.note_recipient();
         }
         let file = message.read().await;
-        let file = file.map_err(|error| STORE_UNAVAILABLE.fault().detail(error.to_string()))?;
+        let file = file.map_err(|error| MESSAGE_BODY_UNREADABLE.fault().detail(error.to_string()))?;
         let report = graph::send(self.graph(outset, trail), account, envelope, done, file, deadline).await?;
         if report.is_doubtful() || report.verdicts.iter().any(|verdict| verdict.fate == Fate::Delivered) {
             turn.sent();

@@ -17,7 +17,7 @@ use crate::{
     base::{Fault, Protocol, StageCell},
     catalog::{
         message::RECIPIENTS_USED_UP,
-        own::{STORE_UNAVAILABLE, UPSTREAM_LOST},
+        own::{MESSAGE_BODY_UNREADABLE, UPSTREAM_LOST},
         replies::{lost_behind_the_dot, not_ascii},
         sign_on::{UPSTREAM_NOT_SIGNED_ON, UPSTREAM_THROTTLED, UPSTREAM_UNAVAILABLE},
         upstream::{mailbox_refusal, message_refusal, sign_on_refusal},
@@ -292,7 +292,7 @@ fn unsent(lost: &Lost) -> Fault {
 }
 
 fn unreadable(error: &io::Error) -> Fault {
-    STORE_UNAVAILABLE.fault().detail(format!("the body of a message in the queue: {error}"))
+    MESSAGE_BODY_UNREADABLE.fault().detail(format!("the body of a message in the queue: {error}"))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     base::printable,
-    catalog::{Advice, own::STORE_UNAVAILABLE, token::STORE_FAILING},
+    catalog::{Advice, own::MESSAGE_BODY_UNREADABLE, token::STORE_FAILING},
     spool::Spooled,
     store::{Ended, QueuedMessage, RecipientState, StoreError, TurnedBack},
 };
@@ -189,7 +189,7 @@ impl Courier {
                 Outcome::of_report(report, waiting.len())
             }
             // The outset aside, which is looked at before: of the disk, a way out reads this body alone.
-            Err(Unsent { fault, .. }) if fault.id == STORE_UNAVAILABLE.id => {
+            Err(Unsent { fault, .. }) if fault.id == MESSAGE_BODY_UNREADABLE.id => {
                 return self.with_unreadable_body(message, waiting, fault, start.elapsed()).await;
             }
             Err(unsent) => {

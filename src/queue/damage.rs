@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     base::{Fault, printable},
-    catalog::own::STORE_UNAVAILABLE,
+    catalog::own::MESSAGE_BODY_UNREADABLE,
     spool::SpoolFault,
     store::QueuedMessage,
 };
@@ -24,7 +24,7 @@ const UNREADABLE_TIMES: u32 = 3;
 
 /// What is told in the place of a server's reply: it stays true of the last attempt once somebody released the message.
 pub(super) fn unreadable(why: &str) -> String {
-    printable(&STORE_UNAVAILABLE.said(format_args!("its body cannot be read: {why}")), REPLY_CAP)
+    printable(&MESSAGE_BODY_UNREADABLE.said(format_args!("its body cannot be read: {why}")), REPLY_CAP)
 }
 
 impl Courier {
@@ -44,7 +44,7 @@ impl Courier {
         took: Duration,
     ) -> Result<Option<Place>, Next> {
         let is_old = |at: &usize| {
-            message.recipients.get(*at).is_some_and(|one| one.fault.as_deref() == Some(STORE_UNAVAILABLE.id))
+            message.recipients.get(*at).is_some_and(|one| one.fault.as_deref() == Some(MESSAGE_BODY_UNREADABLE.id))
         };
         let is_hopeless = message.attempts >= UNREADABLE_TIMES && waiting.iter().all(is_old);
         let (detail, pause) = (fault.detail.clone(), pauses::of_message(message.attempts, None));
@@ -61,12 +61,14 @@ impl Courier {
         let holding = self.holding(Some(reason)).await;
         let reply = unreadable(why);
         if holding.reason.is_some()
-            && let Err(error) = self.queue.store.keep_queued(self.sequence, reason, &reply, STORE_UNAVAILABLE.id).await
+            && let Err(error) =
+                self.queue.store.keep_queued(self.sequence, reason, &reply, MESSAGE_BODY_UNREADABLE.id).await
         {
             return self.disk(Some(&message.id), "that it is held cannot be written down", &error);
         }
         if holding.written() {
-            let Advice { id, text, owner, next, .. } = self.queue.advice(&message.account, &STORE_UNAVAILABLE.fault());
+            let Advice { id, text, owner, next, .. } =
+                self.queue.advice(&message.account, &MESSAGE_BODY_UNREADABLE.fault());
             error!(
                 queue_id = message.id,
                 session = message.session,

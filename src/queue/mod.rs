@@ -63,7 +63,7 @@ pub use view::{MessageView, QueueView, RecipientView, view};
 use crate::{
     account::Account,
     catalog::{
-        own::{DELIVERY_DOUBTFUL, MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
+        own::{DELIVERY_DOUBTFUL, MAIL_LEFT_BEHIND, MESSAGE_BODY_UNREADABLE},
         token::STORE_FAILING,
     },
     meter::Meter,
@@ -89,13 +89,13 @@ pub mod hold {
 
     use crate::catalog::{
         Entry,
-        own::{DELIVERY_DOUBTFUL, STORE_UNAVAILABLE},
+        own::{DELIVERY_DOUBTFUL, MESSAGE_BODY_UNREADABLE},
     };
 
     /// The fault that it is held for, where it is for one.
     pub fn fault(reason: &str) -> Option<&'static Entry> {
         match reason {
-            BODY_MISSING | BODY_DAMAGED => Some(STORE_UNAVAILABLE),
+            BODY_MISSING | BODY_DAMAGED => Some(MESSAGE_BODY_UNREADABLE),
             DOUBTFUL => Some(DELIVERY_DOUBTFUL),
             _ => None,
         }
@@ -257,7 +257,7 @@ impl Queue {
                 (true, Some(hold::BODY_MISSING)) => Some(hold::BODY_MISSING),
                 (true, _) => {
                     let Advice { id, text, owner, next, .. } =
-                        self.advice(&outline.account, &STORE_UNAVAILABLE.fault());
+                        self.advice(&outline.account, &MESSAGE_BODY_UNREADABLE.fault());
                     error!(
                         queue_id = outline.id,
                         id,
@@ -306,7 +306,8 @@ impl Queue {
 
     /// Its file is gone. What the store does not take, the next start finds again.
     async fn note_gone(&self, outline: &Outline, reply: &str) {
-        let noted = self.store.keep_queued(outline.sequence, hold::BODY_MISSING, reply, STORE_UNAVAILABLE.id).await;
+        let noted =
+            self.store.keep_queued(outline.sequence, hold::BODY_MISSING, reply, MESSAGE_BODY_UNREADABLE.id).await;
         let _ = noted.inspect_err(|error| warn!(queue_id = outline.id, fault = %STORE_FAILING.fault(), %error, "whether it is held cannot be noted"));
     }
 

@@ -12,7 +12,7 @@ use crate::{
     base::{Lang, Protocol, Stage},
     catalog::{
         Entry,
-        doctor::{CLIENT_OTHER_PROTOCOL, CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
+        doctor::{CERTIFICATE_ENDED, CLIENT_OTHER_PROTOCOL, CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT},
         message::MESSAGE_BEHIND_REFUSAL,
         own::{CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, CONNECTIONS_USED_UP, PROTOCOL_MISTAKE},
     },
@@ -27,6 +27,7 @@ pub(super) fn trouble_of_tls(fault: &TlsFault) -> Option<&'static Entry> {
         TlsFaultKind::TooOld => Some(CLIENT_TLS_TOO_OLD),
         TlsFaultKind::NotTls => Some(CLIENT_PLAIN_ON_TLS_PORT),
         TlsFaultKind::Distrusted => Some(CLIENT_DISTRUSTS_CERTIFICATE),
+        TlsFaultKind::Ended => Some(CERTIFICATE_ENDED),
         _ => None,
     }
 }

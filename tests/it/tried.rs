@@ -1,4 +1,5 @@
-//! What `gatepost explain` says of a way that somebody tried by hand with the command that a step prints, and of bare codes.
+//! What `gatepost explain` says of a way that somebody tried by hand with the command that a step prints, of what other commands of
+//! a step show, and of bare codes.
 
 use std::fs;
 
@@ -94,4 +95,53 @@ fn without_a_configuration_nobody_is_told_to_fill_in_from_it() {
     let (_, said) = explained(&["conditional-access", "--config", none.to_str().unwrap()]);
     let called = format!("`gatepost --config {} explain", none.display());
     assert!(!said.contains(&called) && said.contains(" setup` writes one"), "{said}");
+}
+
+/// It was told to nobody what it means, and a step that was gone through stood still there.
+#[test]
+fn what_a_command_of_a_step_shows_is_told_with_its_owner_and_what_follows() {
+    let [gone, taken] =
+        ["kill: (1234) - No such process", "LISTEN 0 128 127.0.0.1:1587 0.0.0.0:* users:((\"x\",pid=7,fd=3))"];
+    for (lang, well) in [("en", "nothing failed"), ("ja", "失敗ではありません")] {
+        let (code, said) = explained(&[gone, "--lang", lang]);
+        assert!(code == 0 && said.contains(well) && said.contains("`gatepost status`"), "{said}");
+        let (code, said) = explained(&[taken, "--lang", lang]);
+        assert!(code == 0 && !said.contains(well) && said.contains("`gatepost explain port-taken`"), "{said}");
+        let (code, said) = explained(&[taken, "--json", "--lang", lang]);
+        let json: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((code, &json["shown"]["owner"]), (0, &"operator".into()));
+    }
+}
+
+/// It exited with 1, as what nobody knows.
+#[test]
+fn a_healthy_line_exits_alike_with_json_and_without() {
+    let well = "2026-11-30T05:12:01Z  INFO listening address=127.0.0.1:1587 protocol=smtp";
+    assert_eq!(explained(&[well]).0, 0);
+    let (code, said) = explained(&[well, "--json"]);
+    let json: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &json["is-healthy"]), (0, &true.into()), "{said}");
+    let (code, said) = explained(&["the moon is full", "--json"]);
+    assert_eq!((code, explained(&["the moon is full"]).0), (1, 1), "{said}");
+}
+
+/// Address and tenant were filled in, and `<port>` stood beside them.
+#[test]
+fn the_ports_of_listeners_are_those_that_the_configuration_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gatepost.toml");
+    let app = "[app.contoso]\nprovider = \"microsoft365\"\ntenant = \"contoso.com\"\nclient-id = \
+               \"11111111-2222-3333-4444-555555555555\"\n[[account]]\naddress = \"ann@contoso.com\"\napp = \"contoso\"\n";
+    let one = "[console]\nlisten = \"off\"\n[[listener]]\nprotocol = \"imap\"\nlisten = [\"127.0.0.1:28312\"]\n";
+    for (ours, looks) in [
+        (one, "ss -ltnp 'src = 127.0.0.1:28312 or src = 0.0.0.0:28312 or src = [::]:28312'"),
+        ("", "ss -ltnp 'sport = :1587 or sport = :1993 or sport = :1995 or sport = :8425'"),
+    ] {
+        std::fs::write(&file, format!("{ours}{app}")).unwrap();
+        let named = ["port-taken", "--config", file.to_str().unwrap(), "--account", "ann@contoso.com"];
+        let (_, said) = explained(&named);
+        assert!(said.contains(looks), "{said}");
+    }
+    let (_, said) = explained(&["port-taken"]);
+    assert!(said.contains("sport = :<port>"), "{said}");
 }

@@ -19,7 +19,7 @@ const LAYERS: [&str; 7] = ["own", "token", "sign-on", "message", "session", "gra
 const KINDS: [&str; 7] =
     ["bad-credentials", "sign-in-needed", "unavailable", "identity-refused", "limited", "too-busy", "bug"];
 const OWNERS: [&str; 7] = ["client", "user", "tenant-admin", "network-admin", "operator", "provider", "gatepost"];
-const PLACES: [&str; 4] = ["sign-on", "message", "session", "log"];
+const PLACES: [&str; 5] = ["sign-on", "message", "session", "log", "either"];
 const PROTOCOLS: [&str; 3] = ["smtp", "imap", "pop3"];
 /// The longest line that every client shows whole.
 const TEXT_CAP: usize = 160;

@@ -35,6 +35,12 @@ impl Known {
         self.place.is_none_or(|place| !place.is_console)
     }
 
+    /// Of the place it is about, or of the server.
+    pub(super) fn port(&self) -> Option<u16> {
+        let only = if let [only] = self.ports_of_ours.as_slice() { Some(*only) } else { None };
+        self.place.map(|place| place.address.port()).or(self.port).or(only)
+    }
+
     /// Names whoever keeps others out there, and nobody who has the same port at another address. Who has the port on all
     /// addresses has it on each: `[::]` mostly means those of IPv4 as well.
     pub(super) fn look_at_place(&self) -> String {
@@ -46,6 +52,9 @@ impl Known {
             }
             Some(SocketAddr::V6(at)) if !at.ip().is_unspecified() => {
                 [one(&format!("[{}]", at.ip())), one("[::]")].join(" or ")
+            }
+            None if self.ports_of_ours.len() > 1 => {
+                self.ports_of_ours.iter().map(|port| format!("sport = :{port}")).collect::<Vec<_>>().join(" or ")
             }
             Some(_) | None => format!("sport = :{port}"),
         };
@@ -86,6 +95,9 @@ mod tests {
             assert_eq!(known.look_at_place(), format!("ss -ltnp '{looks}'"));
         }
         assert_eq!(Known::default().look_at_place(), "ss -ltnp 'sport = :<port>'");
+        let one_of = |ports: &[u16]| Known { ports_of_ours: ports.to_vec(), ..Known::default() }.look_at_place();
+        assert_eq!(one_of(&[1587]), "ss -ltnp 'sport = :1587'");
+        assert_eq!(one_of(&[1587, 8425]), "ss -ltnp 'sport = :1587 or sport = :8425'");
     }
 
     #[test]

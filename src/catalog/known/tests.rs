@@ -60,6 +60,7 @@ fn every_name_has_a_value_of_its_own() {
         host: Some("host".into()),
         port: Some(1),
         place: Some(Place::of_listener("[::1]:1".parse().unwrap())),
+        ports_of_ours: Vec::new(),
         socket: Some("587".into()),
         login: Some("https://login-host".into()),
         graph_host: Some("graph-host".into()),

@@ -22,11 +22,15 @@ use crate::{
             PROXY_FORBIDS, PROXY_LOGIN_REFUSED, PROXY_NO_WAY, PROXY_PORTAL, PROXY_SCHEME_UNKNOWN, PROXY_UNREACHABLE,
         },
     },
-    net::is_beside,
+    config::Config,
+    net::{Bind, is_beside},
 };
 
 /// Faults of our own ports.
 const OF_LISTENERS: [&str; 4] = [LISTENER_NOT_OPEN.id, PORT_TAKEN.id, PORT_NOT_PERMITTED.id, LISTEN_ADDRESS_UNKNOWN.id];
+
+/// The first port that anybody may listen on.
+const PRIVILEGED: u16 = 1024;
 
 /// As the sign-in of an app that acts by itself is called, in the place of a person.
 const BY_ITSELF: &str = "app-only";
@@ -105,6 +109,30 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
         is_in_general: true,
         ..known
     }
+}
+
+/// All places of ours that the configuration opens by itself.
+pub fn places(config: &Config) -> Vec<Place> {
+    let bound = config.listeners.iter().flat_map(|listener| &listener.listen);
+    let bound =
+        bound.filter_map(|bind| if let Bind::Address(at) = bind { Some(Place::of_listener(*at)) } else { None });
+    bound.chain(config.console.listen.map(Place::of_console)).collect()
+}
+
+/// With the place that it is about, where that can be one alone of `all`, and else their ports.
+pub fn at_a_place(mut known: Known, entry: &Entry, all: &[Place]) -> Known {
+    if known.place.is_some() || !OF_LISTENERS.contains(&entry.id) {
+        return known;
+    }
+    let may_be = |place: &&Place| entry.id != PORT_NOT_PERMITTED.id || place.address.port() < PRIVILEGED;
+    let may_be: Vec<Place> = all.iter().filter(may_be).copied().collect();
+    match may_be.as_slice() {
+        [only] => known.place = Some(*only),
+        several => known.ports_of_ours = several.iter().map(|place| place.address.port()).collect(),
+    }
+    known.ports_of_ours.sort_unstable();
+    known.ports_of_ours.dedup();
+    known
 }
 
 /// What a proxy did it did on a way that has one; where two proxies differ, nobody says which of them it was.

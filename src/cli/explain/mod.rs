@@ -6,6 +6,7 @@
 mod coded;
 mod health;
 mod line;
+mod shown;
 mod spoken;
 mod told;
 mod way;
@@ -93,6 +94,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     // Whoever names a file is answered by it.
     let (is_elsewhere, is_configured) = (file.is_none() && config.is_err(), config.is_ok());
     let whose = config.as_ref().ok().and_then(|config| way::whose(config, &text));
+    let places = config.as_ref().map(line::places).unwrap_or_default();
     let account = match (&args.account, config) {
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
@@ -110,10 +112,10 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         let is_vague = matches!(found.by, By::OAuth(_));
         is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
     };
-    let known = |found: &Found| Known {
-        running_file: running_file.clone(),
-        is_unconfigured: !is_there,
-        ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
+    let known = |found: &Found| {
+        let known = line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
+        let known = line::at_a_place(known, found.entry, &places);
+        Known { running_file: running_file.clone(), is_unconfigured: !is_there, ..known }
     };
     let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
@@ -141,17 +143,18 @@ fn unmatched(text: &str, as_json: bool, lang: Lang) -> Outcome {
     if let Some(page) = way.and_then(|way| way::page(way, lang)) {
         return out(&page);
     }
-    let spoken = spoken::read(text, lang);
-    match spoken {
-        spoken if as_json => {
-            let said = spoken.as_ref().map(|one| ("said-by-gatepost", told::spoken_json(one, lang)));
-            out(&told::object(text, Vec::new(), said))?;
-            spoken.map(drop).ok_or_else(|| Failure::silent(1))
-        }
-        _ if health::is_healthy(text) => out(told::healthy(lang)),
-        Some(spoken) => out(&told::spoken(&spoken, lang)),
-        None => Err(unknown(text, lang)),
-    }
+    let (page, json) = if health::is_healthy(text) {
+        (told::healthy(lang).to_owned(), ("is-healthy", json!(true)))
+    } else if let Some(spoken) = spoken::read(text, lang) {
+        (told::spoken(&spoken, lang), ("said-by-gatepost", told::spoken_json(&spoken, lang)))
+    } else if let Some(shown) = shown::read(text) {
+        (shown.page(lang), ("shown", shown.json(lang)))
+    } else if as_json {
+        return out(&told::object(text, Vec::new(), None)).and(Err(Failure::silent(1)));
+    } else {
+        return Err(unknown(text, lang));
+    };
+    out(&if as_json { told::object(text, Vec::new(), Some(json)) } else { page })
 }
 
 fn text_of(words: &[String]) -> Result<String, Failure> {

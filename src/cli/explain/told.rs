@@ -10,7 +10,7 @@ use crate::{
     base::{Lang, invocation, printable, wrapped},
     catalog::{
         self, Entry, Known,
-        explain::{Found, OURS_OR_THEIRS},
+        explain::{Found, is_of_ours_or_theirs},
         not_to_do,
     },
 };
@@ -18,7 +18,7 @@ use crate::{
 /// Of a sentence that is shown again.
 const SAID: usize = 1000;
 /// Columns of a line.
-const WRAP: usize = 100;
+pub(super) const WRAP: usize = 100;
 const MICROSOFTS_PAGE: &str = "https://login.microsoftonline.com/error?code=";
 
 /// The words around what the catalogue says.
@@ -177,7 +177,7 @@ pub fn json(found: &Found, known: &Known, lang: Lang) -> Value {
 pub fn several(found: &[Found], lang: Lang) -> String {
     match (found, lang) {
         ([] | [_], _) => String::new(),
-        ([ours, theirs], lang) if OURS_OR_THEIRS.iter().any(|(one, _)| one.id == ours.entry.id) => {
+        ([ours, theirs], lang) if is_of_ours_or_theirs(found) => {
             invocation::as_called(&whoever_says_so(ours.entry.id, theirs.entry.id, lang))
         }
         (several, Lang::En) => {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::line::places;
 use crate::{
     base::{Lang, invocation, wrapped},
     catalog::{
@@ -15,7 +16,6 @@ use crate::{
         tried::{Way, not_reached},
     },
     config::Config,
-    net::Bind,
 };
 
 /// Columns of a line.
@@ -31,11 +31,9 @@ pub fn whose(config: &Config, text: &str) -> Option<&'static Entry> {
         return Some(PROXY_UNREACHABLE);
     }
     let is_loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    let bound = config.listeners.iter().flat_map(|listener| &listener.listen);
-    let bound = bound.filter_map(|bind| if let Bind::Address(at) = bind { Some(*at) } else { None });
     let is_ours = |ip: IpAddr| host == ip.to_string() || is_loopback && (ip.is_loopback() || ip.is_unspecified());
-    let mut ours = bound.chain(config.console.listen).filter(|at| at.port() == port && is_ours(at.ip()));
-    ours.next().map(|_| DAEMON_NOT_RUNNING)
+    let mut ours = places(config).into_iter().map(|place| place.address);
+    ours.any(|at| at.port() == port && is_ours(at.ip())).then_some(DAEMON_NOT_RUNNING)
 }
 
 /// Ahead of several faults of which one is the proxy's: what tells which. `None`: it is about something else.

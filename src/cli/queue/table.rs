@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_is_held_for_want_of_a_body_has_its_short_text_once_and_no_english_beside_it() {
-        let entry = crate::catalog::own::STORE_UNAVAILABLE;
+        let entry = crate::catalog::own::MESSAGE_BODY_UNREADABLE;
         let reply = entry.said("its body cannot be read: its file is gone");
         let message = json!({
             "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": entry.id,
@@ -239,20 +239,19 @@ mod tests {
             let text = list(&json!({ "messages": [message] }), false, lang);
             let told: String = text.split_whitespace().collect();
             let count = |part: &str| told.matches(&part.replace(' ', "")).count();
-            assert_eq!((count(entry.short()), count("[store-unavailable]"), count(why)), (1, 1, 1), "{text}");
+            assert_eq!((count(entry.short()), count("[message-body-unreadable]"), count(why)), (1, 1, 1), "{text}");
             assert_eq!(told.contains("fileisgone"), lang == Lang::En, "{text}");
         }
     }
 
     #[test]
     fn what_is_held_for_a_fault_has_its_id_and_short_text_in_the_readers_language() {
-        let message =
-            json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "store-unavailable" });
+        let message = json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "message-body-unreadable" });
         for lang in Lang::ALL {
             let text = list(&json!({ "messages": [message] }), false, lang);
             let told: String = text.split_whitespace().collect();
-            let short = crate::catalog::own::STORE_UNAVAILABLE.short().replace(' ', "");
-            assert!(told.contains(&format!("{short}\"[store-unavailable]")), "{text}");
+            let short = crate::catalog::own::MESSAGE_BODY_UNREADABLE.short().replace(' ', "");
+            assert!(told.contains(&format!("{short}\"[message-body-unreadable]")), "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Checker, SecretExpiry, outbound, proof::Proof, shown};
 use crate::{
-    base::Sasl,
+    base::{Protocol, Sasl},
     config::{
         key::Key,
         provider::{Preset, Server, preset},
@@ -265,16 +265,13 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let tls = match (tls, known) {
-            (Some(raw::UpstreamTls::Starttls), _) => UpstreamTls::StartTls,
-            (Some(raw::UpstreamTls::Implicit), _) => UpstreamTls::Implicit,
-            // The ports that RFC 8314 gives to implicit TLS.
-            (None, _) if matches!(port, 465 | 993 | 995) => UpstreamTls::Implicit,
-            (None, _) if matches!(port, 25 | 110 | 143 | 587) => UpstreamTls::StartTls,
+        let tls = match (tls, Protocol::of_port(port), known) {
+            (Some(raw::UpstreamTls::Starttls), ..) | (None, Some((_, true)), _) => UpstreamTls::StartTls,
+            (Some(raw::UpstreamTls::Implicit), ..) | (None, Some((_, false)), _) => UpstreamTls::Implicit,
             // Any other port speaks what the provider's own does, else what is usual for the protocol.
-            (None, Some((_, _, tls))) => tls,
-            (None, None) if protocol == "smtp" => UpstreamTls::StartTls,
-            (None, None) => UpstreamTls::Implicit,
+            (None, None, Some((_, _, tls))) => tls,
+            (None, None, None) if protocol == "smtp" => UpstreamTls::StartTls,
+            (None, None, None) => UpstreamTls::Implicit,
         };
         Some(Upstream { host, port, tls })
     }

@@ -152,11 +152,7 @@ impl Checker<'_> {
 
 /// What listens for a protocol when nothing else is said: its usual port plus 1000, this machine alone.
 pub(crate) fn default_listener(protocol: Protocol) -> Listener {
-    let port = match protocol {
-        Protocol::Smtp => 1587,
-        Protocol::Imap => 1993,
-        Protocol::Pop3 => 1995,
-    };
+    let port = protocol.port_of_ours();
     let loopback = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
     Listener {
         protocol,

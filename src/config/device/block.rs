@@ -2,7 +2,7 @@
 
 use super::{Device, Place, Retries, Sender, Words};
 use crate::{
-    base::Lang,
+    base::{Lang, Protocol},
     config::{Problem, Severity, Surroundings, check_text},
 };
 
@@ -31,9 +31,6 @@ pub enum Beside {
     ThisListener,
     OtherListeners,
 }
-
-/// The listeners of a configuration that has none written, which TLS needs nowhere.
-const USUAL: [(&str, u16); 3] = [("smtp", 1587), ("imap", 1993), ("pop3", 1995)];
 
 /// Where a remark begins, as in the other files.
 const REMARK_AT: usize = 49;
@@ -175,8 +172,9 @@ impl Page {
             _ => remark::TLS_OFFERED,
         };
         self.line(&format!("tls = \"{}\"", door.tls), Some(tls));
-        let usual = USUAL.iter().filter(|(_, port)| wish.beside == Beside::UsualListeners && *port != door.port);
-        for (protocol, port) in usual {
+        // A configuration that has none written has these, which TLS needs nowhere.
+        let usual = Protocol::ALL.map(|protocol| (protocol, protocol.port_of_ours())).into_iter();
+        for (protocol, port) in usual.filter(|(_, port)| wish.beside == Beside::UsualListeners && *port != door.port) {
             self.out.push_str(&format!("\n[[listener]]\nprotocol = \"{protocol}\"\nlisten = [\"127.0.0.1:{port}\"]\n"));
         }
     }

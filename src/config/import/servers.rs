@@ -5,6 +5,7 @@
 //! with the account or the token endpoint, else as the only one there is.
 
 use crate::{
+    base::Protocol,
     config::{provider::preset, raw},
     net::UpstreamTls,
 };
@@ -98,10 +99,10 @@ impl FoundServer {
 
 /// What `check` makes of a port when nothing is said.
 fn told_by(port: u16, known: Option<UpstreamTls>, protocol: raw::Protocol) -> UpstreamTls {
-    match port {
-        465 | 993 | 995 => UpstreamTls::Implicit,
-        25 | 110 | 143 | 587 => UpstreamTls::StartTls,
-        _ => known.unwrap_or(match protocol {
+    match Protocol::of_port(port) {
+        Some((_, false)) => UpstreamTls::Implicit,
+        Some((_, true)) => UpstreamTls::StartTls,
+        None => known.unwrap_or(match protocol {
             raw::Protocol::Smtp => UpstreamTls::StartTls,
             _ => UpstreamTls::Implicit,
         }),

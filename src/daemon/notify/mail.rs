@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_held_is_told_with_what_to_do() {
-        let damaged = catalog::own::STORE_UNAVAILABLE.said("its body cannot be read: I/O error");
+        let damaged = catalog::own::MESSAGE_BODY_UNREADABLE.said("its body cannot be read: I/O error");
         let note = |hold| FailureNote {
             at: SystemTime::UNIX_EPOCH,
             queue_id: "bcdf23456789".into(),

@@ -11,7 +11,7 @@ use crate::{
     base::{Lang, Owner},
     catalog::{
         Entry,
-        doctor::{CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT, CLIENT_WITHOUT_STARTTLS},
+        doctor::{CERTIFICATE_ENDED, CLIENT_PLAIN_ON_TLS_PORT, CLIENT_TLS_ON_PLAIN_PORT, CLIENT_WITHOUT_STARTTLS},
         own::{
             AUTHENTICATION_REQUIRED, BAD_CREDENTIALS, CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD,
             TOO_MANY_GUESSES,
@@ -143,6 +143,7 @@ const FAULTS: &[(&Entry, Name)] = &[
     (CLIENT_PLAIN_ON_TLS_PORT, Name::PlainOnTlsPort),
     (CLIENT_TLS_TOO_OLD, Name::TlsTooOld),
     (CLIENT_DISTRUSTS_CERTIFICATE, Name::CertificateDistrusted),
+    (CERTIFICATE_ENDED, Name::CertificateDistrusted),
     (CLIENT_WITHOUT_STARTTLS, Name::StartTlsUnused),
     (BAD_CREDENTIALS, Name::WrongPassword),
     (TOO_MANY_GUESSES, Name::WrongPassword),

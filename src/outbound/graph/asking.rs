@@ -23,7 +23,7 @@ use crate::{
     base::{Bearer, Fault, Stage},
     catalog::{
         graph::{GRAPH_TOKEN_REFUSED, GRAPH_UNREACHABLE},
-        own::{STORE_UNAVAILABLE, TOKEN_TIMEOUT},
+        own::{MESSAGE_BODY_UNREADABLE, TOKEN_TIMEOUT},
     },
     net::{Call, CallBody, Handed, HttpFault, HttpReply},
     oauth::{GraphAccess, Resource},
@@ -295,7 +295,7 @@ fn trouble(fault: HttpFault, handed: Option<&Handed>) -> Trouble {
 }
 
 pub fn unreadable(error: &std::io::Error) -> Trouble {
-    Trouble::Access(STORE_UNAVAILABLE.fault().detail(format!("the message on disk: {error}")))
+    Trouble::Access(MESSAGE_BODY_UNREADABLE.fault().detail(format!("the message on disk: {error}")))
 }
 
 /// `/me` where the mailbox is that of whoever signed in, since any name of theirs will do there.

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::own::STORE_UNAVAILABLE,
+    catalog::own::MESSAGE_BODY_UNREADABLE,
     message::{HEAD_CAP, header_end},
     net::{Handed, Upload},
 };
@@ -83,7 +83,7 @@ impl Letter {
         let task = tokio::spawn(async move {
             if let Err(error) = encode(plain, &head, skip, &pieces, &stopped).await {
                 // The request breaks off, since its body ends early.
-                tracing::warn!(fault = %STORE_UNAVAILABLE.fault(), %error, "the message on disk cannot be read");
+                tracing::warn!(fault = %MESSAGE_BODY_UNREADABLE.fault(), %error, "the message on disk cannot be read");
             }
         });
         Ok((upload, handed, Reading { task, stop }))

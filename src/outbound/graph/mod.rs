@@ -30,7 +30,7 @@ use crate::{
     base::Protocol,
     catalog::{
         graph::{GRAPH_DRAFT_GONE, GRAPH_THROTTLED, GRAPH_UNCLEAR},
-        own::STORE_UNAVAILABLE,
+        own::MESSAGE_BODY_UNREADABLE,
         replies::{Coded, coded},
         token::GRAPH_URL_MISSING,
     },
@@ -83,7 +83,7 @@ pub async fn send(
     let access = access.ok_or_else(|| Unsent::on_the_way(GRAPH_URL_MISSING.fault()))?;
     let letter = match Letter::read(message).await {
         Ok(letter) => letter,
-        Err(Unreadable::Io(error)) => return Err(STORE_UNAVAILABLE.fault().detail(error.to_string()).into()),
+        Err(Unreadable::Io(error)) => return Err(MESSAGE_BODY_UNREADABLE.fault().detail(error.to_string()).into()),
         Err(Unreadable::HeadTooLarge) => {
             let detail = "the header block is larger than 256 KiB".to_owned();
             return Ok(objected(way.trail, envelope, Objection { of: coded::GRAPH_UNREADABLE, detail }));

@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::{base::Kind, catalog::own::STORE_UNAVAILABLE, queue::hold, store::QueueFilter};
+use crate::{base::Kind, catalog::own::MESSAGE_BODY_UNREADABLE, queue::hold, store::QueueFilter};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_held_stays_over_a_restart_until_it_is_released() {
@@ -251,7 +251,7 @@ async fn a_drop_that_fails_leaves_the_message_as_it_was() {
 async fn a_drop_of_what_is_under_way_stays_one_though_its_body_turns_out_to_be_damaged() {
     let mut stage = Stage::new().await;
     let id = stage.send("x").await;
-    let unreadable = || Err(STORE_UNAVAILABLE.fault().detail("Input/output error (os error 5)"));
+    let unreadable = || Err(MESSAGE_BODY_UNREADABLE.fault().detail("Input/output error (os error 5)"));
     for _ in 0..2 {
         stage.next().await.answer(unreadable());
         stage.settle().await;

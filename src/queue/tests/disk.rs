@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     base::Kind,
-    catalog::own::STORE_UNAVAILABLE,
+    catalog::own::MESSAGE_BODY_UNREADABLE,
     queue::{courier::Courier, hold},
 };
 
@@ -139,7 +139,7 @@ async fn a_body_that_cannot_be_read_is_held_in_the_end_and_holds_up_no_other() {
         while let Some(call) = stage.begun().await {
             if call.body.contains("Subject: unreadable") {
                 times += 1;
-                call.answer(Err(STORE_UNAVAILABLE.fault().detail("Input/output error (os error 5)")));
+                call.answer(Err(MESSAGE_BODY_UNREADABLE.fault().detail("Input/output error (os error 5)")));
             } else {
                 call.all(delivered());
             }
@@ -153,7 +153,7 @@ async fn a_body_that_cannot_be_read_is_held_in_the_end_and_holds_up_no_other() {
     let shown = stage.list().await.remove(0);
     assert_eq!((shown.state, shown.hold.as_deref()), ("held", Some(hold::BODY_DAMAGED)));
     let reply = shown.recipients[0].reply.as_ref().unwrap();
-    assert!(reply.contains(&crate::catalog::own::STORE_UNAVAILABLE.named()), "{shown:?}");
+    assert!(reply.contains(&crate::catalog::own::MESSAGE_BODY_UNREADABLE.named()), "{shown:?}");
     let told = stage.queue.failures().pop().unwrap();
     assert!(
         told.hold == Some(hold::BODY_DAMAGED)
@@ -203,14 +203,15 @@ async fn what_is_held_for_want_of_a_body_stands_among_the_faults_until_it_is_gon
     std::fs::remove_file(file(&ids[1])).unwrap();
     stage.run();
     stage.rests(0).await;
-    let entry = crate::catalog::own::STORE_UNAVAILABLE;
+    let entry = crate::catalog::own::MESSAGE_BODY_UNREADABLE;
     for shown in stage.list().await {
         assert_eq!((shown.state, shown.fault, shown.fault_text), ("held", Some(entry.id), Some(entry.short())));
         let reply = shown.recipients[0].reply.as_deref().unwrap();
         assert!(reply.starts_with(&entry.said("its body cannot be read: ")), "{reply}");
     }
     assert!(stage.queue.failures().iter().all(|note| note.fault == Some(entry.id)));
-    let counted = r#"gatepost_faults_total{protocol="smtp",kind="bug",id="store-unavailable",stage="relaying"} 2"#;
+    let counted =
+        r#"gatepost_faults_total{protocol="smtp",kind="bug",id="message-body-unreadable",stage="relaying"} 2"#;
     assert!(stage.queue.meter.text().contains(counted), "{}", stage.queue.meter.text());
     let stands = |stage: &Stage| {
         let faults = stage.queue.meter.recent.list();

@@ -167,9 +167,9 @@ async fn files_without_a_row_go_and_a_row_without_a_file_is_held_until_the_file_
     stage.rests(0).await;
     stage.assert_no_delivery();
     let shown = stage.list().await.remove(0);
-    assert_eq!((shown.hold.as_deref(), shown.fault), (Some(hold::BODY_MISSING), Some("store-unavailable")));
-    assert!(shown.recipients[0].reply.as_ref().unwrap().contains("[store-unavailable]"), "{shown:?}");
-    assert!(stage.queue.meter.recent.list().iter().any(|one| one.id == "store-unavailable"));
+    assert_eq!((shown.hold.as_deref(), shown.fault), (Some(hold::BODY_MISSING), Some("message-body-unreadable")));
+    assert!(shown.recipients[0].reply.as_ref().unwrap().contains("[message-body-unreadable]"), "{shown:?}");
+    assert!(stage.queue.meter.recent.list().iter().any(|one| one.id == "message-body-unreadable"));
     assert_eq!(stage.queue.order(&id, Order::Retry).await.unwrap(), Done::BodyMissing);
 
     let kept = stage.kill().await;
