@@ -461,7 +461,7 @@ fn is_host(word: &str) -> bool {
     // No domain ends in a number, and `v1.3` is a version.
     let may_be = labels.len() == 4 || labels.last().is_some_and(|last| last.contains(|c: char| c.is_ascii_lowercase()));
     let is_dotted = labels.len() > 1 && may_be && labels.iter().all(|label| label.starts_with(part));
-    let is_of_ipv6 = word.contains("::") && word.chars().all(|c| c.is_ascii_hexdigit() || c == ':');
+    let is_of_ipv6 = word.contains("::") && word.chars().all(|c| c.is_ascii_hexdigit() || "[]:".contains(c));
     is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || is_of_ipv6
 }
 

@@ -75,7 +75,7 @@ fn the_words_of_a_server_need_no_quotes_and_may_begin_with_a_hyphen() {
     let arguments = ["535", "5.7.139", "SmtpClientAuthentication", "is", "disabled", "for", "the", "Tenant."];
     assert!(well(&arguments).starts_with("smtp-auth-disabled-tenant "));
     assert!(well(&["-ERR", "Authentication", "failure:", "unknown", "user"]).starts_with("token-refused "));
-    assert!(well(&["-ERR [IN-USE] no", "--lang", "en"]).starts_with("upstream-unavailable "));
+    assert!(well(&["-ERR [IN-USE] no", "--lang", "en"]).starts_with("mailbox-in-use "));
 }
 
 #[test]
