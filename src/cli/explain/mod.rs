@@ -92,6 +92,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     // Whoever names a file is answered by it.
     let (is_elsewhere, is_configured) = (file.is_none() && config.is_err(), config.is_ok());
+    let proxies = config.as_ref().ok().map(|config| config.proxies.clone());
     let whose = config.as_ref().ok().and_then(|config| way::whose(config, &text));
     let account = match (&args.account, config) {
         (Some(name), config) => Some(configured(&config?, name)?),
@@ -110,10 +111,11 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         let is_vague = matches!(found.by, By::OAuth(_));
         is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
     };
-    let known = |found: &Found| Known {
-        running_file: running_file.clone(),
-        is_unconfigured: !is_there,
-        ..line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text)
+    let known = |found: &Found| {
+        let known = line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
+        // An account knows which way it was.
+        let known = line::behind(known, proxies.as_ref().filter(|_| account.is_none()), found.entry);
+        Known { running_file: running_file.clone(), is_unconfigured: !is_there, ..known }
     };
     let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
@@ -191,11 +193,12 @@ fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
     })
 }
 
-/// The first address in the text that is an account, else the only account that lives on the sign-in it names, or that there is.
+/// Whose `send-as` the text is about, or the first address in it that is an account, else the only account that lives on the sign-in it names, or that there is.
 fn meant(config: &Config, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
-    let named = addresses.take(20).find_map(|address| account_named(config, address));
+    let of_list = line::not_allowed(text).and_then(|(table, _)| account_named(config, &table));
+    let named = of_list.or_else(|| addresses.take(20).find_map(|address| account_named(config, address)));
     let app = line::sign_in(text).map(|(app, _)| app);
     let mut of_app = config.accounts.iter().filter(|account| app == Some(account.sign_in.app.name.as_str()));
     let only_of_app = of_app.next().filter(|_| of_app.next().is_none()).cloned();
