@@ -63,6 +63,11 @@ impl Frame<'_> {
         catalog::in_short(id, self.lang)
     }
 
+    /// The same of what nobody heard.
+    pub fn in_short_unheard(&self, id: &str) -> Option<String> {
+        catalog::in_short_unheard(id, self.lang)
+    }
+
     /// A next step of the catalogue as a list.
     pub fn step(&self, text: &str) -> Listed {
         Listed { step: Step::of(text) }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     once::{is_met, shares, tells, told_once},
     remarks::remarks,
-    steps::{BESIDE, past, steps},
+    steps::{BESIDE, UNHEARD, past, steps},
     told::SAID,
 };
 use crate::{
@@ -195,9 +195,16 @@ fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
     if !still.is_empty() {
         let unmet = still.iter().filter(|one| !is_met(status, one, |of| one.get("account") == Some(of)));
         told.push_str(&picked(still, STANDSTILL, lang));
-        told.push_str(&steps(&unmet.cloned().collect::<Vec<_>>(), lang));
+        told.push_str(&steps(&unmet.map(unheard).collect::<Vec<_>>(), lang));
     }
-    told
+    told + &queue.get("lost").map(|lost| said(&unheard(lost), lang)).unwrap_or_default()
+}
+
+/// The queue meets what it meets behind our own 250.
+fn unheard(one: &Value) -> Value {
+    let mut one = one.clone();
+    one.as_object_mut().into_iter().for_each(|fields| drop(fields.insert(UNHEARD.to_owned(), true.into())));
+    one
 }
 
 /// What stands in the way of these accounts, and no client met yet: that stands among the faults.
