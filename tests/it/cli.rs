@@ -372,7 +372,7 @@ fn serve(mut stream: TcpStream, script: &[(&str, &str)]) -> Vec<String> {
     for (wanted, answer) in script {
         while !wanted.is_empty() {
             let mut line = String::new();
-            if lines.read_line(&mut line).unwrap() == 0 {
+            if lines.read_line(&mut line).unwrap_or_default() == 0 {
                 return said;
             }
             let line = line.trim_end().to_owned();

@@ -40,5 +40,5 @@ fn without_an_account_the_proxy_of_the_configuration_is_named_all_the_same() {
     let file = configured(dir.path(), &format!("[network]\nmail-proxy-file = \"{}\"\n", url.display()));
     let (code, said, errors) = run(&["explain", "proxy-login-refused"], &file);
     assert!(code == 0 && said.contains(&url.display().to_string()), "{said}{errors}");
-    assert!(!said.contains("http-proxy"), "{said}");
+    assert!(!said.contains("http-proxy ="), "{said}");
 }

@@ -337,14 +337,15 @@ async fn a_message_that_waits_behind_a_wrong_service_principal_is_told_with_the_
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_until_it_was_sent_again() {
     let (staged, program) = beside_a_daemon(queued("")).await;
-    staged.sandbox.faults().set(|faults| faults.apply("send-as-denied"));
+    let denied = "550 5.7.60 SMTP; Client does not have permissions to send as this sender";
+    staged.sandbox.faults().set(|faults| faults.smtp.answers.push(Answer::new("MAIL", denied)));
     let said = sent(&program, ANN, BOB).await;
     let id = said.rsplit(' ').next().unwrap().to_owned();
     let told = |words: &[&str]| {
         let (code, out, errors) = run(words, &staged.file);
         (code, out.split_whitespace().chain(errors.split_whitespace()).collect::<Vec<_>>().join(" "))
     };
-    until_so("it is given up", Duration::from_secs(20), async || told(&["status"]).1.contains("[sender-not-told]"))
+    until_so("it is given up", Duration::from_secs(20), async || told(&["status"]).1.contains("sender-not-told: "))
         .await;
     for (lang, gone, again) in [
         ("en", "its sender was not told", "have it sent again"),
