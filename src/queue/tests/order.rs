@@ -220,8 +220,9 @@ async fn what_waits_for_a_sign_in_goes_at_once_when_somebody_signed_in() {
 async fn what_waits_for_a_sign_in_tells_what_that_was_refused_for_last() {
     let mut stage = Stage::new().await;
     stage.send("one").await;
-    stage.send("two").await;
     stage.next().await.answer(Err(fault(Kind::SignInNeeded)));
+    stage.rests(0).await;
+    stage.send("two").await;
     stage.rests(0).await;
     let consent = || crate::catalog::token::CONSENT_MISSING.fault();
     stage.queue.notice_sign_ins(|_, _| Standing::RefusedFor(consent()));
