@@ -126,6 +126,8 @@ struct Particular {
     words: String,
     /// Whom the message claims to be from, where that is what is refused.
     sender: Option<String>,
+    /// It was met behind our own 250: no client is there to hear of it.
+    is_unheard: bool,
 }
 
 impl Fault {
@@ -159,6 +161,16 @@ impl Fault {
     /// Whom the message claims to be from, where that is what is refused.
     pub fn sender(&self) -> Option<&str> {
         self.particular.as_ref()?.sender.as_deref()
+    }
+
+    /// Met behind our own 250.
+    pub fn unheard(mut self) -> Self {
+        self.particular.get_or_insert_default().is_unheard = true;
+        self
+    }
+
+    pub fn is_unheard(&self) -> bool {
+        self.particular.as_ref().is_some_and(|particular| particular.is_unheard)
     }
 
     /// The text of a protocol reply: one ASCII line that begins with the text and ends with the id in brackets, however

@@ -201,6 +201,8 @@ fn known_or_instead(says: fn(Daemon) -> String) -> String {
     }
     match (DAEMON.get(), INSTEAD.get()) {
         (None, Some(command)) => command.clone(),
+        // No unit reads this file, and nothing that runs does.
+        (None, None) if SERVICE.get() == Some(&false) => start(),
         (daemon, _) => says(daemon.copied().unwrap_or(Daemon::Unit)),
     }
 }

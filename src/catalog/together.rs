@@ -17,7 +17,7 @@ pub struct Met {
     pub avoid: Option<String>,
     /// Or another way by which it was met.
     pub protocol: Option<String>,
-    /// It stands in nobody's way, so that no client hears of it.
+    /// It stands in nobody's way, or behind our own 250, so that no client hears of it.
     pub is_beside: bool,
     /// Nobody met it so far.
     pub is_ahead: bool,
@@ -29,7 +29,7 @@ pub struct Cause {
     pub id: String,
     pub text: String,
     pub protocols: Vec<String>,
-    /// All who met it were in nobody's way.
+    /// No client heard of it.
     pub is_beside: bool,
     pub is_ahead: bool,
 }

@@ -32,9 +32,14 @@ pub fn run(named: Option<&Path>, command: &ConfigCommand) -> Outcome {
 /// Finds, reads and checks the configuration. Warnings are the second half.
 pub fn load(named: Option<&Path>) -> Result<(Config, Problems), Problems> {
     let file = found(named)?;
-    let loaded = config::load(&file)?;
+    let loaded = config::load(&file).inspect_err(|_| note_daemon_of_refused(&file))?;
     note_daemon(&loaded.0, &file);
     Ok(loaded)
+}
+
+/// While its file is refused the daemon runs on, and what is printed names it all the same.
+pub(super) fn note_daemon_of_refused(file: &Path) {
+    config::salvage(file).into_iter().for_each(|config| note_daemon(&config, file));
 }
 
 /// Commands name this file, or the one that is found in this folder alone.

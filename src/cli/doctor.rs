@@ -103,6 +103,10 @@ fn print(text: &str) -> Outcome {
 /// `file`: which one it is, where one was found.
 fn refused(view: &View, problems: &Problems, file: Option<&Path>, bundle: Option<&Path>) -> Outcome {
     let running_on = file.and_then(config::salvage);
+    if let (Some(config), Some(file)) = (&running_on, file) {
+        note_daemon(config, file);
+        note_start(config, file);
+    }
     let report = block_on(async { Ok(doctor::refused(problems, running_on.as_ref(), view.lang).await) })?;
     report.checks.iter().for_each(|check| view.check(check));
     view.end(&report)?;

@@ -113,7 +113,8 @@ async fn fetch(
         return Err(unknown_token(address, &reply));
     }
     match reply.status() {
-        status if status.is_success() => {}
+        // What is gone is told with how it went.
+        status if status.is_success() || status == StatusCode::GONE => {}
         status if OURS.contains(&status) => return Err(Unanswered::Untold(format!("{address} answered {status}"))),
         status => return Err(Unanswered::stranger(address, status)),
     }

@@ -25,7 +25,7 @@ use crate::{
     base::Lang,
     catalog::{in_the_log, own::ACCOUNT_GONE},
     meter,
-    queue::{Done, MessageView, Order, RecipientView, hold},
+    queue::{Done, FailureNote, MessageView, Order, RecipientView, hold},
 };
 
 /// Named in the list; the message's own page has more.
@@ -80,6 +80,8 @@ struct Question<'a> {
 struct Gone<'a> {
     frame: Frame<'a>,
     id: &'a str,
+    /// It was there, and failed.
+    failed: Option<FailureNote>,
 }
 
 #[derive(Deserialize, Default)]
@@ -177,7 +179,7 @@ pub async fn page(
 ) -> Response {
     let message = match console.queue.message(&id).await {
         Ok(Some(message)) => message,
-        Ok(None) => return gone(&look, &id),
+        Ok(None) => return gone(&look, &console, &id),
         Err(error) => return broken(&error.named()),
     };
     let words = look.words();
@@ -215,7 +217,7 @@ pub async fn question(
             let form = frame.form.unwrap_or_default();
             drawn(&Question { form, row: Row::new(console.queue.view(&message), look.lang), frame })
         }
-        Ok(None) => gone(&look, &id),
+        Ok(None) => gone(&look, &console, &id),
         Err(error) => broken(&error),
     }
 }
@@ -244,8 +246,10 @@ pub async fn order(
     Redirect::to(&path).into_response()
 }
 
-fn gone(look: &Look, id: &str) -> Response {
-    (StatusCode::NOT_FOUND, drawn(&Gone { frame: look.frame(), id })).into_response()
+fn gone(look: &Look, console: &Console, id: &str) -> Response {
+    let failed = console.queue.failure(id);
+    let status = if failed.is_some() { StatusCode::GONE } else { StatusCode::NOT_FOUND };
+    (status, drawn(&Gone { frame: look.frame(), id, failed })).into_response()
 }
 
 /// Only who may see everything gets here.

@@ -61,6 +61,7 @@ pub use left_behind::{LeftBehindStatus, known as known_of_left_behind, said as s
 pub use loaded::{Loaded, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 use queue_status::QueueStatus;
+pub use queue_status::said_of_lost;
 pub use sign_ins::SignIns;
 use status::ClockStatus;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};
@@ -139,9 +140,12 @@ impl Console {
     /// last client met and none got past since. Where Graph sends in the place of SMTP, nothing is refused.
     fn refused(&self, account: &Account, signed_in_at: Option<Timestamp>) -> Vec<Standing> {
         let mut refused = self.refusals.standing(&account.address, signed_in_at);
-        let met = self.meter.recent.list().into_iter().rev().filter(|seen| seen.account == account.address);
-        for standing in met.filter_map(|seen| Standing::met(&seen, signed_in_at)) {
-            if refused.iter().all(|known| known.way() != standing.way()) {
+        let mut met = self.meter.recent.list();
+        met.retain(|seen| seen.account == account.address);
+        for (at, seen) in met.iter().enumerate().rev() {
+            let Some(standing) = Standing::met(seen, signed_in_at) else { continue };
+            let is_over = met.iter().skip(at + 1).any(|later| standing.is_ended_by(later));
+            if !is_over && refused.iter().all(|known| known.way() != standing.way()) {
                 refused.push(standing);
             }
         }

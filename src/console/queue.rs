@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::Console;
 use crate::{
-    queue::{Order, QueueView},
+    queue::{FailureNote, FailureView, Order, QueueView},
     store::QueueFilter,
 };
 
@@ -35,6 +35,11 @@ pub struct Search {
 }
 
 impl Search {
+    fn is_any(&self) -> bool {
+        let Self { account, sender, recipient, client, state, .. } = self;
+        [account, sender, recipient, client, state].iter().all(|one| one.is_none())
+    }
+
     /// `None`: there is no such state.
     fn filter(self) -> Option<QueueFilter> {
         let (is_held, is_under_way) = by_state(self.state.as_deref())?;
@@ -56,11 +61,16 @@ pub(super) fn by_state(word: Option<&str>) -> Option<(Option<bool>, Option<bool>
 }
 
 pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Query<Search>) -> Response {
+    let lost = if search.is_any() { console.queue.lost() } else { Vec::new() };
     let Some(filter) = search.filter() else {
         return refusal(StatusCode::BAD_REQUEST, "state is waiting, under-way or held");
     };
     match console.queue.search(&filter).await {
-        Ok(found) => Json(QueueView::new(&found, |one| console.queue.view(one))).into_response(),
+        Ok(found) => {
+            let failed = lost.iter().rev().map(FailureView::new).collect();
+            let view = QueueView::new(&found, |one| console.queue.view(one));
+            Json(QueueView { failed, ..view }).into_response()
+        }
         Err(error) => broken(&error.named()),
     }
 }
@@ -71,7 +81,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, Path(id): Path<Str
             let head = console.queue.head(&message).await;
             Json(json!({ "message": console.queue.view(&message), "header": head })).into_response()
         }
-        Ok(None) => nothing(&id),
+        Ok(None) => nothing(&id, console.queue.failure(&id).as_ref()),
         Err(error) => broken(&error.named()),
     }
 }
@@ -86,8 +96,14 @@ pub(super) async fn order(State(console): State<Arc<Console>>, Path((id, word)):
     }
 }
 
-fn nothing(id: &str) -> Response {
-    refusal(StatusCode::NOT_FOUND, &format!("no message {id} in the queue: it was delivered or dropped, or never was"))
+/// `failure`: it was there, and failed.
+fn nothing(id: &str, failure: Option<&FailureNote>) -> Response {
+    let Some(failure) = failure else {
+        let words = format!("no message {id} in the queue: it was delivered, failed, or was dropped, or never was");
+        return refusal(StatusCode::NOT_FOUND, &words);
+    };
+    let words = format!("message {id} is not in the queue any more: it failed for good");
+    (StatusCode::GONE, Json(json!({ "error": words, "failed": FailureView::new(failure) }))).into_response()
 }
 
 /// Only who may see everything gets here.

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::status::Explained;
 use crate::{
     account::{Account, Domain, Occasion, account_of},
-    base::{Fault, Owner, Protocol},
+    base::{Fault, Lang, Owner, Protocol},
+    catalog::{Known, own::SENDER_NOT_TOLD},
     oauth::{Keepers, SignInState},
-    queue::{Figures, LaneView, Queue},
+    queue::{FailureNote, Figures, LaneView, Queue},
 };
 
 /// Mailboxes that stand still are named so many, the first by their address.
@@ -26,6 +27,22 @@ pub struct QueueStatus {
     pub bytes: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub standstills: Vec<StandstillStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<LostStatus>,
+}
+
+/// Messages that failed for good although no sender knows, with what the catalogue says of that, in English.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LostStatus {
+    pub messages: usize,
+    /// The last one, in seconds since 1970.
+    pub at: u64,
+    pub id: &'static str,
+    pub owner: Owner,
+    pub text: &'static str,
+    #[serde(flatten)]
+    pub explained: Explained,
 }
 
 /// Nothing can be sent, with what the catalogue says of it, in English.
@@ -59,7 +76,26 @@ impl QueueStatus {
         let mut standstills: Vec<_> = queue.lanes().into_iter().filter_map(of_lane).chain(whole).collect();
         standstills.sort_by(|one, other| one.account.cmp(&other.account));
         standstills.truncate(CAP);
-        Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills }
+        let lost = LostStatus::of(&queue.lost());
+        Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills, lost }
+    }
+}
+
+impl LostStatus {
+    fn of(lost: &[FailureNote]) -> Option<Self> {
+        let (entry, last) = (SENDER_NOT_TOLD, lost.last()?);
+        let explained = Explained::from(entry.told(Lang::En, &Known::default()));
+        let at = last.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Some(Self { messages: lost.len(), at, id: entry.id, owner: entry.owner, text: entry.short(), explained })
+    }
+}
+
+/// In a line.
+pub fn said_of_lost(messages: u64, lang: Lang) -> String {
+    match (lang, messages) {
+        (Lang::En, 1) => "1 message failed for good, and its sender was not told".to_owned(),
+        (Lang::En, _) => format!("{messages} messages failed for good, and their senders were not told"),
+        (Lang::Ja, _) => format!("{messages}通のメールが配信に失敗し、差出人に通知できませんでした"),
     }
 }
 

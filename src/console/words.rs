@@ -369,7 +369,12 @@ words! {
     header: "Header", "ヘッダー";
     no_header: "The header cannot be read: the file is missing or cannot be opened.", "ヘッダーを読めません（ファイルがないか、開けません）。";
     more_not_shown: "more are not shown", "件は表示していません";
-    message_gone: "It is not in the queue: it was delivered or dropped, or never was.", "キューにありません。配信済みか破棄済み、または存在しません。";
+    message_gone: "It is not in the queue: it was delivered, failed, or was dropped, or never was.", "キューにありません。配信済み、配信失敗、破棄済みのいずれか、または存在しません。";
+    message_failed: "It is not in the queue any more: it failed for good.", "キューに残っていません。配信に失敗しました。";
+    message_told: "Its sender was told by a notice.", "差出人には通知しました。";
+    message_untold: "Its sender was not told: have it sent again.", "差出人に通知できませんでした。再送を依頼してください。";
+    message_sent_again: "A message like it arrived since then.", "その後、同じ宛先へのメッセージが届いています。";
+    send_again: "have it sent again", "再送を依頼してください";
     said_hold: "held: nothing is sent until it is released", "保留しました。解除するまで送信しません。";
     said_release: "released", "保留を解除しました。";
     said_retry: "tried again now", "今すぐ再試行します。";

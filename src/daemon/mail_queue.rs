@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::StartFault;
 use crate::{
+    base::{Fault, Stage},
+    catalog,
     config::Config,
     meter::Meter,
     oauth::{Keepers, Phase, SignInState},
     outbound::Outbound,
-    queue::{MOST_MESSAGES, Orders, Queue},
+    queue::{MOST_MESSAGES, Orders, Queue, Standing},
     spool::Spool,
     store::Store,
 };
@@ -49,8 +51,23 @@ pub(super) async fn follow_sign_ins(queue: &Queue, keepers: &Keepers) {
         let states = keepers.states();
         queue.notice_sign_ins(|account, fault| {
             let key = account.sign_in.key();
-            let still_stands = |state: &SignInState| state.graph_fault.as_ref().is_some_and(|seen| seen.id == fault.id);
-            states.iter().any(|state| state.key == key && state.phase == Phase::Ready && !still_stands(state))
+            states.iter().find(|state| state.key == key).map_or(Standing::AsBefore, |state| standing(state, fault))
         });
     }
+}
+
+/// `fault`: what the queue met.
+fn standing(state: &SignInState, fault: &Fault) -> Standing {
+    let still_stands = state.graph_fault.as_ref().is_some_and(|seen| seen.id == fault.id);
+    if state.phase == Phase::Ready {
+        return if still_stands { Standing::AsBefore } else { Standing::Serves };
+    }
+    // Of Graph it says what it met there itself.
+    let is_of_the_sign_in = catalog::find(fault.id).is_some_and(|entry| entry.layer == "token") && !still_stands;
+    let now = state.fault.as_ref().filter(|seen| is_of_the_sign_in && seen.id != fault.id);
+    let now = now.and_then(|seen| Some((catalog::find(seen.id)?.fault(), seen.text.clone())));
+    now.map_or(Standing::AsBefore, |(mut fault, text)| {
+        fault.text = text;
+        Standing::RefusedFor(fault.at(Stage::FetchingToken))
+    })
 }

@@ -359,7 +359,8 @@ mod tests {
         let who = Who { login_host: Some("https://login.microsoftonline.com".into()), ..who };
         let step = step(&explained(&entry.fault(), &who, lang), Some(Path::new("g.toml")), lang);
         let told = step.iter().filter_map(|line| {
-            let label = ["Either:", "Or:", "方法1：", "方法2：", "方法3："].into_iter().find(|label| line.starts_with(label));
+            let label =
+                ["Either:", "Or:", "方法1：", "方法2：", "方法3："].into_iter().find(|label| line.starts_with(label));
             label.or_else(|| line.strip_prefix("    ").map(str::trim_start)).map(str::to_owned)
         });
         told.collect()

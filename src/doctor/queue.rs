@@ -22,7 +22,7 @@ use crate::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
-        own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL},
+        own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL, SENDER_NOT_TOLD},
     },
     config::Config,
     oauth::Resource,
@@ -119,7 +119,12 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[
     let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (waiting, held) = (number("waiting"), number("held"));
     let still = || queue.get("standstills").and_then(Value::as_array).into_iter().flatten();
-    let checks: Vec<Check> = still().filter_map(|one| stands_still(scope, config, running, one, found)).collect();
+    let lost = queue.pointer("/lost/messages").and_then(Value::as_u64).map(|messages| {
+        let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+        look.fail(Said::QueueLost { messages }, &SENDER_NOT_TOLD.fault(), &Who::default())
+    });
+    let checks = still().filter_map(|one| stands_still(scope, config, running, one, found));
+    let checks: Vec<Check> = checks.chain(lost).collect();
     if !checks.is_empty() {
         return checks;
     }

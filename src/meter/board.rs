@@ -180,6 +180,9 @@ pub struct FaultView {
     /// From where, the last of them last; while it stands, those where nothing went well since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<IpAddr>,
+    /// Nobody heard of it: each time it was met behind our own 250.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
     /// Where it is over, if it stands elsewhere.
     #[serde(skip)]
     past: Vec<IpAddr>,
@@ -327,6 +330,7 @@ impl Recent {
             sender: fault.sender().map(str::to_owned),
             client: client.map(str::to_owned),
             peers: Vec::new(),
+            unheard: fault.is_unheard(),
             past: Vec::new(),
             is_crowded: false,
             clients: Vec::new(),
@@ -346,6 +350,7 @@ impl Recent {
                 view.times += before.times;
                 view.keeps_messages = before.keeps_messages;
                 if before.worked_again_at.is_none() {
+                    view.unheard &= before.unheard;
                     (view.peers, view.past, view.is_crowded) = (before.peers, before.past, before.is_crowded);
                     (view.clients, view.has_more_clients) = (before.clients, before.has_more_clients);
                 }

@@ -152,9 +152,6 @@ impl Meter {
     /// of a fault.
     pub fn queue_deliveries(&self, outcome: &'static str, reason: &'static str, recipients: u64) {
         if recipients > 0 {
-            if outcome != "deferred" {
-                self.delivered_by_hour.add(outcome == "delivered", recipients);
-            }
             self.queued.deliveries.get_or_create(&DeliveryLabel { outcome, reason }).inc_by(recipients);
         }
     }

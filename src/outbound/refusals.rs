@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     account::Occasion,
-    base::{Fault, Kind, Protocol, Stage},
+    base::{Fault, Kind, Owner, Protocol, Stage},
     catalog::{
         asked_again,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_MAILBOX_NOT_ENABLED, GRAPH_MAILBOX_UNKNOWN, GRAPH_TOKEN_REFUSED},
@@ -137,6 +137,19 @@ impl Standing {
         })
     }
 
+    /// Whether what was met later on the same way shows that this is over: a proxy that says something else, or is not there,
+    /// refuses that no more.
+    pub fn is_ended_by(&self, later: &FaultView) -> bool {
+        // The queue notes no other stage than that of the message.
+        let is_ours = !matches!(later.owner, Owner::NetworkAdmin | Owner::Provider);
+        let is_on_its_way = match later.stage {
+            Some(Stage::Connecting | Stage::SigningOn) => true,
+            Some(Stage::Relaying) => !is_ours && later.kind == Kind::Unavailable.as_str(),
+            _ => false,
+        };
+        self.by == PROXY && is_on_its_way && later.protocol == self.protocol && later.worked_again_at.is_none()
+    }
+
     pub fn occasion<'a>(&self, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
         let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == self.protocol);
         let stage = self.is_by_provider().then_some(Stage::FetchingToken);
@@ -234,7 +247,7 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Kind, Owner};
+    use crate::catalog::own::PROXY_UNREACHABLE;
 
     fn refused() -> Fault {
         Fault::new(Kind::IdentityRefused, Owner::TenantAdmin, "fresh-token-refused", "no")
@@ -247,6 +260,32 @@ mod tests {
         recent.push(Protocol::Imap, "ann@x", None, &refused().at(Stage::SigningOn));
         let ways: Vec<_> = recent.list().iter().filter_map(|seen| Some(Standing::met(seen, None)?.way())).collect();
         assert_eq!(ways, [GRAPH_WAY, "imap"]);
+    }
+
+    /// It was told as the reason while the log and every client said that the proxy is not there.
+    #[test]
+    fn a_proxy_that_is_not_there_refuses_nothing_any_more_and_one_that_refuses_otherwise_neither() {
+        let recent = crate::meter::Recent::default();
+        let meet = |protocol, entry: &'static crate::catalog::Entry| {
+            recent.push(protocol, "ann@x", None, &entry.fault().at(Stage::Connecting));
+        };
+        meet(Protocol::Smtp, PROXY_FORBIDS);
+        meet(Protocol::Imap, PROXY_UNREACHABLE);
+        let stands = || {
+            let met = recent.list();
+            let forbids = met.iter().find_map(|seen| Standing::met(seen, None)).unwrap();
+            !met.iter().any(|later| later.id != forbids.id && forbids.is_ended_by(later))
+        };
+        assert!(stands(), "by another way");
+        recent.push(
+            Protocol::Smtp,
+            "ann@x",
+            None,
+            &crate::catalog::message::SENDER_NOT_ALLOWED.fault().at(Stage::Relaying),
+        );
+        assert!(stands(), "it says nothing of the proxy");
+        meet(Protocol::Smtp, PROXY_UNREACHABLE);
+        assert!(!stands());
     }
 
     #[tokio::test(start_paused = true)]

@@ -79,7 +79,11 @@ impl Queue {
 
     /// As people see it.
     pub fn view(&self, message: &QueuedMessage) -> MessageView {
-        view(message, self.orders().account(&message.account).is_some())
+        let view = view(message, self.orders().account(&message.account).is_some());
+        match self.in_its_way(&message.account) {
+            Some(fault) => view.with_what_is_in_the_way(&fault),
+            None => view,
+        }
     }
 
     pub async fn message(&self, id: &str) -> Result<Option<QueuedMessage>, StoreError> {

@@ -326,7 +326,7 @@ impl Courier {
         let Some(is_held) = wrote else { return Err(Next::At(Place::Fresh)) };
         let advice = queue.note_refusals(message, &outcome).await;
         outcome.log(message, waiting.len(), took, pause, &advice);
-        outcome.count(&queue.meter, waiting.len());
+        outcome.count(&queue.meter, waiting.len(), message.bounce > 0);
         if is_held {
             self.tell_of_hold(message);
         }

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, time::UNIX_EPOCH};
 
-use super::{Queue, envelope::read_mail};
+use super::{
+    Queue,
+    envelope::{read_mail, read_recipient},
+};
 use crate::{
     account::BY_LOGIN,
     base::printable,
@@ -31,6 +34,9 @@ impl Queue {
         let reached_all = message.recipients.iter().all(|one| one.state == RecipientState::Delivered);
         if reached_all && message.bounce == 0 {
             self.meter.clients.was_delivered(&whose(message));
+            let sender = read_mail(&message.mail).unwrap_or_default().address;
+            let reached = message.recipients.iter().filter_map(|one| Some(read_recipient(&one.line)?.address));
+            self.failures.arrived(&message.account, &sender, &reached.collect::<Vec<_>>());
         }
     }
 

@@ -33,6 +33,16 @@ pub struct LaneView {
     pub trouble: Option<(Fault, SystemTime)>,
 }
 
+/// How the sign-in of a mailbox stands whose way out is shut.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    Serves,
+    /// By what it was refused for last.
+    RefusedFor(Fault),
+    /// Nothing is known that was not when it was tried.
+    AsBefore,
+}
+
 /// All mailboxes together.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Figures {
@@ -62,6 +72,16 @@ impl Queue {
     /// The last messages that failed, oldest first.
     pub fn failures(&self) -> Vec<super::FailureNote> {
         Failures::list(&self.failures)
+    }
+
+    /// Of those, the ones that are gone for good although no sender knows.
+    pub fn lost(&self) -> Vec<super::FailureNote> {
+        self.failures.lost(self.clock.wall())
+    }
+
+    /// How this message failed, if it did so lately.
+    pub fn failure(&self, queue_id: &str) -> Option<super::FailureNote> {
+        self.failures.of(queue_id)
     }
 
     pub fn figures(&self) -> Figures {
@@ -95,20 +115,27 @@ impl Queue {
         }
     }
 
-    /// Somebody may have signed in, or consented: mailboxes that wait for a person are tried at once where `is_ready` says
-    /// that this fault stands no more.
-    pub fn notice_sign_ins(&self, is_ready: impl Fn(&Account, &Fault) -> bool) {
+    /// Somebody may have signed in, or consented, or was refused that: mailboxes that wait for a person are tried at once where
+    /// their sign-in serves, and else wait for what it is refused for now.
+    pub fn notice_sign_ins(&self, stands: impl Fn(&Account, &Fault) -> Standing) {
         let orders = self.orders();
         let woken = self.wake(|name, trouble| {
-            let account = orders.account(name);
-            trouble.take_if(|trouble| account.is_some_and(|account| is_ready(&account, &trouble.fault))).is_some()
+            let Some(one) = trouble.as_mut().filter(|one| waits_for_a_person(one.fault.kind)) else { return false };
+            match orders.account(name).map(|account| stands(&account, &one.fault)) {
+                Some(Standing::Serves) => trouble.take().is_some(),
+                Some(Standing::RefusedFor(fault)) => {
+                    one.fault = fault;
+                    false
+                }
+                Some(Standing::AsBefore) | None => false,
+            }
         });
         for account in woken {
-            info!(account, "its sign-in serves again; its queue is delivered");
+            info!(account, "its sign-in serves again; its queue is tried");
         }
     }
 
-    /// A person may have mended what others cannot see: one message of each mailbox that waits for that goes and looks.
+    /// A person may have mended what others cannot see: one message of each mailbox whose way out is shut goes and looks.
     pub(super) fn look_again(&self) {
         let now = self.clock.tick();
         self.wake(|_, trouble| {
@@ -117,13 +144,18 @@ impl Queue {
         });
     }
 
-    /// Mailboxes that wait for a person, and whose trouble `mend` mends.
+    /// Why nothing is sent from this mailbox now.
+    pub(super) fn in_its_way(&self, account: &str) -> Option<Fault> {
+        let mut schedule = self.schedule();
+        Some(trouble_of(schedule.lane_mut(account)?)?.0)
+    }
+
+    /// Mailboxes whose way out is shut, and whose trouble `mend` mends.
     fn wake(&self, mend: impl Fn(&str, &mut Option<Trouble>) -> bool) -> Vec<String> {
         let mut woken = Vec::new();
         let mut schedule = self.schedule();
         for (name, lane) in schedule.lanes_mut() {
-            let waits = lane.trouble.as_ref().is_some_and(|trouble| waits_for_a_person(trouble.fault.kind));
-            if waits && mend(name, &mut lane.trouble) {
+            if lane.trouble.is_some() && mend(name, &mut lane.trouble) {
                 woken.push(name.to_string());
             }
         }

@@ -52,13 +52,13 @@ pub use deliver::{Deliver, Delivery, Envelope, Fate, Outset, Report, Unsent, Ver
 pub use dispatch::COURIERS;
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
-pub use lanes::{Figures, LaneView};
+pub use lanes::{Figures, LaneView, Standing};
 pub use orders::Orders;
 use refusals::Advice;
 use schedule::{Entry, Place, Schedule};
 use standstill::Halt;
 pub use standstill::Standstill;
-pub use view::{MessageView, QueueView, RecipientView, view};
+pub use view::{FailureView, MessageView, QueueView, RecipientView, view};
 
 use crate::{
     account::Account,
@@ -396,7 +396,7 @@ impl Queue {
     }
 
     /// Accounts, ways out and bounds of another configuration. What is under way goes on by the old ones; messages of
-    /// an account that is gone wait until it is there again. What waits for a person is tried: this may be what that did.
+    /// an account that is gone wait until it is there again. Where nothing could be sent it is tried: somebody may have mended it.
     pub fn apply(&self, orders: Orders) {
         self.spool.set_limit(orders.max_bytes);
         let gone_before: HashSet<String> = self.without_account().into_iter().map(|lane| lane.account).collect();

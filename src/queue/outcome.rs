@@ -272,7 +272,8 @@ impl Outcome {
         }
     }
 
-    pub fn count(&self, meter: &Meter, waiting: usize) {
+    /// `is_notice`: it is nobody's mail, and one that fails is no second failure of what it is about.
+    pub fn count(&self, meter: &Meter, waiting: usize, is_notice: bool) {
         for said in (0..waiting).filter_map(|n| self.said(n)) {
             let outcome = match said.fate {
                 Fate::Delivered => "delivered",
@@ -280,6 +281,9 @@ impl Outcome {
                 Fate::Failed => "failed",
             };
             meter.queue_deliveries(outcome, said.reason, 1);
+            if !is_notice && outcome != "deferred" {
+                meter.delivered_by_hour.count(outcome == "delivered");
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ impl Queue {
     pub(super) async fn note_refusals(&self, message: &QueuedMessage, outcome: &Outcome) -> Advice {
         let mut worst = Advice::default();
         for refusal in outcome.refusals() {
-            let fault = self.explained(message, refusal.entry).await.at(Stage::Relaying);
+            let fault = self.explained(message, refusal.entry).await.at(Stage::Relaying).unheard();
             let stands = refusal.entry.is_trouble && message.bounce == 0;
             match stands {
                 true => self.meter.fault(Protocol::Smtp, &message.account, &fault),
@@ -159,7 +159,7 @@ impl Queue {
     /// Nothing can be sent from this mailbox. What is answered from memory was noted when it was asked.
     pub(super) fn note_shut(&self, account: &str, unsent: &Unsent, was_open: bool) {
         if was_open || !unsent.is_remembered {
-            self.meter.fault(Protocol::Smtp, account, &unsent.fault.clone().at(Stage::Relaying));
+            self.meter.fault(Protocol::Smtp, account, &unsent.fault.clone().at(Stage::Relaying).unheard());
         }
     }
 }

@@ -5,12 +5,15 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::{
+    FailureNote,
     envelope::{read_mail, read_recipient},
     hold,
+    outcome::in_the_way,
 };
 use crate::{
+    base::Fault,
     catalog::{Entry, own::ACCOUNT_GONE},
-    store::{Found, QueuedMessage, QueuedRecipient},
+    store::{Found, QueuedMessage, QueuedRecipient, RecipientState},
 };
 
 #[derive(Debug, Clone, Serialize)]
@@ -22,12 +25,15 @@ pub struct QueueView {
     pub damaged: Vec<String>,
     /// There are more than these.
     pub is_cut: bool,
+    /// Not in the queue any more: they failed for good, and their senders were not told. The newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailureView>,
 }
 
 impl QueueView {
     pub fn new(found: &Found, view: impl Fn(&QueuedMessage) -> MessageView) -> Self {
         let messages = found.messages.iter().map(view).collect();
-        Self { messages, damaged: found.damaged.clone(), is_cut: found.next.is_some() }
+        Self { messages, damaged: found.damaged.clone(), is_cut: found.next.is_some(), failed: Vec::new() }
     }
 }
 
@@ -59,6 +65,35 @@ pub struct MessageView {
     /// Seconds since 1970; `None`: at the next occasion, or not before it is released.
     pub next_attempt: Option<u64>,
     pub recipients: Vec<RecipientView>,
+}
+
+/// A message that failed for good.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FailureView {
+    pub id: String,
+    pub account: String,
+    pub sender: String,
+    pub recipients: Vec<String>,
+    /// Seconds since 1970.
+    pub failed_at: u64,
+    /// What the mail server said last.
+    pub reply: String,
+    /// What it failed of, by the id of the catalogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
+    pub is_sender_told: bool,
+    /// A message like it arrived since then.
+    pub is_sent_again: bool,
+}
+
+impl FailureView {
+    pub fn new(note: &FailureNote) -> Self {
+        let FailureNote { queue_id, account, sender, recipients, reply, fault, .. } = note.clone();
+        let (is_sender_told, is_sent_again) = (note.is_told, note.is_sent_again);
+        let failed_at = seconds(note.at).unwrap_or_default();
+        Self { id: queue_id, account, sender, recipients, failed_at, reply, fault, is_sender_told, is_sent_again }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -99,6 +134,17 @@ pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
         attempts: message.attempts,
         next_attempt: next,
         recipients: message.recipients.iter().map(recipient).collect(),
+    }
+}
+
+impl MessageView {
+    /// What is in the way of its mailbox now, in the place of what was when it was tried itself.
+    pub(super) fn with_what_is_in_the_way(mut self, fault: &Fault) -> Self {
+        if self.state == "waiting" && self.fault.is_none() {
+            let waiting = self.recipients.iter_mut().filter(|one| one.state == RecipientState::Waiting.as_str());
+            waiting.for_each(|one| one.reply = Some(in_the_way(fault)));
+        }
+        self
     }
 }
 

@@ -29,6 +29,7 @@ mod disk;
 mod doctor;
 mod echo;
 mod explain;
+mod explain_configured;
 mod explained;
 mod first_message;
 mod foreign;

@@ -164,3 +164,23 @@ async fn a_daemon_that_cannot_be_asked_is_not_gone_behind() {
     assert!(errors.contains("a daemon runs on this store"), "{errors}");
     drop(world);
 }
+
+/// It ended with 78 although the daemon goes on delivering.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_its_file_is_refused_the_queue_of_the_daemon_that_runs_on_is_told() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let console = crate::world::own_place();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replacen("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"{console}\""), 1);
+    std::fs::write(&file, &text).unwrap();
+    let id = queued(dir.path(), "x", Some("capture")).await;
+    let program = crate::process::Program::start(&file).await;
+    std::fs::write(&file, text.replacen("[daemon]\n", "[daemon]\nsign-on-second = 4\n", 1)).unwrap();
+    let (code, list, errors) = run(&["queue", "list"], &file);
+    assert!(code == 0 && list.starts_with(&format!("{id}  held")), "{list}{errors}");
+    assert_eq!(run(&["queue", "show", &id], &file).0, 0);
+    assert_eq!(run(&["queue", "drop", &id], &file).1, format!("{id}: dropped\n"));
+    drop(program);
+    let (code, _, errors) = run(&["queue", "list"], &file);
+    assert!(code == 78 && errors.contains("sign-on-second"), "nobody runs on with what it read: {errors}");
+}

@@ -43,7 +43,7 @@ async fn the_queue_shows_what_waits_what_is_held_and_why_nothing_goes() {
         "captured (capture = true)",
         "Mailboxes that cannot send now",
         BOB,
-        "<p><small>What a client hears: &#34;This account is not signed in&#34;</small></p>",
+        "<p><small>What the log says: &#34;This account is not signed in&#34;</small></p>",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -21,7 +21,7 @@ const WELL: &[&str] = &[
     "draining sessions",
     "dropped from the queue",
     "everything stored is sealed under another key",
-    "its sign-in serves again; its queue is delivered",
+    "its sign-in serves again; its queue is tried",
     "leaves the queue",
     "listening",
     "message accepted",

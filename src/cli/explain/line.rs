@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    account::{Account, BY_LOGIN, Occasion},
+    account::{Account, BY_LOGIN, Occasion, Proxies},
     base::{Protocol, Stage, is_mailbox, printable},
     catalog::{
         Entry, Known, Place, Via,
@@ -62,7 +62,8 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let is_of_tokens = entry.layer == "token" || text.contains(Stage::FetchingToken.as_str());
     let stage = is_of_tokens.then_some(Stage::FetchingToken);
     let (who, sender) = refused(text);
-    let sender = sender.or_else(|| address(text, "sender"));
+    let (table, not_allowed) = not_allowed(text).unzip();
+    let sender = sender.or(not_allowed).or_else(|| address(text, "sender"));
     let client = client(text);
     let known = match account {
         Some(account) if OF_PROXIES.contains(&entry.id) && !is_of_tokens && protocol.is_none() => by_a_proxy(account),
@@ -75,7 +76,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             let is_app_only = sign_in(text).map(|(_, who)| who == BY_ITSELF).or_else(of_trustee);
             let (host, port) = server(text).unzip();
             Known {
-                address: address(text, "account").or(told.address),
+                address: address(text, "account").or(table).or(told.address),
                 mailbox: address(text, "mailbox").or(told.mailbox),
                 smtp_user: smtp_user.or(told.smtp_user),
                 who_signs_on: person.or(told.who_signs_on),
@@ -137,18 +138,30 @@ pub fn at_a_place(mut known: Known, entry: &Entry, all: &[Place]) -> Known {
 
 /// What a proxy did it did on a way that has one; where two proxies differ, nobody says which of them it was.
 fn by_a_proxy(account: &Account) -> Known {
-    let ways = [account.proxies.http.as_ref(), account.proxies.mail.as_ref()];
-    let ways: Vec<&Via> = ways.into_iter().flatten().filter(|via| !via.carries.is_empty()).collect();
-    let (proxy, carried) = match ways.as_slice() {
-        [one] => (Some((*one).clone()), Vec::new()),
-        [http, mail] if http.url == mail.url => (Some((*http).clone()), Vec::new()),
-        both => (None, both.iter().flat_map(|via| via.carries.clone()).collect()),
-    };
+    let (proxy, carried) = meant_proxy(&account.proxies);
     let is_of_web = proxy.as_ref().is_some_and(|via| via.key.starts_with("http-proxy"));
     let stage = is_of_web.then_some(Stage::FetchingToken);
     let known = account.known(&Occasion { stage, ..Occasion::default() });
     let (host, port) = reached_through(proxy.as_ref(), &known).unzip();
     Known { proxy, carried, host, port, ..known }
+}
+
+fn meant_proxy(proxies: &Proxies) -> (Option<Via>, Vec<String>) {
+    let ways = [proxies.http.as_ref(), proxies.mail.as_ref()];
+    let ways: Vec<&Via> = ways.into_iter().flatten().filter(|via| !via.carries.is_empty()).collect();
+    match ways.as_slice() {
+        [one] => (Some((*one).clone()), Vec::new()),
+        [http, mail] if http.url == mail.url => (Some((*http).clone()), Vec::new()),
+        both => (None, both.iter().flat_map(|via| via.carries.clone()).collect()),
+    }
+}
+
+/// Of whichever account: the network is the same for all.
+pub fn behind(known: Known, proxies: Option<&Proxies>, entry: &Entry) -> Known {
+    let proxies = proxies.filter(|_| OF_PROXIES.contains(&entry.id));
+    let Some((proxy, carried)) = proxies.map(meant_proxy) else { return known };
+    let proxy = proxy.or_else(|| known.proxy.clone());
+    Known { proxy, carried, ..known }
 }
 
 /// A server to which a proxy leads: that of the account, unless it lies beside every proxy.
@@ -263,6 +276,14 @@ fn refused(text: &str) -> (Option<String>, Option<String>) {
     };
     let all = [" as ", " not allowed to send as ", " has no Send As right on ", " has no Send on Behalf right on "];
     all.into_iter().find_map(said).unwrap_or_default()
+}
+
+/// `<info@contoso.com> in MAIL FROM is not in send-as of ann@contoso.com`: whose list that is, and who is not in it.
+pub(super) fn not_allowed(text: &str) -> Option<(String, String)> {
+    let (before, behind) = text.split_once(" is not in send-as of ")?;
+    let sender = before.rsplit_once('<')?.1.split('>').next()?;
+    let table = behind.split([' ', '"', ';', '\n']).next()?;
+    (is_mailbox(sender) && is_mailbox(table)).then(|| (table.to_owned(), sender.to_owned()))
 }
 
 /// The commands of a daemon name its configuration, where it was given one.

@@ -93,6 +93,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     }
     // Whoever names a file is answered by it.
     let (is_elsewhere, is_configured) = (file.is_none() && config.is_err(), config.is_ok());
+    let proxies = config.as_ref().ok().map(|config| config.proxies.clone());
     let whose = config.as_ref().ok().and_then(|config| way::whose(config, &text));
     let places = config.as_ref().map(line::places).unwrap_or_default();
     let account = match (&args.account, config) {
@@ -115,6 +116,8 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     let known = |found: &Found| {
         let known = line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
         let known = line::at_a_place(known, found.entry, &places);
+        // An account knows which way it was.
+        let known = line::behind(known, proxies.as_ref().filter(|_| account.is_none()), found.entry);
         Known { running_file: running_file.clone(), is_unconfigured: !is_there, ..known }
     };
     let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
@@ -194,11 +197,12 @@ fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
     })
 }
 
-/// The first address in the text that is an account, else the only account that lives on the sign-in it names, or that there is.
+/// Whose `send-as` the text is about, or the first address in it that is an account, else the only account that lives on the sign-in it names, or that there is.
 fn meant(config: &Config, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
-    let named = addresses.take(20).find_map(|address| account_named(config, address));
+    let of_list = line::not_allowed(text).and_then(|(table, _)| account_named(config, &table));
+    let named = of_list.or_else(|| addresses.take(20).find_map(|address| account_named(config, address)));
     let app = line::sign_in(text).map(|(app, _)| app);
     let mut of_app = config.accounts.iter().filter(|account| app == Some(account.sign_in.app.name.as_str()));
     let only_of_app = of_app.next().filter(|_| of_app.next().is_none()).cloned();

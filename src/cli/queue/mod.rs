@@ -21,7 +21,7 @@ use super::{
     terminal,
 };
 use crate::{
-    base::printable_json,
+    base::{printable, printable_json},
     catalog::{self, own::MAIL_LEFT_BEHIND},
     config::Config,
     console::{client::Unanswered, known_of_left_behind, said_of_left_behind},
@@ -31,8 +31,14 @@ use crate::{
 
 pub fn run(named: Option<&Path>, command: &QueueCommand) -> Outcome {
     let file = config::found(named)?;
-    let (config, _) = config::load(Some(&file))?;
+    // While its file is refused the daemon runs on, and has the queue; without one, what is there is not to be trusted.
+    let (config, refused) = config::load_to_ask(Some(&file))?;
     elsewhere::refuse(&config, &file)?;
+    if let Some(problems) = refused
+        && store::is_vacant(&config.store)
+    {
+        return Err(problems.into());
+    }
     let desk = Desk { config, file };
     match command {
         QueueCommand::List(args) => desk.list(args),
@@ -70,8 +76,25 @@ impl Desk {
             Ok(found) => found,
             Err(cause) => self.by_store(&cause, |config| asleep::show(config, id))?,
         };
-        let found = found.ok_or_else(|| not_there(id))?;
-        print(&if json { as_json(&found) } else { table::show(&found, language::current()) })
+        match found {
+            Some(found) if found.get("failed").is_some() && json => {
+                print(&as_json(&found))?;
+                Err(Failure::silent(1))
+            }
+            Some(found) if found.get("failed").is_some() => Err(failed(id, &found)),
+            Some(found) if json => print(&as_json(&found)),
+            Some(found) => print(&table::show(&found, language::current())),
+            None => Err(not_there(id)),
+        }
+    }
+
+    /// Why an order found nothing.
+    fn gone(&self, id: &str) -> Failure {
+        let path = format!("/api/queue/{}", path_word(id));
+        match console_api::ask_for(&self.config, Method::GET, &path) {
+            Ok(Some(found)) if found.get("failed").is_some() => failed(id, &found),
+            _ => not_there(id),
+        }
     }
 
     fn order(&self, id: &str, order: Order) -> Outcome {
@@ -86,7 +109,7 @@ impl Desk {
             ("done", Order::Retry) => "tried at the next occasion",
             ("done", Order::Drop) => "dropped",
             ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
-            ("not-there", _) => return Err(not_there(id)),
+            ("not-there", _) => return Err(self.gone(id)),
             ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("`gatepost queue release {id}`"))),
             ("not-held", _) => {
                 return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now"));
@@ -151,9 +174,27 @@ fn path_word(id: &str) -> String {
 }
 
 fn not_there(id: &str) -> Failure {
-    let hint =
-        "it was delivered or dropped, or never was: the log has its id; `gatepost queue list` shows what is there";
+    let hint = "it was delivered, failed for good, or was dropped, or never was: the log has its id; `gatepost queue list` shows \
+                what is there";
     Failure::new(format!("no message {id} in the queue"), hint)
+}
+
+/// It was there.
+fn failed(id: &str, found: &Value) -> Failure {
+    let at = |name: &str| found.pointer(&format!("/failed/{name}"));
+    let text = |name: &str| printable(at(name).and_then(Value::as_str).unwrap_or_default(), 400);
+    let is_so = |name: &str| at(name).and_then(Value::as_bool) == Some(true);
+    let why = format!("message {id} is not in the queue any more: it failed for good: {}", text("reply"));
+    let hint = match (is_so("is-sender-told"), is_so("is-sent-again"), text("fault").as_str()) {
+        (true, ..) => "its sender was told by a notice".to_owned(),
+        (_, true, _) => "a message like it arrived since then".to_owned(),
+        (false, false, "") => "its sender was not told: have it sent again".to_owned(),
+        (false, false, id) => format!(
+            "its sender was not told: do what `gatepost explain {id} --account {}` says, then have it sent again",
+            text("account")
+        ),
+    };
+    Failure::new(why, hint)
 }
 
 /// Neither the daemon nor the store answers.

@@ -26,12 +26,13 @@ const fn said(lang: Lang, en: &'static str, ja: &'static str) -> &'static str {
 pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
     let messages = found.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let damaged = found.get("damaged").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let failed = array(found, "failed");
     if messages.is_empty() && damaged.is_empty() {
         let nothing = match is_searched {
             true => said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n"),
             false => said(lang, "the queue is empty\n", "キューは空です\n"),
         };
-        return nothing.to_owned();
+        return nothing.to_owned() + &gone(failed, lang);
     }
     let mut text: String = messages.iter().map(|message| line(message, lang)).collect();
     for id in damaged.iter().filter_map(Value::as_str) {
@@ -52,7 +53,32 @@ pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
             "... ほかにもあります。条件を絞るか、--limit を大きくしてください\n",
         ));
     }
-    text
+    text + &gone(failed, lang)
+}
+
+/// What is there no more, although nobody has it.
+fn gone(failed: &[Value], lang: Lang) -> String {
+    if failed.is_empty() {
+        return String::new();
+    }
+    let head = said(
+        lang,
+        "not in the queue any more: failed for good, and their senders were not told. Have them sent again:\n",
+        "キューに残っていないメッセージ（配信に失敗し、差出人に通知できませんでした。再送を依頼してください）:\n",
+    );
+    head.to_owned() + &failed.iter().map(|one| gone_line(one, lang)).collect::<String>()
+}
+
+fn gone_line(one: &Value, lang: Lang) -> String {
+    let recipients: Vec<String> =
+        array(one, "recipients").iter().filter_map(Value::as_str).map(|to| printable(to, CAP)).collect();
+    let sender = Some(word(one, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
+    let head = format!("{}  {:<10}  {}", word(one, "id"), state("failed", lang), at(one, "failed-at"));
+    let way = format!("{sender} -> {}", recipients.join(", "));
+    let reply = reply(one, lang);
+    let lines = wrapped(&reply, WRAP);
+    let lines = lines.iter().map(|line| format!("    {line}\n"));
+    joined(&[&head, &way, &format!("({})", word(one, "account"))]) + &lines.collect::<String>()
 }
 
 /// The message, on two lines where one would be too wide, and why it is still here.

@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use super::{Failure, stream::Stream};
+use super::{Failure, stream::Stream, target::Target};
 use crate::{
     base::{Secret, printable},
     catalog::{explain, own::BAD_CREDENTIALS},
+    wire::smtp::GREETING,
 };
 
 /// RFC 5321 allows 512 octets a reply line; servers write longer ones.
@@ -21,6 +22,7 @@ pub struct Login {
 
 pub struct Dialogue<'s> {
     stream: Option<BufReader<Stream>>,
+    target: &'s Target,
     show: &'s mut dyn FnMut(String),
     /// What the last EHLO reply offered.
     offers: Vec<String>,
@@ -32,13 +34,19 @@ struct Reply {
 }
 
 impl<'s> Dialogue<'s> {
-    pub fn new(stream: Stream, show: &'s mut dyn FnMut(String)) -> Self {
-        Self { stream: Some(BufReader::new(stream)), show, offers: Vec::new() }
+    pub fn new(stream: Stream, target: &'s Target, show: &'s mut dyn FnMut(String)) -> Self {
+        Self { stream: Some(BufReader::new(stream)), target, show, offers: Vec::new() }
     }
 
     pub fn greet(&mut self) -> Result<(), Failure> {
         let reply = self.reply("the greeting")?;
-        expect(&reply, 2, "the greeting")?;
+        self.expect(&reply, 2, "the greeting")?;
+        let text = reply.lines.concat();
+        if !text.ends_with(GREETING)
+            && let Some(displaced) = self.target.displaced(&text)
+        {
+            return Err(displaced);
+        }
         self.hello()
     }
 
@@ -47,7 +55,7 @@ impl<'s> Dialogue<'s> {
             return Err(Failure::new("the server does not offer STARTTLS", "try --tls off or --tls implicit"));
         }
         let reply = self.ask("STARTTLS", "STARTTLS")?;
-        expect(&reply, 2, "STARTTLS")?;
+        self.expect(&reply, 2, "STARTTLS")?;
         let Some(reader) = self.stream.take() else { return Err(gone()) };
         // Bytes that came before TLS must never be used after it.
         if !reader.buffer().is_empty() {
@@ -70,32 +78,37 @@ impl<'s> Dialogue<'s> {
             let command = Secret::new(format!("AUTH PLAIN {}", BASE64_STANDARD.encode(Secret::new(blob).expose())));
             self.ask_hidden(&command, "AUTH PLAIN [hidden]")?
         } else if offers("LOGIN") {
-            expect(&self.ask("AUTH LOGIN", "AUTH LOGIN")?, 3, "AUTH LOGIN")?;
+            let reply = self.ask("AUTH LOGIN", "AUTH LOGIN")?;
+            self.expect(&reply, 3, "AUTH LOGIN")?;
             let user = BASE64_STANDARD.encode(&login.user);
-            expect(&self.ask(&user, &user)?, 3, "the user name")?;
+            let reply = self.ask(&user, &user)?;
+            self.expect(&reply, 3, "the user name")?;
             self.ask_hidden(&Secret::new(BASE64_STANDARD.encode(login.password.expose())), "[hidden]")?
         } else {
             let hint =
                 "the listener may want TLS first (--tls starttls), or this device is admitted by address (--no-auth)";
             return Err(Failure::new("the server offers no AUTH PLAIN or LOGIN", hint));
         };
-        expect(&reply, 2, "the login")
+        self.expect(&reply, 2, "the login")
     }
 
     pub fn deliver(&mut self, from: &str, to: &[String], message: &[u8]) -> Result<(), Failure> {
         let mail = format!("MAIL FROM:<{from}>");
-        expect(&self.ask(&mail, &mail)?, 2, "the sender")?;
+        let reply = self.ask(&mail, &mail)?;
+        self.expect(&reply, 2, "the sender")?;
         for to in to {
             let rcpt = format!("RCPT TO:<{to}>");
-            expect(&self.ask(&rcpt, &rcpt)?, 2, &format!("the recipient {to}"))?;
+            let reply = self.ask(&rcpt, &rcpt)?;
+            self.expect(&reply, 2, &format!("the recipient {to}"))?;
         }
-        expect(&self.ask("DATA", "DATA")?, 3, "DATA")?;
+        let reply = self.ask("DATA", "DATA")?;
+        self.expect(&reply, 3, "DATA")?;
         (self.show)(format!("> ({} bytes of message)", message.len()));
         let mut body = stuffed(message);
         body.extend_from_slice(b".\r\n");
         self.write(&body)?;
         let reply = self.reply("the end of the message")?;
-        expect(&reply, 2, "the message")
+        self.expect(&reply, 2, "the message")
     }
 
     /// Says goodbye; the message is delivered whatever comes back.
@@ -103,9 +116,18 @@ impl<'s> Dialogue<'s> {
         let _ = self.ask("QUIT", "QUIT");
     }
 
+    fn expect(&self, reply: &Reply, class: u16, what: &str) -> Result<(), Failure> {
+        if reply.code / 100 == class {
+            return Ok(());
+        }
+        let said = printable(&format!("{} {}", reply.code, reply.lines.join(" ")), 400);
+        let hint = hint(&said, reply.code, self.target.account.as_deref());
+        Err(Failure::new(format!("the server refused {what}: {said}"), hint))
+    }
+
     fn hello(&mut self) -> Result<(), Failure> {
         let reply = self.ask("EHLO gatepost-send.invalid", "EHLO gatepost-send.invalid")?;
-        expect(&reply, 2, "EHLO")?;
+        self.expect(&reply, 2, "EHLO")?;
         self.offers = reply.lines.iter().skip(1).map(|line| line.to_uppercase()).collect();
         Ok(())
     }
@@ -168,26 +190,26 @@ impl<'s> Dialogue<'s> {
     }
 }
 
-fn expect(reply: &Reply, class: u16, what: &str) -> Result<(), Failure> {
-    if reply.code / 100 == class {
-        return Ok(());
-    }
-    let said = printable(&format!("{} {}", reply.code, reply.lines.join(" ")), 400);
-    let known = explain::read(&said).first().map(|found| found.entry.id);
-    let first = match (reply.code, known) {
-        (535, Some(id)) if id == BAD_CREDENTIALS.id => {
+/// What to do about a reply: what the catalogue says of it, and where it knows nothing, what its class does.
+fn hint(said: &str, code: u16, account: Option<&str>) -> String {
+    let known = explain::read(said).first().map(|found| found.entry);
+    let passes = known.map_or(matches!(code, 400..500), |entry| entry.passes_by_itself);
+    let first = match (code, known) {
+        (535, Some(entry)) if entry.id == BAD_CREDENTIALS.id => {
             Some("check user and password: the local one, not the provider's")
         }
-        (400..500, _) => Some("it passes by itself: try again later"),
+        _ if passes => Some("it passes by itself: try again later"),
         _ => None,
     };
-    let explained = known.map(|id| format!("cause and next step: `gatepost explain {id}`"));
+    let explained = known.map(|entry| match account {
+        Some(account) => format!("`gatepost explain {} --account {account}` tells more", entry.id),
+        None => format!("`gatepost explain {}` tells more", entry.id),
+    });
     let hints: Vec<String> = first.map(str::to_owned).into_iter().chain(explained).collect();
-    let hint = match hints.as_slice() {
+    match hints.as_slice() {
         [] => "see the log of the daemon: what it cannot explain stands there in the server's words".to_owned(),
         hints => hints.join("; "),
-    };
-    Err(Failure::new(format!("the server refused {what}: {said}"), hint))
+    }
 }
 
 fn gone() -> Failure {
@@ -211,6 +233,18 @@ fn stuffed(message: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It was told of whatever a 4yz reply said, also of what `gatepost explain` says no such thing of.
+    #[test]
+    fn what_does_not_pass_by_itself_is_not_said_to() {
+        for id in ["proxy-forbids", "proxy-login-refused", "upstream-tls-untrusted", "proxy-scheme-unknown"] {
+            let told = hint(&format!("454 4.7.0 no [gatepost {id}]"), 454, Some("ann@contoso.com"));
+            assert_eq!(told, format!("`gatepost explain {id} --account ann@contoso.com` tells more"));
+        }
+        let told = hint("454 4.7.0 no [gatepost upstream-unavailable]", 454, None);
+        assert!(told.starts_with("it passes by itself: try again later; "), "{told}");
+        assert_eq!(hint("450 4.3.0 not now, who knows why", 450, None), "it passes by itself: try again later");
+    }
 
     #[test]
     fn dots_at_line_begin_are_doubled() {

@@ -3,22 +3,24 @@
 mod dialogue;
 mod message;
 mod stream;
+mod target;
 
 use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 
-use self::dialogue::{Dialogue, Login};
 pub(super) use self::stream::Stream;
+use self::{
+    dialogue::{Dialogue, Login},
+    target::Target,
+};
 use super::{
     args::{SendArgs, SendTls},
-    config,
     outcome::{Failure, Outcome},
     terminal,
 };
 use crate::{
-    base::{Protocol, Secret},
-    config::Config,
+    base::Secret,
     net::{Bind, Listener, ListenerTls},
 };
 
@@ -32,16 +34,16 @@ pub(super) struct Way {
 
 pub fn run(named: Option<&Path>, args: &SendArgs) -> Outcome {
     check_addresses(std::iter::once(&args.from).chain(&args.to))?;
-    let (server, tls) = server(named, args)?;
+    let target = Target::of(named, args)?;
     let message = message::build(args)?;
     let login = login(args)?;
     let mut steps = Vec::new();
-    let sent = send(&server, tls, login.as_ref(), args, &message, &mut steps);
+    let sent = send(&target, login.as_ref(), args, &message, &mut steps);
     if args.json {
         let failure = sent.as_ref().err();
         let text = json!({
             "ok": sent.is_ok(),
-            "server": server,
+            "server": target.way.server,
             "bytes": message.len(),
             "steps": steps,
             "error": failure.map(Failure::text),
@@ -60,15 +62,10 @@ pub(super) fn check_addresses<'a>(mut addresses: impl Iterator<Item = &'a String
     Err(Failure::usage(format!("\"{shown}\" is not a mail address"), "for example ann@contoso.com"))
 }
 
-fn send(
-    server: &str,
-    tls: SendTls,
-    login: Option<&Login>,
-    args: &SendArgs,
-    message: &[u8],
-    steps: &mut Vec<String>,
-) -> Outcome {
-    let stream = Stream::connect(server)?;
+fn send(target: &Target, login: Option<&Login>, args: &SendArgs, message: &[u8], steps: &mut Vec<String>) -> Outcome {
+    let tls = target.way.tls;
+    let stream = Stream::connect(&target.way.server)?;
+    target.refuse_others()?;
     let stream = if tls == SendTls::Implicit { stream.secure()? } else { stream };
     let quiet = args.json;
     let mut show = |step: String| {
@@ -81,7 +78,7 @@ fn send(
         }
         steps.push(step);
     };
-    let mut dialogue = Dialogue::new(stream, &mut show);
+    let mut dialogue = Dialogue::new(stream, target, &mut show);
     dialogue.greet()?;
     if tls == SendTls::Starttls {
         dialogue.start_tls()?;
@@ -99,7 +96,7 @@ pub(super) fn one(way: &Way, args: &SendArgs, password: &Secret) -> Result<Strin
     let message = message::build(args)?;
     let login = Login { user: args.user.clone().unwrap_or_else(|| args.from.clone()), password: password.clone() };
     let mut steps = Vec::new();
-    send(&way.server, way.tls, Some(&login), args, &message, &mut steps)?;
+    send(&Target::ours(way), Some(&login), args, &message, &mut steps)?;
     // The last thing that was heard before the goodbye.
     let before = steps.iter().rev().skip_while(|step| *step != "> QUIT");
     let reply = before.filter_map(|step| step.strip_prefix("< ")).next();
@@ -122,26 +119,6 @@ fn login(args: &SendArgs) -> Result<Option<Login>, Failure> {
         asked.ok_or_else(|| Failure::usage("there is no terminal to ask for the password", HINT))?
     };
     Ok(Some(Login { user, password }))
-}
-
-/// Where to, and how: what was asked for, or the first SMTP listener of the configuration.
-fn server(named: Option<&Path>, args: &SendArgs) -> Result<(String, SendTls), Failure> {
-    if let Some(server) = &args.server {
-        return Ok((server.clone(), args.tls.unwrap_or(SendTls::Off)));
-    }
-    let (config, _) = config::load(named)?;
-    let (address, tls) = smtp_listener(&config).ok_or_else(|| {
-        Failure::new(
-            "the configuration has no smtp listener with an address of its own",
-            "name one with --server HOST:PORT",
-        )
-    })?;
-    Ok((address.to_string(), args.tls.unwrap_or(tls)))
-}
-
-fn smtp_listener(config: &Config) -> Option<(SocketAddr, SendTls)> {
-    let mut listeners = config.listeners.iter().filter(|listener| listener.protocol == Protocol::Smtp);
-    listeners.find_map(place_of)
 }
 
 /// Where it can be reached, if it has an address of its own.

@@ -5,6 +5,11 @@
 
 use serde_json::Value;
 
+use super::steps::BESIDE;
+
+/// A later sign-in that was refused, while the one of before goes on.
+const REFUSED_BESIDE: &str = "/sign-in/refused-beside";
+
 /// It stands among the faults, with what to do.
 pub(super) fn is_met(status: &Value, fault: &Value, is_of: impl Fn(&Value) -> bool) -> bool {
     let mut met = status.get("faults").and_then(Value::as_array).into_iter().flatten();
@@ -28,15 +33,34 @@ pub(super) fn told_once(faults: &[Value], status: &Value) -> Vec<Value> {
     faults.iter().filter(tells).cloned().collect()
 }
 
+/// What stands in the way of these accounts, and no client met yet: that stands among the faults.
+pub(super) fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
+    let of = |account: &Value| {
+        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", REFUSED_BESIDE].map(|at| {
+            let mut fault = account.pointer(at).filter(|_| tells(account, at, accounts)).cloned();
+            let fields = fault.as_mut().filter(|_| at == REFUSED_BESIDE).and_then(Value::as_object_mut);
+            fields.into_iter().for_each(|fields| drop(fields.insert(BESIDE.to_owned(), true.into())));
+            fault
+        });
+        let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
+        let is_its_own = |of: &Value| account.get("address") == Some(of);
+        let is_shared = |of: &Value| accounts.iter().any(|one| one.get("address") == Some(of) && shares(account, one));
+        let of_sign_in = of_sign_in.into_iter().flatten().filter(|fault| !is_met(status, fault, is_shared));
+        let of_servers = of_servers.into_iter().filter(|fault| !is_met(status, fault, is_its_own));
+        of_sign_in.chain(of_servers).collect::<Vec<_>>()
+    };
+    accounts.iter().flat_map(of).collect()
+}
+
 /// What befell a sign-in that several accounts live on is told once.
-pub(super) fn tells(account: &Value, at: &str, accounts: &[Value]) -> bool {
+fn tells(account: &Value, at: &str, accounts: &[Value]) -> bool {
     let id = format!("{at}/id");
     let meets_it = |one: &&Value| shares(account, one) && one.pointer(&id) == account.pointer(&id);
     teller(accounts.iter().filter(meets_it)).is_none_or(|first| first == account)
 }
 
 /// Both live on one sign-in, or are the same account.
-pub(super) fn shares(account: &Value, other: &Value) -> bool {
+fn shares(account: &Value, other: &Value) -> bool {
     let same = account.get("same-sign-in").and_then(Value::as_array);
     account == other || same.is_some_and(|same| other.get("address").is_some_and(|address| same.contains(address)))
 }

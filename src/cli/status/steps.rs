@@ -8,13 +8,15 @@ use super::table::WRAP;
 use crate::{
     base::{Lang, printable, wrapped},
     catalog::{
-        Step, in_short, one_shell, said_not_to,
+        Step, in_short, in_short_unheard, one_shell, said_not_to,
         together::{Met, Together, together},
     },
 };
 
 /// Marks a fault that is beside a sign-in which goes on.
 pub const BESIDE: &str = "beside";
+/// Marks one that nobody heard of, since it was met behind our own 250.
+pub const UNHEARD: &str = "unheard";
 /// Marks one that nobody met so far.
 pub const AHEAD: &str = "ahead";
 
@@ -54,7 +56,8 @@ pub fn steps(faults: &[Value], lang: Lang) -> String {
             shells.push(shell);
             ids.extend((!ids.contains(&id)).then(|| id.clone()));
         }
-        let (is_beside, is_ahead) = (fault.get(BESIDE).is_some(), fault.get(AHEAD).is_some());
+        let is_beside = [BESIDE, UNHEARD].iter().any(|mark| fault.get(*mark).is_some());
+        let is_ahead = fault.get(AHEAD).is_some();
         met.push(Met { id, cause, next, shell, avoid, protocol, is_beside, is_ahead });
     }
     let told = together(met, Step::behind_remark);
@@ -78,7 +81,12 @@ pub fn past(faults: &[Value], lang: Lang) -> String {
     let mut all: Vec<String> = faults.iter().filter(is_over).filter_map(id).collect();
     all.sort();
     all.dedup();
-    let line = |id: String| Some(indented(2, &format!("{id}: {}", in_short(&id, lang)?)));
+    let was_heard =
+        |id: &String| faults.iter().any(|one| one.get("id").is_some_and(|of| of == id) && one.get(UNHEARD).is_none());
+    let line = |id: String| {
+        let short = if was_heard(&id) { in_short(&id, lang) } else { in_short_unheard(&id, lang) };
+        Some(indented(2, &format!("{id}: {}", short?)))
+    };
     all.into_iter().filter(|id| !standing.contains(id)).filter_map(line).collect()
 }
 
@@ -93,6 +101,24 @@ mod tests {
     use crate::catalog::{Entry, Known, message::SEND_AS_DENIED, sign_on::SMTP_AUTH_DISABLED_MAILBOX};
 
     use super::*;
+
+    /// Its client had its 250, and nobody is there to hear anything.
+    #[test]
+    fn what_was_met_behind_our_own_250_is_quoted_as_the_log_has_it() {
+        let id = SEND_AS_DENIED.id;
+        let heard = json!({ "id": id, "cause": "So.", "next-step": "Do." });
+        let mut unheard = heard.clone();
+        unheard[UNHEARD] = true.into();
+        let mut over = unheard.clone();
+        over["worked-again-at"] = 60.into();
+        for lang in Lang::ALL {
+            let (client, log) = (in_short(id, lang).unwrap(), in_short_unheard(id, lang).unwrap());
+            let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat(steps(&[unheard.clone()], lang)).contains(&log), "{log}");
+            assert!(flat(past(&[over.clone()], lang)).contains(&log), "{log}");
+            assert!(flat(steps(&[unheard.clone(), heard.clone()], lang)).contains(&client), "{client}");
+        }
+    }
 
     #[test]
     fn a_cmdlet_is_typed_behind_what_connects_to_its_shell_and_where_is_said_once() {

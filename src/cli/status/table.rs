@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    once::{is_met, shares, tells, told_once},
+    once::{is_met, refused, told_once},
     remarks::remarks,
-    steps::{BESIDE, past, steps},
+    steps::{UNHEARD, past, steps},
     told::SAID,
 };
 use crate::{
@@ -48,8 +48,6 @@ const ACCOUNT: &[Column] = &[
 
 /// Of a refusal, what tells nothing without its way where there are several.
 const TIMES: [&str; 2] = ["/at", "/until"];
-/// A later sign-in that was refused, while the one of before goes on.
-const REFUSED_BESIDE: &str = "/sign-in/refused-beside";
 
 /// What stands in an empty cell.
 const NOTHING: &str = "-";
@@ -195,28 +193,16 @@ fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
     if !still.is_empty() {
         let unmet = still.iter().filter(|one| !is_met(status, one, |of| one.get("account") == Some(of)));
         told.push_str(&picked(still, STANDSTILL, lang));
-        told.push_str(&steps(&unmet.cloned().collect::<Vec<_>>(), lang));
+        told.push_str(&steps(&unmet.map(unheard).collect::<Vec<_>>(), lang));
     }
-    told
+    told + &queue.get("lost").map(|lost| said(&unheard(lost), lang)).unwrap_or_default()
 }
 
-/// What stands in the way of these accounts, and no client met yet: that stands among the faults.
-fn refused(accounts: &[Value], status: &Value) -> Vec<Value> {
-    let of = |account: &Value| {
-        let of_sign_in = ["/sign-in/fault", "/sign-in/graph-fault", REFUSED_BESIDE].map(|at| {
-            let mut fault = account.pointer(at).filter(|_| tells(account, at, accounts)).cloned();
-            let fields = fault.as_mut().filter(|_| at == REFUSED_BESIDE).and_then(Value::as_object_mut);
-            fields.into_iter().for_each(|fields| drop(fields.insert(BESIDE.to_owned(), true.into())));
-            fault
-        });
-        let of_servers = account.get("refusals").and_then(Value::as_array).cloned().unwrap_or_default();
-        let is_its_own = |of: &Value| account.get("address") == Some(of);
-        let is_shared = |of: &Value| accounts.iter().any(|one| one.get("address") == Some(of) && shares(account, one));
-        let of_sign_in = of_sign_in.into_iter().flatten().filter(|fault| !is_met(status, fault, is_shared));
-        let of_servers = of_servers.into_iter().filter(|fault| !is_met(status, fault, is_its_own));
-        of_sign_in.chain(of_servers).collect::<Vec<_>>()
-    };
-    accounts.iter().flat_map(of).collect()
+/// The queue meets what it meets behind our own 250.
+fn unheard(one: &Value) -> Value {
+    let mut one = one.clone();
+    one.as_object_mut().into_iter().for_each(|fields| drop(fields.insert(UNHEARD.to_owned(), true.into())));
+    one
 }
 
 /// The columns that matter, those left out that are empty for all.

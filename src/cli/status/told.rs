@@ -13,7 +13,7 @@ use crate::{
     catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, moment, token::SIGN_IN_MISSING},
     cli::{language, pasted::shell},
     config::Config,
-    console::said_of_left_behind,
+    console::{said_of_left_behind, said_of_lost},
     expiry::{Ending, What},
     oauth::Phase,
 };
@@ -34,6 +34,7 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     with_not_loaded(status, lang);
     with_clock(status, lang);
     with_left_behind(status, lang);
+    with_lost(status, lang);
     with_endings(status, config, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
@@ -124,6 +125,16 @@ fn with_left_behind(status: &mut Value, lang: Lang) {
     put(left, SAID, Some(said));
     if let Some(entry) = text(left, "/id").and_then(catalog::find) {
         explain(left, entry.told(lang, &Known { left_store: Some(store), ..Known::default() }));
+    }
+}
+
+/// How many messages are gone, and what to do.
+fn with_lost(status: &mut Value, lang: Lang) {
+    let Some(lost) = status.pointer_mut("/queue/lost") else { return };
+    let messages = lost.get("messages").and_then(Value::as_u64).unwrap_or_default();
+    put(lost, SAID, Some(said_of_lost(messages, lang)));
+    if let Some(entry) = text(lost, "/id").and_then(catalog::find) {
+        explain(lost, entry.told(lang, &Known::default()));
     }
 }
 

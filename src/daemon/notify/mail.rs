@@ -198,11 +198,13 @@ fn words_of(fault: &Fault, known: &Known, lang: Lang) -> Why {
 fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     let name = topic_of_failure(note);
     let told = facts.told.get(&name);
+    // That its notice is given up is news of the same message.
+    let words = if note.is_lost() { format!("{}, untold", note.queue_id) } else { note.queue_id.clone() };
     let is_told = told.is_some_and(|told| {
         let since = Timestamp::try_from(told.at).map_or(i64::MAX, |at| facts.now.as_second() - at.as_second());
-        told.words == note.queue_id || (0..GATHER).contains(&since)
+        told.words == words || (0..GATHER).contains(&since)
     });
-    let topic = Topic { name, words: Some(note.queue_id.clone()) };
+    let topic = Topic { name, words: Some(words) };
     if is_told || (facts.is_busy)(&topic) {
         return None;
     }
@@ -380,6 +382,8 @@ mod tests {
             reply: damaged.clone(),
             fault: hold::fault(hold).map(|entry| entry.id),
             is_told: false,
+            notice: None,
+            is_sent_again: false,
             hold: Some(hold),
         };
         for (hold, first) in [(hold::BODY_DAMAGED, "Look at its disk"), (hold::DOUBTFUL, "Ask whoever it is for")] {
@@ -407,6 +411,8 @@ mod tests {
             reply: "550 5.1.1 no".into(),
             fault: None,
             is_told,
+            notice: None,
+            is_sent_again: false,
             hold: None,
         };
         let mut told = HashMap::new();

@@ -215,7 +215,11 @@ impl Said<'_> {
                 format!("Look at its disk; then `gatepost queue release {id}`, or `gatepost queue drop {id}`.")
             }
             Said::SenderIsTold { sender } => format!("The sender {sender} gets a notice with the next step."),
-            Said::NobodyIsTold => "Nobody is told by mail; the log has the message by its queue id.".to_owned(),
+            Said::NobodyIsTold => {
+                "Nobody was told by mail, and the message is gone: mend what it failed of, and have it sent again. \
+                 `gatepost queue list` names it."
+                    .to_owned()
+            }
             Said::Message { account, is_held: true } => format!("mail of {account} is held."),
             Said::Message { account, is_held: false } => format!("mail of {account} failed."),
             Said::QueueId { id } => format!("Queue id {id}."),
@@ -305,7 +309,9 @@ impl Said<'_> {
             ),
             Said::SenderIsTold { sender } => format!("差出人 {sender} に、次の手順を書いた通知が届きます。"),
             Said::NobodyIsTold => {
-                "メールでは誰にも通知されません。ログでは、キュー ID でこのメッセージを探せます。".to_owned()
+                "メールでは誰にも通知されず、メッセージは残っていません。原因を取り除いてから、差出人に再送を依頼してください。\
+                 メッセージは `gatepost queue list` で確認できます。"
+                    .to_owned()
             }
             Said::Message { account, is_held: true } => format!("{account} のメールが保留されています。"),
             Said::Message { account, is_held: false } => format!("{account} のメールを配信できませんでした。"),

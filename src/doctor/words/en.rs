@@ -7,6 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::{clock_off, moment, not_to_do},
+    console::said_of_lost,
     net::ListenerTls,
     queue::MOST_MESSAGES,
 };
@@ -245,6 +246,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("it works now, and the daemon still answers {id}"),
         Said::QueueMoves { waiting: 0, .. } => "nothing waits".to_owned(),
         Said::QueueMoves { waiting, minutes } => format!("{waiting} wait, the oldest for {minutes} minutes"),
+        Said::QueueLost { messages } => said_of_lost(*messages, Lang::En),
         Said::QueueHolds { waiting, held } => {
             format!("{held} are held until somebody lets them go, {waiting} wait: {} queue list", gatepost())
         }

@@ -7,6 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::{clock_off, moment, not_to_do},
+    console::said_of_lost,
     queue::MOST_MESSAGES,
 };
 
@@ -261,6 +262,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Remembers { id, until: None } => format!("今は動作しますが、デーモンは {id} と答え続けます"),
         Said::QueueMoves { waiting: 0, .. } => "待機中のメールはありません".to_owned(),
         Said::QueueMoves { waiting, minutes } => format!("待機中{waiting}通、最も古いものは{minutes}分前から"),
+        Said::QueueLost { messages } => said_of_lost(*messages, Lang::Ja),
         Said::QueueHolds { waiting, held } => {
             format!("保留中{held}通（送信または破棄されるまで残ります）、待機中{waiting}通: {} queue list", gatepost())
         }

@@ -366,6 +366,10 @@ pub(super) enum Said {
         waiting: u64,
         minutes: u64,
     },
+    /// Failed for good, and no sender knows.
+    QueueLost {
+        messages: u64,
+    },
     QueueHolds {
         waiting: u64,
         held: u64,

@@ -68,10 +68,21 @@ pub struct FailureNote {
     pub reply: String,
     /// The id of what it failed of, or is held for.
     pub fault: Option<&'static str>,
-    /// The sender gets a notice.
+    /// The sender gets a notice, as far as is known.
     pub is_told: bool,
+    /// That notice, by its own id.
+    pub notice: Option<String>,
+    /// A message like it arrived since then.
+    pub is_sent_again: bool,
     /// It did not fail for good: it is held until somebody looks at it, for this reason of [`super::hold`].
     pub hold: Option<&'static str>,
+}
+
+impl FailureNote {
+    /// It is gone, nobody was told by a notice, and it was not sent again.
+    pub const fn is_lost(&self) -> bool {
+        !self.is_told && self.hold.is_none() && !self.is_sent_again
+    }
 }
 
 impl Queue {
@@ -91,7 +102,7 @@ impl Queue {
             (false, false) => Some(self.write_notice(message, &sender, &wanted).await?),
             _ => None,
         };
-        self.note(message, &sender.address, &failed, notice.is_some());
+        self.note(message, &sender.address, &failed, notice.as_ref().map(|(notice, _)| notice.id.clone()));
         let Some((notice, mut body)) = notice else {
             let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
             let Advice { id, text, owner, next, .. } = self.advice_of(&message.account, failed.first().copied());
@@ -214,6 +225,7 @@ impl Queue {
         let mail = Mail { address: notice.account.clone(), ..read_mail(&notice.mail).unwrap_or_default() };
         let next = self.notice(notice, &body, &mail, to, TO_THE_POSTMASTER);
         self.send_notice(notice, &next, &mut body).await?;
+        self.failures.goes_on(&notice.id, &next.id);
         warn!(
             queue_id = notice.id,
             session = notice.session,
@@ -252,9 +264,13 @@ impl Queue {
             text,
             owner,
             next,
+            hint =
+                "nobody was told of that message, and it is gone: have it sent again; `gatepost queue list` names it",
             "a notice about a failed message cannot be delivered either, and is given up"
         );
-        self.note(notice, "", failed, false);
+        if !self.failures.is_untold(&notice.id) {
+            self.note(notice, "", failed, None);
+        }
         self.store.report_failures(notice.sequence, None).await?;
         Ok(Told::Settled)
     }
@@ -272,7 +288,8 @@ impl Queue {
         Ok(Told::Redirected)
     }
 
-    fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], is_told: bool) {
+    /// `told_by`: the notice to its sender.
+    fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], told_by: Option<String>) {
         let address = |one: &&QueuedRecipient| read_recipient(&one.line).map(|rcpt| rcpt.address);
         let reply = failed.first().and_then(|one| one.reply.clone()).unwrap_or_default();
         self.note_undelivered(message, &reply);
@@ -284,7 +301,9 @@ impl Queue {
             recipients: failed.iter().filter_map(address).collect(),
             reply,
             fault: failed.first().and_then(|one| Refusal::beside(one)).map(Refusal::id),
-            is_told,
+            is_told: told_by.is_some(),
+            notice: told_by,
+            is_sent_again: false,
             hold: None,
         });
     }
@@ -303,6 +322,8 @@ impl Queue {
             reply,
             fault: hold::fault(reason).map(|entry| entry.id),
             is_told: false,
+            notice: None,
+            is_sent_again: false,
             hold: Some(reason),
         });
     }

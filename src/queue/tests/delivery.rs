@@ -72,6 +72,32 @@ async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and
     assert!(!stage.queue.failures().last().unwrap().is_told);
 }
 
+/// The message had "notice to the sender: yes", and the notices were two more failures.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_notices_fail_too_is_one_failure_that_says_so_until_it_was_sent_again() {
+    for postmaster in [None, Some("admin@contoso.example".to_owned())] {
+        let ways = if postmaster.is_some() { 3 } else { 2 };
+        let mut stage = Kept { postmaster, ..Kept::default() }.start().await;
+        stage.send("x").await;
+        let id = stage.ids().await.into_iter().next().unwrap();
+        stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
+        for _ in 0..ways {
+            stage.next().await.all(failed("5.7.60 not allowed to send as this sender"));
+        }
+        stage.is_empty().await;
+        let [note] = &stage.queue.failures()[..] else { panic!("{:?}", stage.queue.failures()) };
+        assert!(!note.is_told && note.is_lost() && note.queue_id == id && note.sender == ANN, "{note:?}");
+        assert_eq!(stage.queue.lost(), std::slice::from_ref(note));
+        assert_eq!(stage.queue.failure(&id).as_ref(), Some(note));
+        let failed: u64 = stage.queue.meter.delivered_by_hour.hours().iter().map(|hour| hour.failed).sum();
+        assert_eq!(failed, 1, "of one message");
+        stage.send("again").await;
+        stage.next().await.all(delivered());
+        stage.is_empty().await;
+        assert!(stage.queue.lost().is_empty() && stage.queue.failures().len() == 1);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_notice_that_goes_another_way_has_all_its_time_again() {
     let mut stage = Stage::new().await;

@@ -9,7 +9,7 @@ use std::mem;
 use bytes::{BufMut, BytesMut};
 
 use super::{
-    Mistake, SIZE_LIMIT,
+    GREETING, Mistake, SIZE_LIMIT,
     command::Command,
     mistake::code,
     reply::{LEAVING, OTHER_TONGUE, Reply, UNPROTECTED, auth_refusal, mail_refusal, spelt},
@@ -254,7 +254,7 @@ impl Machine for SmtpFront {
             }
             match &mut self.state {
                 State::Greet => {
-                    let reply = Reply::new(220, format!("{} ESMTP Gatepost ready", self.keywords.host));
+                    let reply = Reply::new(220, format!("{} {GREETING}", self.keywords.host));
                     self.say(&reply);
                     self.state = State::Command;
                 }

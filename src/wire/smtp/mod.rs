@@ -21,5 +21,8 @@ pub use front::SmtpFront;
 pub use mistake::Mistake;
 pub use reply::{Replies, Reply};
 
+/// What the greeting ends with: our own commands know by it who listens there.
+pub const GREETING: &str = "ESMTP Gatepost ready";
+
 /// What is said in EHLO, before AUTH by the front and after it by the relay.
 pub const SIZE_LIMIT: u64 = 157_286_400;

@@ -331,3 +331,44 @@ async fn a_message_that_waits_behind_a_wrong_service_principal_is_told_with_the_
     program.reload().await;
     until_so("it goes", Duration::from_secs(20), async || !run(&["queue", "list"], &staged.file).1.contains(&id)).await;
 }
+
+/// The queue was called empty and the message "delivered or dropped"; status and doctor gave the cmdlet alone, and behind it
+/// all was well.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_until_it_was_sent_again() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let denied = "550 5.7.60 SMTP; Client does not have permissions to send as this sender";
+    staged.sandbox.faults().set(|faults| faults.smtp.answers.push(Answer::new("MAIL", denied)));
+    let said = sent(&program, ANN, BOB).await;
+    let id = said.rsplit(' ').next().unwrap().to_owned();
+    let told = |words: &[&str]| {
+        let (code, out, errors) = run(words, &staged.file);
+        (code, out.split_whitespace().chain(errors.split_whitespace()).collect::<Vec<_>>().join(" "))
+    };
+    until_so("it is given up", Duration::from_secs(20), async || told(&["status"]).1.contains("sender-not-told: "))
+        .await;
+    for (lang, gone, again) in [
+        ("en", "its sender was not told", "have it sent again"),
+        ("ja", "差出人に通知できませんでした", "再送を依頼してください"),
+    ] {
+        let list = told(&["queue", "list", "--lang", lang]).1;
+        assert!(list.contains(&id) && list.contains("5.7.60") && list.contains(&format!("{ANN} -> {BOB}")), "{list}");
+        for words in [&["queue", "show", &id, "--lang", lang][..], &["queue", "retry", &id, "--lang", lang]] {
+            let (code, shown) = told(words);
+            assert!(code == 1 && shown.contains(gone) && shown.contains(again) && shown.contains("5.7.60"), "{shown}");
+        }
+        let status = told(&["status", "--lang", lang]).1;
+        assert!(status.contains(if lang == "en" { gone } else { "1通のメールが配信に失敗し" }), "{status}");
+        // It was refused behind our 250.
+        let heard = if lang == "en" { "What a client hears" } else { "クライアントへの応答" };
+        assert!(!status.contains(heard), "{status}");
+    }
+    let (_, json) = told(&["queue", "show", &id, "--json"]);
+    assert!(json.contains("\"is-sender-told\": false"), "{json}");
+    staged.mended();
+    let told_by_doctor = || async { check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "queue") };
+    assert_eq!(told_by_doctor().await["fault"]["id"], "sender-not-told");
+    assert!(sent(&program, ANN, BOB).await.starts_with("250 "));
+    until_so("it arrives", Duration::from_secs(20), async || told_by_doctor().await["outcome"] == "pass").await;
+    assert_eq!(told(&["queue", "list"]).1, "the queue is empty");
+}

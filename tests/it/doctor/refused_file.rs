@@ -39,6 +39,8 @@ async fn tells_both(staged: &Staged, problem: &str) {
     let told = staged.doctor(&["--lang", "en"]).await;
     let how = format!("runs on with the one that it read before; how that stands: {}", staged.gatepost("status"));
     assert!(told.code == 78 && told.out.contains(&how) && told.out.contains(problem), "{}", told.out);
+    // It named a unit that does not run it.
+    assert!(told.out.contains("kill -HUP ") && !told.out.contains("systemctl"), "{}", told.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,8 @@ fn of_the_queue() -> Vec<Mail> {
         reply: "550".into(),
         fault: hold.and_then(hold::fault).map(|entry| entry.id),
         is_told,
+        notice: None,
+        is_sent_again: false,
         hold,
     };
     let refused = catalog::sign_on::SMTP_AUTH_DISABLED_MAILBOX.fault();
