@@ -294,14 +294,7 @@ mod tests {
             (
                 "running: yes (process 12); on the store that the file named before",
                 "動作中: はい（プロセス 12）。設定ファイルが以前に指していたストアを使用中です",
-                "restart-pending",
-            ),
-            (
-                "warning: the daemon that runs has the store that /g.toml named before; what this command does counts once \
-                 it is restarted: systemctl restart gatepost",
-                "警告: 動作中のデーモンは、/g.toml が以前に指していたストアを使用しています。このコマンドの結果は、デーモンの再起動後に\
-                 有効になります：systemctl restart gatepost",
-                "restart-pending",
+                "configuration-not-loaded",
             ),
             (
                 "network.ca-file /x: not readable as PEM: base64 decode error",

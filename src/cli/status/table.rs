@@ -118,6 +118,7 @@ const JAPANESE: &[(&str, &str)] = &[
     ("accounts", "アカウント"),
     ("clock", "このマシンの時計"),
     ("left-behind", "別のストアに残っているもの"),
+    ("left-bodies", "キューのフォルダーに残っているもの"),
     ("endings", "期限"),
     ("faults", "問題"),
     ("listeners", "リスナー"),
@@ -173,7 +174,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
-            Value::Object(_) if ["clock", "left-behind"].contains(&name.as_str()) => said(section, lang),
+            Value::Object(_) if ["clock", "left-behind", "left-bodies"].contains(&name.as_str()) => said(section, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,
