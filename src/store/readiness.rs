@@ -197,7 +197,7 @@ mod tests {
         assert!(store.is_writable().await, "from memory");
         a_second_later().await;
         let trouble = store.trouble().await.unwrap().to_string();
-        assert!(trouble.contains("takes no writes: database is locked; check free space"), "{trouble}");
+        assert!(trouble.contains("[store-locked]: the database is held locked by another program"), "{trouble}");
         writer.rollback().await.unwrap();
         assert!(!store.is_writable().await, "from memory");
         a_second_later().await;

@@ -351,12 +351,12 @@ async fn a_certificate_that_ended_or_does_not_fit_its_key_is_a_line_of_the_log_a
     let program = super::clients::daemon_of(&staged).await;
     let warned = program.logs("a certificate has ended or cannot be used").await;
     assert!(
-        warned.contains("WARN") && warned.contains("id=\"certificate-ended\"") && warned.contains("next="),
+        warned.contains("WARN") && warned.contains("\"id\":\"certificate-ended\"") && warned.contains("\"next\":"),
         "{warned}"
     );
     let other = rcgen::KeyPair::generate().unwrap();
     std::fs::write(&key, other.serialize_pem()).unwrap();
     program.reload().await;
     let warned = program.logs("does not belong to").await;
-    assert!(warned.contains("id=\"certificate-ended\"") && warned.contains("next="), "{warned}");
+    assert!(warned.contains("\"id\":\"certificate-ended\"") && warned.contains("\"next\":"), "{warned}");
 }
