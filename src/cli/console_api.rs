@@ -67,7 +67,8 @@ pub(super) fn unanswered(
         return of_entry(CONFIGURATION_NOT_LOADED, &Known::default(), language::current());
     }
     if store::holder_before(&config.store, file).is_some() {
-        return of_entry(RESTART_PENDING, &Known::default(), language::current());
+        let left_store = store::store_before(&config.store).map(|before| before.display().to_string());
+        return of_entry(RESTART_PENDING, &Known { left_store, ..Known::default() }, language::current());
     }
     let holder = store::holder(&config.store);
     if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)) {

@@ -352,20 +352,20 @@ fn awaits_restart(status: &Value) -> Option<&str> {
 
 fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope, may_restart: bool) -> Check {
     let look = look.target(scope.file.display().to_string());
-    match status.get("configuration").and_then(Value::as_str) {
-        None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
-        Some(loaded) => compared(look, loaded, awaits_restart(status), config, may_restart),
-    }
-}
-
-fn compared(look: Look, loaded: &str, needs_restart: Option<&str>, config: &Config, may_restart: bool) -> Check {
+    let text = |path: &str| status.pointer(path).and_then(Value::as_str);
+    let Some(loaded) = text("/configuration") else {
+        return look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() });
+    };
+    let who = Who { left_store: text("/left-behind/store").map(str::to_owned), ..Who::default() };
     match config.fingerprint() {
         None => look.skip(Said::CannotBeAsked { why: token_file(&config.store).display().to_string() }),
-        Some(now) if loaded == now => match needs_restart.map(|what| Said::AwaitsRestart { what: what.to_owned() }) {
-            Some(awaits) if may_restart => look.fail(awaits, &RESTART_PENDING.fault(), &Who::default()),
-            Some(awaits) => look.skip(awaits),
-            None => look.pass(Said::SameConfiguration),
-        },
+        Some(now) if loaded == now => {
+            match awaits_restart(status).map(|what| Said::AwaitsRestart { what: what.to_owned() }) {
+                Some(awaits) if may_restart => look.fail(awaits, &RESTART_PENDING.fault(), &who),
+                Some(awaits) => look.skip(awaits),
+                None => look.pass(Said::SameConfiguration),
+            }
+        }
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
 }

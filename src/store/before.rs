@@ -96,6 +96,11 @@ fn all_before(database: &Path) -> Vec<PathBuf> {
     all
 }
 
+/// The same by these settings, for whoever is told of it.
+pub fn store_before(settings: &Settings) -> Option<PathBuf> {
+    before(&settings.database()?)
+}
+
 /// The daemon on the store before, where that reads this configuration: it takes a restart to have the one that stands there now.
 /// One that drains there while its successor has this one waits for nobody's restart.
 pub fn holder_before(settings: &Settings, file: &Path) -> Option<lock::Holder> {

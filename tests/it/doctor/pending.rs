@@ -217,6 +217,7 @@ async fn no_command_begins_the_store_of_the_next_daemon_while_this_one_runs() {
     for arguments in [&["login", ANN][..], &["logout", ANN, "--yes"], &["backup", "copy.db"]] {
         let (code, text) = told(&staged, arguments);
         assert!(code == 1 && text.contains("[restart-pending]") && !text.contains("No daemon runs"), "{text}");
+        assert!(text.contains("Decide first what becomes of the mail"), "{text}");
     }
     let other = staged.dir.path().join("other");
     assert!(!["gatepost.db", "key"].iter().any(|name| other.join(name).exists()));
