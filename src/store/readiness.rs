@@ -80,12 +80,12 @@ impl Trouble {
     }
 }
 
-type Answer = OwnedMutexGuard<Option<(Instant, Option<Trouble>)>>;
+type Answered = Option<(Instant, Option<Trouble>)>;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Readiness {
     /// When the store was asked, and what it said. Held while it is asked, so that one question serves all.
-    answer: Arc<Mutex<Option<(Instant, Option<Trouble>)>>>,
+    answer: Arc<Mutex<Answered>>,
     write_failed: Arc<AtomicBool>,
 }
 
@@ -96,7 +96,7 @@ impl Readiness {
         outcome
     }
 
-    async fn ask(self, mut answer: Answer, pool: SqlitePool, database: PathBuf) -> Option<Trouble> {
+    async fn ask(self, mut answer: OwnedMutexGuard<Answered>, pool: SqlitePool, database: PathBuf) -> Option<Trouble> {
         let failed = self.write_failed.load(Ordering::Relaxed);
         if let Some((at, trouble)) = &*answer
             && at.elapsed() < REMEMBERED
