@@ -7,10 +7,13 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 22] = [
+const CASES: [&str; 25] = [
     "console",
     "good-one-stays",
     "google",
+    "left-folder",
+    "left-store",
+    "left-unknown",
     "listener",
     "may-be-meant",
     "may-have-delegate",
@@ -60,6 +63,9 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "console" => known.may_be_of_console(),
         "good-one-stays" => known.whose_stays.is_some(),
         "google" => known.provider.as_deref() == Some("google"),
+        "left-folder" => known.left_folder.is_some(),
+        "left-store" => known.left_store.is_some(),
+        "left-unknown" => known.left_folder.is_none() && known.left_store.is_none(),
         "listener" => known.may_be_of_listener(),
         // Each mailbox of a whole domain is itself, and nobody is a delegate of their own.
         "may-be-meant" => !is_at_hand("whole-domain", known) && !is_at_hand("owner-signed-in", known),
@@ -69,8 +75,8 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "owner-signed-in" => is_at_hand("sign-in-as", known) && known.is_itself(&known.signed_in_as),
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
-        // Of one that a pasted line names nobody knows whether it still does.
-        "runs" => invocation::is_daemon_known() && invocation::is_start_known(),
+        // Of one that a pasted line names nobody knows whether it still does; and one that could not start does not.
+        "runs" => invocation::is_daemon_known() && invocation::is_start_known() && !invocation::is_start_refused(),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
         "secret-sealed" => known.is_secret_sealed(),

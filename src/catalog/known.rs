@@ -20,7 +20,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 63] = [
+pub(super) const NAMES: [&str; 64] = [
     "account",
     "address",
     "admin-consent-page",
@@ -35,6 +35,7 @@ pub(super) const NAMES: [&str; 63] = [
     "graph-host",
     "host",
     "http-proxy-key",
+    "left-folder",
     "left-store",
     "login-host",
     "look-at-certificate",
@@ -190,6 +191,8 @@ pub struct Known {
     pub running_file: Option<String>,
     /// The database in which something was left.
     pub left_store: Option<String>,
+    /// The folder of a queue with bodies that have no row.
+    pub left_folder: Option<String>,
     /// `gatepost doctor` says it, which sends nobody to itself.
     pub is_doctors: bool,
     /// After which refusal the identity provider is asked again, and when ([`super::hour`]), with nobody doing anything.
@@ -270,6 +273,7 @@ impl Known {
             "domain" => word(&self.address).and_then(|address| Some(address.rsplit_once('@')?.1.to_owned())),
             "graph-host" => word(&self.graph_host).or_else(|| self.is_of_no_app().then(|| GRAPH_HOST.to_owned())),
             "host" => word(&self.host),
+            "left-folder" => path(&self.left_folder),
             "left-store" => path(&self.left_store),
             "login-host" => self.login_host().map(str::to_owned),
             "http-proxy-key" => Some(key_of(&self.login_proxy, "http-proxy")),

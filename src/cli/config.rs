@@ -11,7 +11,7 @@ use super::{
     pasted, terminal,
 };
 use crate::{
-    base::invocation,
+    base::invocation::{self, NextStart},
     config::{self, Config, Problems, Surroundings, Unit},
     store,
 };
@@ -53,8 +53,13 @@ pub(super) fn call_by(named: Option<&Path>) {
 /// What is printed of this configuration names the daemon that runs on it.
 pub(super) fn note_daemon(config: &Config, file: &Path) {
     note_unit(file);
-    let holder = store::holder(&config.store).or_else(|| store::holder_before(&config.store, file));
-    let Some(holder) = holder else { return };
+    let before = || {
+        let before = store::holder_before(&config.store, file)?;
+        // Who starts on another store does not see its end.
+        invocation::restarts(NextStart::OnAnotherStore);
+        Some(before)
+    };
+    let Some(holder) = store::holder(&config.store).or_else(before) else { return };
     let Some(daemon) = holder.daemon() else { return };
     match holder.reads_other_than(file) {
         Some(_) => invocation::another_runs(daemon),

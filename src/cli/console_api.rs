@@ -12,6 +12,7 @@ use crate::{
         Entry, Known, Place,
         doctor::{CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, PORT_TAKEN, RESTART_PENDING},
         own::DAEMON_HANGS,
+        token::STORE_FAILING,
     },
     config::Config,
     console::{
@@ -19,7 +20,7 @@ use crate::{
         token_file,
     },
     doctor::greeting,
-    store,
+    store::{self, Store},
 };
 
 /// The JSON at `path`, or why there is none.
@@ -66,7 +67,8 @@ pub(super) fn unanswered(
         return of_entry(CONFIGURATION_NOT_LOADED, &Known::default(), language::current());
     }
     if store::holder_before(&config.store, file).is_some() {
-        return of_entry(RESTART_PENDING, &Known::default(), language::current());
+        let left_store = store::store_before(&config.store).map(|before| before.display().to_string());
+        return of_entry(RESTART_PENDING, &Known { left_store, ..Known::default() }, language::current());
     }
     let holder = store::holder(&config.store);
     if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)) {
@@ -76,6 +78,7 @@ pub(super) fn unanswered(
     }
     let (runs, is_vacant) = (holder.is_some_and(|holder| holder.is_within_reach), store::is_vacant(&config.store));
     match cause {
+        Some(Unanswered::Waits(_)) => of_a_store_that_waits(config),
         Some(Unanswered::Silent(_)) if runs => hanging(language::current()),
         Some(cause) if cause.is_stranger() => displaced(config, cause),
         // None of ours is there that could be silent, or say no.
@@ -85,6 +88,22 @@ pub(super) fn unanswered(
             displaced(config, cause)
         }
         _ => Failure::new(text, next),
+    }
+}
+
+/// What our daemon waits for: who holds its store, or the store itself.
+pub(super) fn of_a_store_that_waits(config: &Config) -> Failure {
+    let found = super::runtime().map(|runtime| {
+        runtime.block_on(async {
+            let store = Store::glance(&config.store).await?;
+            let proved = store.prove_by_lock().await;
+            store.close().await;
+            proved
+        })
+    });
+    match found {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(())) | Err(_) => of_entry(STORE_FAILING, &Known::default(), language::current()),
     }
 }
 
@@ -114,7 +133,7 @@ fn body(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Opti
     let body = runtime.block_on(async {
         let asked = client::ask(address, method, path, || config.console_token()).await;
         match asked {
-            Err(silence) => Err(greeting::whose(silence, &config.listeners).await),
+            Err(silence) => Err(greeting::whose(silence, config).await),
             Ok(body) => Ok(body),
         }
     })?;

@@ -29,7 +29,7 @@ use crate::{
         local_password::{Told, after_sign_in},
     },
     base::{Lang, Secret, invocation},
-    catalog::{Known, doctor::SOMEBODY_ELSE_SIGNED_IN},
+    catalog::{Known, doctor::SOMEBODY_ELSE_SIGNED_IN, token::STORE_FAILING},
     doctor::clock_off,
     net::own_uid,
     oauth::{
@@ -114,7 +114,11 @@ fn signed_in(lang: Lang, named: Option<&Path>, args: &LoginArgs) -> Result<(), N
                 let verdict = login.with_who_stays(&state, verdict).await;
                 // Where somebody else signed in, the refusal itself says whose stays.
                 if verdict.whose_stays.is_some() && verdict.signed_in_as.is_none() {
-                    login.ui.step(&Said::OldGoesOn { address: &account.address });
+                    let address = &account.address;
+                    login.ui.step(&match verdict.entry.id == STORE_FAILING.id {
+                        true => Said::OldUnreplaced { address },
+                        false => Said::OldGoesOn { address },
+                    });
                 }
                 Err(NotSignedIn { failure: refused(&verdict, &account, lang), refused: Some(Box::new(verdict)) })
             }

@@ -34,6 +34,10 @@ pub(super) enum Said<'a> {
         provider: &'a str,
     },
     OneMoreCode,
+    /// The store did not take the new one.
+    OldUnreplaced {
+        address: &'a str,
+    },
     /// Behind a refusal.
     OldGoesOn {
         address: &'a str,
@@ -132,6 +136,9 @@ impl Said<'_> {
                     "The new sign-in was refused, and changed nothing: the one of before stays in use for {address}."
                 )
             }
+            Said::OldUnreplaced { address } => format!(
+                "The provider granted the new sign-in, and it could not be stored: the one of before stays in use for {address}."
+            ),
             Said::BrowserIsDone => "The browser is done; fetching tokens ...".to_owned(),
             Said::OtherState => "That address belongs to another sign-in. Use the one printed above.".to_owned(),
             Said::NoCode => "There is no code in that. Paste the whole address, from http:// on; where the page shows \
@@ -212,6 +219,9 @@ impl Said<'_> {
                     "新しいサインインは拒否され、何も変わっていません。{address} では、これまでのサインインが引き続き使われます。"
                 )
             }
+            Said::OldUnreplaced { address } => format!(
+                "プロバイダーは新しいサインインを許可しましたが、保存できませんでした。{address} には以前のサインインが引き続き使われます。"
+            ),
             Said::BrowserIsDone => "ブラウザーでの操作が終わりました。トークンを取得しています ...".to_owned(),
             Said::OtherState => {
                 "このアドレスは別のサインインのものです。上に表示したアドレスから始めてください。".to_owned()
@@ -310,6 +320,7 @@ mod tests {
             Said::AsksForCode { provider: one },
             Said::OneMoreCode,
             Said::OldGoesOn { address: one },
+            Said::OldUnreplaced { address: one },
             Said::BrowserIsDone,
             Said::OtherState,
             Said::NoCode,

@@ -7,11 +7,11 @@ use std::{
 
 use reqwest::Method;
 
-use super::{config, console_api, elsewhere, language, outcome::Failure, terminal};
+use super::{config, console_api, elsewhere, language, outcome::Failure};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
-    catalog::{Known, Words, doctor::RESTART_PENDING, own::STORE_OF_ANOTHER_USER, said_in},
+    catalog::{Known, Words, own::STORE_OF_ANOTHER_USER, said_in},
     config::Config,
     console::client,
     net::{ClientTls, HttpClient, SetupFault},
@@ -44,7 +44,6 @@ impl State {
         }
         refuse_foreign_store(&config.store.url)?;
         refuse_beside_another_store(&config, &file).await?;
-        note_the_store_before(&config, &file);
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })
     }
@@ -152,9 +151,12 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     Failure::told(said_in(verdict.entry, &particular, lang), &words, lang).of_fault(verdict.entry.id)
 }
 
-/// The daemon of this file may have the store that stood there when it loaded it: what this command did here would count for
-/// nobody.
+/// The daemon of this file may have the store that stood there when it loaded it, or when it started: what this command did here
+/// would count for nobody, and the store that it made would stand in the way of whoever moves that one.
 async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(), Failure> {
+    if store::holder_before(&config.store, file).is_some() {
+        return Err(console_api::unanswered(config, file, None, String::new(), ""));
+    }
     let Some(at) = config.console.reached_at().filter(|_| store::is_vacant(&config.store)) else { return Ok(()) };
     match client::ask(at, Method::GET, "/api/healthz", || config.console_token()).await {
         Err(cause) if cause.is_of_the_store_before(file).is_some() => {
@@ -162,19 +164,6 @@ async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(),
         }
         _ => Ok(()),
     }
-}
-
-/// What this command does is done in the store that the daemon has after its restart.
-fn note_the_store_before(config: &Config, file: &Path) {
-    if store::holder_before(&config.store, file).is_none() {
-        return;
-    }
-    let (lang, file, restart) = (language::current(), file.display(), invocation::restart_told());
-    let told = format!(
-        "the daemon that runs has the store that {file} named before; what this command does counts once it is restarted: {restart}"
-    );
-    let head = if lang == Lang::Ja { "警告" } else { "warning" };
-    terminal::note(&format!("{head}: {}", said_in(RESTART_PENDING, &language::said(&told, lang), lang)));
 }
 
 /// A command run as root would leave files beside the store that the daemon cannot read.

@@ -21,6 +21,8 @@ pub enum Unanswered {
     NotThere(String),
     /// The connection stands, or waits to be taken, and nothing comes.
     Silent(String),
+    /// Our daemon is there, and this answer waits: for the store, as nothing else of it does.
+    Waits(String),
     /// What answers is no daemon on this configuration.
     Stranger(String),
     /// A Gatepost that has another store, and says of itself which configuration it reads.
@@ -53,6 +55,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::NotThere(why)
         | Self::Silent(why)
+        | Self::Waits(why)
         | Self::Stranger(why)
         | Self::OnAnotherStore(why, _)
         | Self::Untold(why)) = self;

@@ -1,13 +1,15 @@
-//! What a restart leaves, or left, in another store than that of the daemon, as status and overview tell it: mail that waits
-//! there is delivered by nobody.
+//! What a restart leaves, or left, in another store than that of the daemon, and what lies in the folder of its own queue without
+//! a row, as status and overview tell it: that mail is delivered by nobody.
 
 use serde::Serialize;
+use tokio::time::timeout;
 
-use super::{Console, account_page::ToldFault, status::Explained};
+use super::{Console, STORE_WITHIN, account_page::ToldFault, status::Explained};
 use crate::{
     base::Lang,
     catalog::{Known, own::MAIL_LEFT_BEHIND},
     queue::Figures,
+    spool::LeftBodies,
     store::LeftBehind,
 };
 
@@ -33,6 +35,30 @@ impl LeftBehindStatus {
     }
 }
 
+/// The same of bodies in the folder of the queue.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LeftBodiesStatus {
+    pub id: &'static str,
+    pub text: &'static str,
+    pub folder: String,
+    pub messages: u64,
+    #[serde(flatten)]
+    pub explained: Explained,
+}
+
+impl LeftBodiesStatus {
+    pub fn of(left: &LeftBodies) -> Self {
+        let (id, text, folder) = (MAIL_LEFT_BEHIND.id, MAIL_LEFT_BEHIND.short(), left.folder.display().to_string());
+        let explained = Explained::from(MAIL_LEFT_BEHIND.told(Lang::En, &known_of_bodies(&folder)));
+        Self { id, text, folder, messages: left.messages, explained }
+    }
+}
+
+pub fn known_of_bodies(folder: &str) -> Known {
+    Known { left_folder: Some(folder.to_owned()), ..Known::default() }
+}
+
 pub fn known(left: &LeftBehind) -> Known {
     Known { left_store: Some(left.database.display().to_string()), ..Known::default() }
 }
@@ -43,7 +69,8 @@ impl Console {
         if !self.loaded.is_moved() {
             return self.store.left_behind().await;
         }
-        let sign_ins = self.store.sign_ins().await.map_or(0, |all| all.len() as u64);
+        let asked = timeout(STORE_WITHIN, self.store.sign_ins()).await;
+        let sign_ins = asked.map_or(0, |all| all.map_or(0, |all| all.len() as u64));
         let Figures { waiting, held, .. } = self.queue.figures();
         let left = LeftBehind { database: self.store.path().to_owned(), messages: (waiting + held) as u64, sign_ins };
         left.is_missed(false).then_some(left)
@@ -54,6 +81,19 @@ pub(super) fn told(left: &LeftBehind, lang: Lang) -> ToldFault {
     let LeftBehind { database, messages, sign_ins } = left;
     let said = said(&database.display().to_string(), *messages, *sign_ins, lang);
     ToldFault::new(MAIL_LEFT_BEHIND, &said, lang, &known(left))
+}
+
+pub(super) fn told_of_bodies(left: &LeftBodies, lang: Lang) -> ToldFault {
+    let folder = left.folder.display().to_string();
+    ToldFault::new(MAIL_LEFT_BEHIND, &said_of_bodies(&folder, left.messages, lang), lang, &known_of_bodies(&folder))
+}
+
+/// Where they are, and how many.
+pub fn said_of_bodies(folder: &str, messages: u64, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("folder {folder}: messages without a row {messages}"),
+        Lang::Ja => format!("フォルダー {folder}：記録のないメッセージ{messages}通"),
+    }
 }
 
 /// Where that is, and how much.

@@ -46,8 +46,8 @@ struct Overview<'a> {
     store_trouble: Option<String>,
     queue_trouble: Option<String>,
     clock: Option<ToldFault>,
-    /// In another store.
-    left_behind: Option<ToldFault>,
+    /// In another store, and in the folder of the queue without a row.
+    left_behind: Vec<ToldFault>,
     /// Certificates that ended, end soon or cannot be read.
     endings: Vec<EndingAlert>,
     /// What of its configuration the daemon does not have.
@@ -150,7 +150,11 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
             let said = catalog::clock_off(off.seconds, off.is_behind, lang);
             ToldFault::new(CLOCK_SKEWED, &said, lang, &Known::default())
         }),
-        left_behind: console.left_behind().await.map(|left| left_behind::told(&left, lang)),
+        left_behind: {
+            let of_store = console.left_behind().await.map(|left| left_behind::told(&left, lang));
+            let of_bodies = console.queue.left_bodies().map(|left| left_behind::told_of_bodies(&left, lang));
+            of_store.into_iter().chain(of_bodies).collect()
+        },
         endings: EndingAlert::all(&console.endings(), &listed, &domains, lang),
         not_loaded: console.loaded.told(lang),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Console,
     endings::EndingStatus,
-    left_behind::LeftBehindStatus,
+    left_behind::{LeftBehindStatus, LeftBodiesStatus},
     loaded::{NeedsRestart, RefusedReload},
     mailboxes::{self, DomainStatus, STATUS_CAP},
     queue_status::QueueStatus,
@@ -41,6 +41,9 @@ pub struct Status {
     /// In another store than that of this daemon, with what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<LeftBehindStatus>,
+    /// In the folder of its own queue, without a row, with what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_bodies: Option<LeftBodiesStatus>,
     /// What the configuration has since it was loaded again, and the daemon not before a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_restart: Option<NeedsRestart>,
@@ -350,6 +353,7 @@ impl Status {
             configuration: String::new(),
             clock: None,
             left_behind: None,
+            left_bodies: None,
             needs_restart: None,
             refused_reload: None,
             reload: invocation::reload(),

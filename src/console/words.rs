@@ -1,10 +1,6 @@
 //! The console's words, in English and Japanese. A page takes all of its text from here.
 
-use crate::{
-    base::Lang,
-    catalog::{in_short_with_id, token::STORE_FAILING},
-    store::Trouble,
-};
+use crate::{base::Lang, catalog::in_short_with_id, store::Trouble};
 
 impl Lang {
     pub const fn words(self) -> &'static Words {
@@ -65,11 +61,14 @@ impl Lang {
                 "応答がありません。別のプログラムがロックを保持しているか、ディスクが止まっています。両方を確認してください。"
                     .to_owned()
             }
+            (Lang::Ja, Trouble::Locked) => {
+                "別のプログラムがデータベースをロックしています。どのプログラムかは `sudo lslocks --notruncate` で確認してください。".to_owned()
+            }
             (Lang::Ja, Trouble::Refuses(cause)) => {
                 format!("書き込めません（{cause}）。空き容量、権限、ほかに開いているプログラムがないかを確認してください。")
             }
         };
-        sentences(self, [Some(told), in_short_with_id(STORE_FAILING.id, self)])
+        sentences(self, [Some(told), in_short_with_id(trouble.entry().id, self)])
     }
 
     /// What was wrong first with a configuration that a reload refused, and what is written instead.

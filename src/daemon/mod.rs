@@ -5,6 +5,7 @@
 
 mod descriptors;
 mod drain;
+mod endings;
 mod fault;
 mod health;
 mod listeners;

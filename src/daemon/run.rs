@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use super::{
-    Daemon, StartFault, memory, pending,
+    Daemon, StartFault, endings, memory, pending,
     supervisor::{self, Asked, Signals},
 };
 use crate::{
@@ -51,6 +51,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
         }
     };
     daemon.note_configuration(file);
+    endings::warn_of(&daemon.calendar);
     let trimming = tokio::spawn(memory::trim_after_bursts(daemon.open_sessions()));
     for bound in daemon.bound() {
         info!(protocol = %bound.protocol, address = %bound.address, tls = bound.tls_word(), "listening");
@@ -204,6 +205,7 @@ pub async fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     } else {
         info!("configuration taken over: {change}");
     }
+    endings::warn_of(&daemon.calendar);
     let needs_restart = pending::left_to_a_restart(daemon, &running, &new, &change, &next_store);
     if let Some(what) = &needs_restart {
         let Advice { id, text, owner, next } = RESTART_PENDING.advice();

@@ -141,7 +141,7 @@ async fn mail_token(ask: &Ask<'_>, who: &mut Who, fresh: Option<Result<Got, Faul
     who.tenant_id = provider.tenant.clone();
     if !provider.is_fine || means.lacks_store(account) {
         let id = provider.fault;
-        let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails { id } };
+        let why = if provider.is_fine { means.unread() } else { Said::ProviderFails { id } };
         return Token { got: Err(Said::NoToken { id }), checks: vec![look.skip(why)] };
     }
     let got = match fresh {
@@ -167,7 +167,7 @@ async fn by_graph(ask: &Ask<'_>, who: &mut Who) -> Vec<Check> {
     let provider = ask.providers.of(&account.sign_in.app);
     if !provider.is_fine || means.lacks_store(account) {
         let id = provider.fault;
-        let why = if provider.is_fine { Said::StoreFails } else { Said::ProviderFails { id } };
+        let why = if provider.is_fine { means.unread() } else { Said::ProviderFails { id } };
         return vec![token.skip(why), mailbox.skip(Said::NoToken { id })];
     }
     let judged = |got: &Result<Got, Fault>, who: &mut Who| {

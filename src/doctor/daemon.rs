@@ -29,7 +29,7 @@ use crate::{
             CONFIGURATION_NOT_LOADED, CONFIGURATION_OF_ANOTHER_DAEMON, LISTENER_NOT_OPEN, PORT_TAKEN,
             REFUSAL_REMEMBERED, RESTART_PENDING,
         },
-        own::DAEMON_HANGS,
+        own::{DAEMON_HANGS, MAIL_LEFT_BEHIND},
     },
     config::Config,
     console::{
@@ -95,7 +95,7 @@ impl Running {
             Err(why) => {
                 // As it stands in the file, which may mean all addresses.
                 let at = config.console.listen.unwrap_or(at);
-                let why = greeting::whose(why, &config.listeners).await;
+                let why = greeting::whose(why, config).await;
                 if let Some(mark) = why.is_of_the_store_before(file) {
                     invocation::runs_as(store::daemon_at(mark.process));
                     return Self { on_the_store_before: Some(mark.process), ..Self::default() };
@@ -204,8 +204,18 @@ pub(super) async fn look(scope: &Scope, config: &Config, running: &Running, foun
     // What a restart would fail at comes first.
     let may_restart =
         !is_store_in_the_way && !fails(Name::ListenerKey) && checks.iter().all(|check| check.outcome != Outcome::Fail);
+    checks.extend(left_behind(at(Name::StoreBefore), status, running));
     checks.push(configuration(at(Name::LoadedConfiguration), config, status, scope, may_restart));
     checks
+}
+
+/// What the restart that is due would leave in the store before: to be decided before it.
+fn left_behind(look: Look, status: &Value, running: &Running) -> Option<Check> {
+    let left = status.get("left-behind").filter(|_| running.is_restart_due)?;
+    let number = |name: &str| left.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (store, messages, sign_ins) = (left.get("store")?.as_str()?.to_owned(), number("messages"), number("sign-ins"));
+    let who = Who { left_store: Some(store.clone()), ..Who::default() };
+    Some(look.target(store).fail(Said::RestartLeaves { messages, sign_ins }, &MAIL_LEFT_BEHIND.fault(), &who))
 }
 
 /// One that does not say what it listens on. Where nothing takes a connection at the console's address, the file has moved
@@ -220,7 +230,8 @@ fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) 
         Unanswered::NotThere(_) => Some((LISTENER_NOT_OPEN, silence)),
         Unanswered::Stranger(_) | Unanswered::OnAnotherStore(..) => Some((PORT_TAKEN, silence)),
         Unanswered::Silent(_) => Some((DAEMON_HANGS, silence)),
-        Unanswered::Untold(_) => None,
+        // The look at the store says what that waits for.
+        Unanswered::Waits(_) | Unanswered::Untold(_) => None,
     });
     let listeners = at(Name::Listeners);
     let listeners = match known {
@@ -341,20 +352,20 @@ fn awaits_restart(status: &Value) -> Option<&str> {
 
 fn configuration(look: Look, config: &Config, status: &Value, scope: &Scope, may_restart: bool) -> Check {
     let look = look.target(scope.file.display().to_string());
-    match status.get("configuration").and_then(Value::as_str) {
-        None => look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() }),
-        Some(loaded) => compared(look, loaded, awaits_restart(status), config, may_restart),
-    }
-}
-
-fn compared(look: Look, loaded: &str, needs_restart: Option<&str>, config: &Config, may_restart: bool) -> Check {
+    let text = |path: &str| status.pointer(path).and_then(Value::as_str);
+    let Some(loaded) = text("/configuration") else {
+        return look.skip(Said::CannotBeAsked { why: "the daemon is of an older version".to_owned() });
+    };
+    let who = Who { left_store: text("/left-behind/store").map(str::to_owned), ..Who::default() };
     match config.fingerprint() {
         None => look.skip(Said::CannotBeAsked { why: token_file(&config.store).display().to_string() }),
-        Some(now) if loaded == now => match needs_restart.map(|what| Said::AwaitsRestart { what: what.to_owned() }) {
-            Some(awaits) if may_restart => look.fail(awaits, &RESTART_PENDING.fault(), &Who::default()),
-            Some(awaits) => look.skip(awaits),
-            None => look.pass(Said::SameConfiguration),
-        },
+        Some(now) if loaded == now => {
+            match awaits_restart(status).map(|what| Said::AwaitsRestart { what: what.to_owned() }) {
+                Some(awaits) if may_restart => look.fail(awaits, &RESTART_PENDING.fault(), &who),
+                Some(awaits) => look.skip(awaits),
+                None => look.pass(Said::SameConfiguration),
+            }
+        }
         Some(_) => look.fail(Said::OtherConfiguration, &CONFIGURATION_NOT_LOADED.fault(), &Who::default()),
     }
 }

@@ -42,9 +42,16 @@ pub(super) enum Kept {
     NotMade,
     /// It is there, and cannot be read, or the daemon has another one; said once, and nothing is concluded from it.
     Failing,
+    /// Those that count are in the store that the file named before, which the daemon has.
+    Elsewhere,
 }
 
 impl Kept {
+    /// Why nothing is told of sign-ins, where nothing is.
+    pub const fn unread(&self) -> Said {
+        if matches!(self, Self::Elsewhere) { Said::StoreBeforeCounts } else { Said::StoreFails }
+    }
+
     pub fn store(&self) -> Option<&Arc<Store>> {
         if let Self::Open(store) = self { Some(store) } else { None }
     }
@@ -58,7 +65,7 @@ pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (
     let (store, kept) = opened(config, scope, &database).await;
     checks.push(store);
     checks.extend(left_behind(scope, &database, &kept).await);
-    let kept = if running.is_on_another_store() { Kept::Failing } else { kept };
+    let kept = if running.is_on_another_store() { Kept::Elsewhere } else { kept };
     checks.extend(room(scope, &directory));
     checks.extend(queue::directory(scope, config, &database));
     let alone = |one| Watched { key: None, ..one };

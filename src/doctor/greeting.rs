@@ -5,11 +5,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use reqwest::Method;
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use crate::{
     base::Protocol,
-    console::client::{PATIENCE, Unanswered},
+    config::Config,
+    console::client::{self, PATIENCE, Unanswered},
     net::{Bind, Listener, ListenerTls},
 };
 
@@ -56,10 +58,18 @@ pub async fn heard(at: SocketAddr) -> Result<(), Unanswered> {
 }
 
 /// What is silent at the console's address while a listener of the daemon greets is another program: the daemon does not hang.
-pub async fn whose(silence: Unanswered, listeners: &[Listener]) -> Unanswered {
-    match (silence, place(listeners)) {
-        (Unanswered::Silent(why), Some((_, at))) if heard(at).await.is_ok() => Unanswered::Stranger(why),
-        (silence, _) => silence,
+/// But for a console that knows our token, and answers what needs no store.
+pub async fn whose(silence: Unanswered, config: &Config) -> Unanswered {
+    let Unanswered::Silent(why) = silence else { return silence };
+    let (Some((_, at)), Some(console)) = (place(&config.listeners), config.console.reached_at()) else {
+        return Unanswered::Silent(why);
+    };
+    let (greets, console) =
+        tokio::join!(heard(at), client::ask(console, Method::GET, "/api/healthz", || config.console_token()));
+    match (greets, console) {
+        (_, Ok(Some(_))) => Unanswered::Waits(why),
+        (Ok(()), _) => Unanswered::Stranger(why),
+        _ => Unanswered::Silent(why),
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct Who {
     pub running_file: Option<String>,
     /// The database in which something was left.
     pub left_store: Option<String>,
+    /// Likewise the folder of a queue.
+    pub left_folder: Option<String>,
 }
 
 impl Who {
@@ -134,6 +136,7 @@ impl Who {
             login_proxy: self.proxy.clone(),
             running_file: self.running_file.clone(),
             left_store: self.left_store.clone(),
+            left_folder: self.left_folder.clone(),
             refused_sign_in: self.refused_sign_in,
             asks_again: self.asks_again.clone(),
             is_doctors: true,

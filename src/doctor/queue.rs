@@ -49,8 +49,8 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     let directory = spool::beside(database);
     // The daemon makes it and looks into it whoever uses it, and does not start where it cannot.
     let is_in_the_way = || fs::read_dir(&directory).is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
-    let left = left_in(&directory);
-    if !is_used(config) && !is_by_graph(config) && !is_in_the_way() && left == 0 {
+    let left = spool::left_beside(database);
+    if !is_used(config) && !is_by_graph(config) && !is_in_the_way() && left.is_none() {
         return None;
     }
     let look = Look::at(scope.lang, Layer::Files, Name::QueueDirectory).target(directory.display().to_string());
@@ -69,8 +69,9 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
             return Some(look.fault(&fault, &Who::default()));
         }
     };
-    if left > 0 {
-        return Some(look.note(Said::BodiesLeft { files: left }, &MAIL_LEFT_BEHIND.fault(), &Who::default()));
+    if let Some(left) = left {
+        let who = Who { left_folder: Some(left.folder.display().to_string()), ..Who::default() };
+        return Some(look.fail(Said::BodiesLeft { files: left.messages }, &MAIL_LEFT_BEHIND.fault(), &who));
     }
     Some(room(look, (messages, used), config.queue.max_bytes))
 }
@@ -104,12 +105,6 @@ fn held_in(directory: &Path) -> io::Result<(u64, u64)> {
         }
     }
     Ok((messages, octets))
-}
-
-/// Bodies that this store has no row for.
-fn left_in(directory: &Path) -> u64 {
-    let files = fs::read_dir(directory).into_iter().flatten().flatten();
-    files.filter(|file| spool::is_left(&file.file_name())).count() as u64
 }
 
 /// What waits, as the daemon says: what stands still is named with its step, or, where this look got through, with what ends

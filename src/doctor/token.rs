@@ -75,6 +75,7 @@ pub(super) struct Means {
     pub store: Option<Arc<Store>>,
     /// It is there, and cannot be read.
     store_fails: bool,
+    is_elsewhere: bool,
     /// Fetches for people's sign-ins.
     pub keepers: Option<Arc<Keepers>>,
     running: Running,
@@ -110,7 +111,8 @@ impl Means {
         let tls = ClientTls::new(&config.network).map_err(refused)?;
         let http = HttpClient::new(&config.network, &tls).map_err(refused)?;
         let meter = Meter::new();
-        let (store, store_fails) = (kept.store().cloned(), matches!(kept, Kept::Failing));
+        let (store, store_fails) = (kept.store().cloned(), matches!(kept, Kept::Failing | Kept::Elsewhere));
+        let is_elsewhere = matches!(kept, Kept::Elsewhere);
         let keepers = store.clone().map(|store| {
             let keepers = Keepers::of_a_command(store, http.clone(), meter.clone());
             let sign_ins = scope.accounts(config).into_iter().map(|account| account.sign_in.clone());
@@ -132,6 +134,7 @@ impl Means {
             system_roots: OnceLock::new(),
             store,
             store_fails,
+            is_elsewhere,
             keepers,
             running: running.clone(),
             anew: scope.anew,
@@ -164,6 +167,11 @@ impl Means {
     /// Whether nobody can say what is stored for this account.
     pub fn lacks_store(&self, account: &Account) -> bool {
         self.store_fails && !account.sign_in.app.grant.is_unattended()
+    }
+
+    /// Why not.
+    pub const fn unread(&self) -> Said {
+        if self.is_elsewhere { Said::StoreBeforeCounts } else { Said::StoreFails }
     }
 
     /// Whether the daemon alone may present the refresh token of this account.
@@ -377,8 +385,8 @@ pub(super) async fn stored(scope: &Scope, config: &Config, kept: &Kept) -> Vec<C
         let row = match kept {
             Kept::Open(store) => row_in(store, &account).await,
             Kept::NotMade => Err(missing(&account)),
-            Kept::Failing => {
-                checks.push(look.skip(Said::StoreFails));
+            Kept::Failing | Kept::Elsewhere => {
+                checks.push(look.skip(kept.unread()));
                 continue;
             }
         };

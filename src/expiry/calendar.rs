@@ -205,7 +205,7 @@ mod tests {
         let endings = calendar.endings(at("2031-01-02T01:00:00Z"));
         let names: Vec<_> = endings.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["soon", "late", "lost.pem"]);
-        assert_eq!(endings[0].days_left, Some(-2));
+        assert_eq!(endings[0].days_left, Some(-1));
         assert!(endings[2].trouble.as_ref().unwrap().starts_with("/nowhere/lost.pem: "));
         assert_eq!(calendar.of_app("lost.pem", at("2031-01-02T01:00:00Z")), None, "that is no app");
         calendar.take_over(Vec::new());

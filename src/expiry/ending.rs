@@ -64,11 +64,12 @@ pub struct Ending {
     pub trouble: Option<String>,
 }
 
-/// Days from `now` to the date of `then`, as somebody counts who has a calendar before them (UTC). Below zero once it is over.
+/// Days from `now` to the date of `then`, as somebody counts who has a calendar before them (UTC). Below zero once it is over:
+/// the full days since, and the first one from its beginning.
 pub fn days_left(now: Timestamp, then: Timestamp) -> i64 {
     let (now, then) = (now.as_second(), then.as_second());
     match then < now {
-        true => then.saturating_sub(now).div_euclid(DAY),
+        true => -(now.saturating_sub(then) / DAY).max(1),
         false => then.div_euclid(DAY) - now.div_euclid(DAY),
     }
 }
@@ -80,7 +81,9 @@ mod tests {
     #[test]
     fn days_are_those_of_the_calendar_and_what_is_over_is_below_zero() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        for (then, days) in [(3 * DAY, 3), (3 * DAY - 1, 2), (DAY - 1, 0), (0, 0), (-1, -1), (-DAY - 1, -2)] {
+        for (then, days) in
+            [(3 * DAY, 3), (3 * DAY - 1, 2), (DAY - 1, 0), (0, 0), (-1, -1), (-DAY - 14, -1), (-2 * DAY, -2)]
+        {
             assert_eq!(days_left(at(0), at(then)), days, "{then}");
         }
         for (now, then, days) in [(DAY - 600, DAY + 600, 1), (600, 5 * DAY - 600, 4), (DAY / 2, DAY / 2 - 1, -1)] {

@@ -20,7 +20,7 @@ use rustls::{
 };
 
 use super::{SetupFault, self_signed};
-use crate::catalog::doctor::CERTIFICATE_ENDED;
+use crate::catalog::{Advice, doctor::CERTIFICATE_ENDED};
 
 /// How often the files are looked at, at most.
 const LOOK_EVERY: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(1) };
@@ -126,7 +126,8 @@ impl Pair {
                 tracing::info!(certificate = %self.certificate.display(), "a changed certificate was loaded");
             }
             Err(error) => {
-                tracing::warn!(fault = %CERTIFICATE_ENDED.fault(), %error, "the changed certificate is not usable; the old one stays in use")
+                let Advice { id, text, owner, next } = CERTIFICATE_ENDED.advice();
+                tracing::warn!(id, text, owner, next, %error, "the changed certificate is not usable; the old one stays in use")
             }
         }
     }

@@ -34,10 +34,11 @@ mod turned_back;
 mod view;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -68,8 +69,8 @@ use crate::{
     },
     meter::Meter,
     net::clock::Clock,
-    spool::{Spool, Spooled},
-    store::{NewMessage, Outline, Store},
+    spool::{self, LeftBodies, Spool, Spooled},
+    store::{self, NewMessage, Outline, Store},
 };
 
 /// Why a message is held.
@@ -133,6 +134,8 @@ pub struct Queue {
     halt: Mutex<Halt>,
     /// Messages of the last process that have no place yet.
     unplaced: AtomicUsize,
+    /// The start found bodies without a row.
+    may_have_left: AtomicBool,
     failures: Failures,
     /// How often the couriers' sender looked, and how many are out.
     #[cfg(test)]
@@ -182,6 +185,7 @@ impl Queue {
             is_taken_up: watch::Sender::new(false),
             halt: Mutex::default(),
             unplaced: AtomicUsize::new(left.messages),
+            may_have_left: AtomicBool::default(),
             failures: Failures::default(),
             #[cfg(test)]
             rounds: watch::Sender::default(),
@@ -194,7 +198,9 @@ impl Queue {
         let turn = self.acceptance.lock().await;
         let (mut outlines, unread) = self.store.queue_outlines().await?;
         drop(turn);
-        let named = outlines.iter().map(|one| one.id.clone()).chain(unread).collect();
+        let named: HashSet<String> = outlines.iter().map(|one| one.id.clone()).chain(unread).collect();
+        let neighbours = store::neighbours(self.store.path());
+        let elsewhere = self.spool.take_from(neighbours, named.clone()).await?;
         let swept = self.spool.sweep(named, self.is_its_own().await?).await?;
         let epoch = self.store.fresh_epoch()?;
         self.spool.begin_epoch(epoch).await?;
@@ -224,7 +230,9 @@ impl Queue {
                 "bodies of messages for which this store has no row lie in {folder} as *.msg.left ({left})"
             );
         }
-        self.place(&outlines, &swept.missing.into_iter().collect()).await;
+        self.may_have_left.store(swept.left > 0, Ordering::Relaxed);
+        let missing = swept.missing.into_iter().map(|name| (elsewhere.get(&name).cloned(), name));
+        self.place(&outlines, &missing.map(|(file, name)| (name, file)).collect()).await;
         self.unplaced.store(0, Ordering::Relaxed);
         self.warn_of_gone(&self.without_account());
         self.is_taken_up.send_replace(true);
@@ -247,14 +255,17 @@ impl Queue {
         let _ = self.is_taken_up.subscribe().wait_for(|is_it| *is_it).await;
     }
 
-    async fn place(&self, outlines: &[Outline], missing: &HashSet<String>) {
+    /// `missing`: without a body here, and the file elsewhere that is it.
+    async fn place(&self, outlines: &[Outline], missing: &HashMap<String, Option<PathBuf>>) {
         let (now, wall, awake) = (self.clock.tick(), self.clock.wall(), self.clock.awake());
         for outline in outlines {
             if outline.hold.as_deref() == Some(hold::DROPPED) && self.drop_left(outline).await {
                 continue;
             }
-            let hold = match (missing.contains(&outline.id), outline.hold.as_deref()) {
-                (true, Some(hold::BODY_MISSING)) => Some(hold::BODY_MISSING),
+            let gone = missing.get(&outline.id);
+            let found = gone.and_then(Option::as_ref);
+            let hold = match (gone.is_some(), outline.hold.as_deref()) {
+                (true, Some(hold::BODY_MISSING)) if found.is_none() => Some(hold::BODY_MISSING),
                 (true, _) => {
                     let Advice { id, text, owner, next, .. } =
                         self.advice(&outline.account, &MESSAGE_BODY_UNREADABLE.fault());
@@ -264,9 +275,10 @@ impl Queue {
                         text,
                         owner,
                         next,
+                        elsewhere = found.map(|file| file.display().to_string()),
                         "the body of this message is gone; it is held: put the file back and restart, or drop it"
                     );
-                    let reply = damage::unreadable("its file is gone");
+                    let reply = damage::unreadable(&self.where_it_is(&outline.id, found.map(PathBuf::as_path)));
                     self.note_gone(outline, &reply).await;
                     if let Ok(Some(message)) = self.store.queued(outline.sequence).await {
                         self.note_held(&message, hold::BODY_MISSING, &reply);
@@ -296,6 +308,20 @@ impl Queue {
             self.note_kept(outline.sequence, &outline.account, hold.unwrap_or_default());
             self.unplaced.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// For whoever reads why it is held.
+    fn where_it_is(&self, name: &str, found: Option<&Path>) -> String {
+        let Some(found) = found else { return "its file is gone".to_owned() };
+        let (found, folder) = (found.display(), self.spool.directory().display());
+        format!(
+            "its file is {found}; do not drop it: stop the daemon, move that file to {folder}/{name}.msg, and start it"
+        )
+    }
+
+    /// In the folder of this store, without a row of it.
+    pub fn left_bodies(&self) -> Option<LeftBodies> {
+        self.may_have_left.load(Ordering::Relaxed).then(|| spool::left_beside(self.store.path()))?
     }
 
     /// Somebody dropped it while its delivery was under way, and that never ended. `false`: it is still there.

@@ -5,6 +5,7 @@
 //! names it, and one that nobody names is removed at the next start. Refused: more octets than the limit allows, which
 //! looks to the caller like a full disk, and is as good a reason to tell the client to come back later.
 
+mod elsewhere;
 mod fault;
 mod lease;
 mod owner;
@@ -29,6 +30,7 @@ use tokio::{
 };
 use tracing::warn;
 
+pub use elsewhere::{LeftBodies, left_beside};
 pub use fault::SpoolFault;
 use lease::Lease;
 pub use owner::{beside, is_of_another, refuse_others};
@@ -418,11 +420,6 @@ pub fn prove(directory: &Path) -> io::Result<()> {
 /// Whether a file of the directory, by its name, is the body of a message.
 pub fn is_message(file: &std::ffi::OsStr) -> bool {
     file.to_str().is_some_and(|file| file.ends_with(ENDING))
-}
-
-/// One that was left alone, since no row names it.
-pub fn is_left(file: &std::ffi::OsStr) -> bool {
-    file.to_str().and_then(body_of).is_some_and(|(_, is_left)| is_left)
 }
 
 /// The name of a body by that of its file, and whether that was left alone.

@@ -6,18 +6,25 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sqlx::{Connection, SqliteConnection};
+use tokio::time::timeout;
 
 use super::{Settings, Store, lock, origin, private_file};
 
 /// Not the name of anybody's copy.
 const NOTE: &str = ".store-before";
+/// Beside the one that was left: which one came behind it.
+const NOTE_AFTER: &str = ".store-after";
 /// Of a path, on any system.
 const MOST_BYTES: u64 = 4096;
 /// Of stores that were left one behind the other.
 const MOST_STORES: usize = 8;
+
+/// How long the store at hand is waited for.
+const ASKED_WITHIN: Duration = Duration::from_millis(500);
 
 /// What a store holds of which a daemon on another one knows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,24 +44,43 @@ impl LeftBehind {
 
 /// The configuration that names this database named `before`.
 pub fn note_before(database: &Path, before: &Path) -> io::Result<()> {
+    // Of use to whoever goes back; without it nothing is lost.
+    let _ = private_file::replace(&lock::beside(before, NOTE_AFTER), database.to_string_lossy().as_bytes());
     private_file::replace(&lock::beside(database, NOTE), before.to_string_lossy().as_bytes())
 }
 
 /// The configuration goes back, or on to another one: what was noted beside this is no more.
 pub fn forget_before(database: &Path, before: &Path) {
-    let note = lock::beside(database, NOTE);
-    if fs::read(&note).is_ok_and(|noted| noted == before.to_string_lossy().as_bytes()) {
-        // One that stays says what was true.
-        let _ = fs::remove_file(note);
+    for (beside, note, said) in [(database, NOTE, before), (before, NOTE_AFTER, database)] {
+        let note = lock::beside(beside, note);
+        if fs::read(&note).is_ok_and(|noted| noted == said.to_string_lossy().as_bytes()) {
+            // One that stays says what was true.
+            let _ = fs::remove_file(note);
+        }
     }
+}
+
+/// What such a note says.
+fn noted(database: &Path, note: &str) -> Option<PathBuf> {
+    let mut text = String::new();
+    File::open(lock::beside(database, note)).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+    Some(PathBuf::from(text)).filter(|other| !lock::is_one_file(other, database))
 }
 
 /// The store before, where one is noted that is still there.
 fn before(database: &Path) -> Option<PathBuf> {
-    let mut text = String::new();
-    File::open(lock::beside(database, NOTE)).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
-    let before = PathBuf::from(text);
-    (before.is_file() && !lock::is_one_file(&before, database)).then_some(before)
+    noted(database, NOTE).filter(|before| before.is_file())
+}
+
+/// The databases before this one and behind it, there or not, on which nobody works now: where bodies of its messages may lie,
+/// once somebody moved the folders without them.
+pub fn neighbours(database: &Path) -> Vec<PathBuf> {
+    let mut all = all_before(database);
+    all.extend([NOTE, NOTE_AFTER].into_iter().filter_map(|note| noted(database, note)));
+    all.sort();
+    all.dedup();
+    all.retain(|one| lock::holder_of(one).is_none());
+    all
 }
 
 /// All of them, the last one first.
@@ -68,6 +94,11 @@ fn all_before(database: &Path) -> Vec<PathBuf> {
         all.push(one);
     }
     all
+}
+
+/// The same by these settings, for whoever is told of it.
+pub fn store_before(settings: &Settings) -> Option<PathBuf> {
+    before(&settings.database()?)
 }
 
 /// The daemon on the store before, where that reads this configuration: it takes a restart to have the one that stands there now.
@@ -102,7 +133,9 @@ impl Store {
     /// The same of this one, whose sign-ins are counted only where there is another.
     pub async fn left_behind(&self) -> Option<LeftBehind> {
         before(self.path())?;
-        let has_sign_ins = self.sign_ins().await.is_ok_and(|all| !all.is_empty());
+        // Of one that does not answer just now nobody knows it: mail is told, and sign-ins alone are not.
+        let asked = timeout(ASKED_WITHIN, self.sign_ins()).await;
+        let has_sign_ins = asked.map_or(true, |all| all.is_ok_and(|all| !all.is_empty()));
         left_behind(self.path(), has_sign_ins).await
     }
 }

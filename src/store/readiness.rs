@@ -1,45 +1,77 @@
 //! Whether the store takes writes, for `/readyz`.
 //!
 //! Anybody may ask, so the answer is cheap: it is remembered for a second, and a healthy store is asked for its write
-//! lock only. (While another process holds that lock the question waits, and what comes behind it on the one
-//! connection waits with it; a write would have to, as well.) The lock alone would miss a full disk and a file system
+//! lock only. (While another process holds that lock the question waits for a second, and what comes behind it on the one
+//! connection waits with it; a write would have to, and longer.) The lock alone would miss a full disk and a file system
 //! that went read-only. So the outcome of every real write counts as well: after one that failed, readiness is proved
 //! by writing.
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{sync::Mutex, time::Instant};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::Instant,
+};
 
-use super::{Store, StoreError};
-use crate::catalog::token::STORE_FAILING;
+use super::{Store, StoreError, error::is_taken};
+use crate::catalog::{Entry, own::STORE_LOCKED, token::STORE_FAILING};
 
 const REMEMBERED: Duration = Duration::from_secs(1);
+/// How long the question waits for another process, in milliseconds: whoever asked has an answer before they give up. What is
+/// written waits longer, and is set back behind the question.
+const ASKED_WITHIN: &str = "PRAGMA busy_timeout = 1000";
+const WRITTEN_WITHIN: &str = "PRAGMA busy_timeout = 5000";
 
 /// Why the store takes no writes. `Display` says it in one line with what to do, and names no path: strangers may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// It gave no answer in the time of whoever asked.
     Silent,
+    /// Another program holds its lock.
+    Locked,
     /// What SQLite says, without the words that surround it.
     Refuses(String),
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&STORE_FAILING.said(self.particular()))
+        f.write_str(&self.entry().said(self.particular()))
     }
 }
 
 impl Trouble {
+    fn of(error: &sqlx::Error) -> Self {
+        if is_taken(error) {
+            return Self::Locked;
+        }
+        let said = error.as_database_error().map(|error| error.message().to_owned());
+        Self::Refuses(said.unwrap_or_else(|| error.to_string()))
+    }
+
+    pub fn entry(&self) -> &'static Entry {
+        match self {
+            Trouble::Locked => STORE_LOCKED,
+            Trouble::Silent | Trouble::Refuses(_) => STORE_FAILING,
+        }
+    }
+
     /// Without the text and the id of the fault.
     pub fn particular(&self) -> String {
         match self {
             Trouble::Silent => {
                 "the store does not answer: another program holds its lock, or its disk hangs; look for both".to_owned()
+            }
+            Trouble::Locked => {
+                "the database is held locked by another program; see who it is: `sudo lslocks --notruncate`".to_owned()
             }
             Trouble::Refuses(cause) => {
                 format!("the store takes no writes: {cause}; check free space and rights, and who else has it open")
@@ -48,11 +80,13 @@ impl Trouble {
     }
 }
 
-#[derive(Default)]
+type Answered = Option<(Instant, Option<Trouble>)>;
+
+#[derive(Debug, Clone, Default)]
 pub(super) struct Readiness {
     /// When the store was asked, and what it said. Held while it is asked, so that one question serves all.
-    answer: Mutex<Option<(Instant, Option<Trouble>)>>,
-    write_failed: AtomicBool,
+    answer: Arc<Mutex<Answered>>,
+    write_failed: Arc<AtomicBool>,
 }
 
 impl Readiness {
@@ -61,6 +95,39 @@ impl Readiness {
         self.write_failed.store(outcome.is_err(), Ordering::Relaxed);
         outcome
     }
+
+    async fn ask(self, mut answer: OwnedMutexGuard<Answered>, pool: SqlitePool, database: PathBuf) -> Option<Trouble> {
+        let failed = self.write_failed.load(Ordering::Relaxed);
+        if let Some((at, trouble)) = &*answer
+            && at.elapsed() < REMEMBERED
+            && !(trouble.is_none() && failed)
+        {
+            return trouble.clone();
+        }
+        let trouble = self.proof(&pool, failed).await.err().map(|error| Trouble::of(&error));
+        if let Some(trouble) = &trouble {
+            tracing::warn!(database = %database.display(), "{trouble}");
+        }
+        *answer = Some((Instant::now(), trouble.clone()));
+        trouble
+    }
+
+    async fn proof(&self, pool: &SqlitePool, failed: bool) -> Result<(), sqlx::Error> {
+        let mut connection = pool.acquire().await?;
+        sqlx::query(ASKED_WITHIN).execute(&mut *connection).await?;
+        let proof = if failed { self.by_writing(&mut connection).await } else { by_lock(&mut connection).await };
+        sqlx::query(WRITTEN_WITHIN).execute(&mut *connection).await?;
+        proof
+    }
+
+    async fn by_writing(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let written = sqlx::query("UPDATE key_check SET only = 1 WHERE only = 1").execute(connection).await;
+        self.wrote(written).map(drop)
+    }
+}
+
+async fn by_lock(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await
 }
 
 impl Store {
@@ -68,40 +135,18 @@ impl Store {
         self.trouble().await.is_none()
     }
 
-    /// Why the store takes no writes; `None` where it takes them. The statements run on the connection's own thread.
+    /// Why the store takes no writes; `None` where it takes them. The statements run on the connection's own thread, and to
+    /// their end also where whoever asked gives up: the connection is as it was then.
     pub async fn trouble(&self) -> Option<Trouble> {
-        let mut answer = self.readiness.answer.lock().await;
-        let failed = self.readiness.write_failed.load(Ordering::Relaxed);
-        if let Some((at, trouble)) = &*answer
-            && at.elapsed() < REMEMBERED
-            && !(trouble.is_none() && failed)
-        {
-            return trouble.clone();
-        }
-        let proof = if failed { self.prove_by_writing().await } else { self.locked().await };
-        let trouble = proof.err().map(|error| {
-            let said = error.as_database_error().map(|error| error.message().to_owned());
-            Trouble::Refuses(said.unwrap_or_else(|| error.to_string()))
-        });
-        if let Some(trouble) = &trouble {
-            tracing::warn!(database = %self.path().display(), "{trouble}");
-        }
-        *answer = Some((Instant::now(), trouble.clone()));
-        trouble
+        let answer = self.readiness.answer.clone().lock_owned().await;
+        let asked = self.readiness.clone().ask(answer, self.pool.clone(), self.database.clone());
+        tokio::spawn(asked).await.unwrap_or(Some(Trouble::Silent))
     }
 
     /// Whether nobody else holds its lock for good. Nothing is written.
     pub async fn prove_by_lock(&self) -> Result<(), StoreError> {
-        self.locked().await.map_err(|cause| self.failed(cause))
-    }
-
-    async fn locked(&self) -> Result<(), sqlx::Error> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await?.rollback().await
-    }
-
-    async fn prove_by_writing(&self) -> Result<(), sqlx::Error> {
-        let written = sqlx::query("UPDATE key_check SET only = 1 WHERE only = 1").execute(&self.pool).await;
-        self.readiness.wrote(written).map(drop)
+        let outcome = async { by_lock(&mut *self.pool.acquire().await?).await }.await;
+        outcome.map_err(|cause| self.failed(cause))
     }
 }
 
@@ -152,7 +197,7 @@ mod tests {
         assert!(store.is_writable().await, "from memory");
         a_second_later().await;
         let trouble = store.trouble().await.unwrap().to_string();
-        assert!(trouble.contains("takes no writes: database is locked; check free space"), "{trouble}");
+        assert!(trouble.contains("[store-locked]: the database is held locked by another program"), "{trouble}");
         writer.rollback().await.unwrap();
         assert!(!store.is_writable().await, "from memory");
         a_second_later().await;

@@ -100,7 +100,7 @@ async fn a_store_that_takes_no_writes_is_told_by_readiness_and_status_with_cause
     let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let status = asked(&world, &get("/api/status", &format!("Authorization: Bearer {token}\r\n"))).await;
     for text in [&said, &status] {
-        assert!(text.contains("the store does not answer: another program holds its lock"), "{text}");
+        assert!(text.contains("[store-locked]: the database is held locked by another program"), "{text}");
     }
     lock.rollback().await.unwrap();
 }

@@ -104,6 +104,11 @@ class Servers(Server):
             machine.types(line)
             self.assertEqual(machine.types("ls -A /var/lib/gatepost/").stdout, "", "nothing stays behind")
             machine.types("ls -d /srv/gatepost/gatepost.db /srv/gatepost/gatepost.queue /srv/gatepost/key")
+            # Where a store is already nothing is moved, and that is said.
+            machine.types("touch /var/lib/gatepost/gatepost.db /var/lib/gatepost/key")
+            again = machine.types(line, code=1)
+            self.assertIn("/srv/gatepost/gatepost.db", again.stdout)
+            machine.types("rm /var/lib/gatepost/gatepost.db /var/lib/gatepost/key")
             machine.types("mv /srv/gatepost/* /var/lib/gatepost/ && systemctl start gatepost")
             self.assertRegex(self.status(), READY)
 
@@ -127,7 +132,7 @@ class Servers(Server):
         self.follows("backup.md", {
             "gatepost backup /var/backups/*": lambda _: None,  # not of a service
             "sudo systemctl stop *": stops,
-            "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory, "mv *": moves,
+            "rm -f *": in_its_directory, "install *": in_its_directory, "chown *": in_its_directory, "! find /srv/gatepost *": moves,
             "gatepost key rotate": as_the_service,
             "as-gatepost -p LoadCredentialEncrypted=* gatepost key rotate *": rotates,
         })

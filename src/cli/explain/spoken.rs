@@ -252,8 +252,8 @@ mod tests {
             "Nothing fails in this look, but ann@x.example was refused, above, and no success of it followed yet.",
             "running: none on this store; another program answers at 127.0.0.1:8425",
             "until a restart the daemon runs on without what is new of listeners +imap 127.0.0.1:2993",
-            "the file as it was: it names another store now",
-            "以前のファイルの内容です。今のファイルは別のストアを指しています",
+            "the file as it was: it names another store now, and a restart would leave mail and sign-ins in the one before",
+            "以前のファイルの内容です。今のファイルは別のストアを指しており、再起動するとメールとサインインは以前のストアに残ります",
             "the store before this one still holds messages (3) and sign-ins (0)",
             "以前のストアにメッセージ3通とサインイン0件が残っています",
             "A later sign-in, as bob@x.example, was refused",
@@ -294,14 +294,7 @@ mod tests {
             (
                 "running: yes (process 12); on the store that the file named before",
                 "動作中: はい（プロセス 12）。設定ファイルが以前に指していたストアを使用中です",
-                "restart-pending",
-            ),
-            (
-                "warning: the daemon that runs has the store that /g.toml named before; what this command does counts once \
-                 it is restarted: systemctl restart gatepost",
-                "警告: 動作中のデーモンは、/g.toml が以前に指していたストアを使用しています。このコマンドの結果は、デーモンの再起動後に\
-                 有効になります：systemctl restart gatepost",
-                "restart-pending",
+                "configuration-not-loaded",
             ),
             (
                 "network.ca-file /x: not readable as PEM: base64 decode error",

@@ -21,12 +21,15 @@ use super::{
     terminal,
 };
 use crate::{
-    base::{printable, printable_json},
-    catalog::{self, own::MAIL_LEFT_BEHIND},
+    base::{Lang, printable, printable_json},
+    catalog::{self, Known, own::MAIL_LEFT_BEHIND},
     config::Config,
-    console::{client::Unanswered, known_of_left_behind, said_of_left_behind},
+    console::{
+        client::Unanswered, known_of_left_behind, known_of_left_bodies, said_of_left_behind, said_of_left_bodies,
+    },
     queue::Order,
-    store,
+    spool,
+    store::{self, LeftBehind},
 };
 
 pub fn run(named: Option<&Path>, command: &QueueCommand) -> Outcome {
@@ -100,6 +103,10 @@ impl Desk {
     fn order(&self, id: &str, order: Order) -> Outcome {
         let path = format!("/api/queue/{}/{}", path_word(id), order.as_str());
         let done = match console_api::ask(&self.config, Method::POST, &path) {
+            // It answers, and its store does not: nobody is told to let the console listen.
+            Err(Unanswered::Waits(_) | Unanswered::Untold(_)) if self.is_asked_in_vain() => {
+                return Err(console_api::of_a_store_that_waits(&self.config));
+            }
             Ok(answer) => answer.get("done").and_then(Value::as_str).unwrap_or_default().to_owned(),
             Err(cause) => self.by_store(&cause, |config| asleep::order(config, id, order))?.as_str().to_owned(),
         };
@@ -123,15 +130,40 @@ impl Desk {
         say(&format!("{id}: {said}\n"))
     }
 
+    /// The daemon of this file runs, and has a console.
+    fn is_asked_in_vain(&self) -> bool {
+        let holder = store::holder(&self.config.store);
+        self.config.console.listen.is_some()
+            && holder.is_some_and(|holder| holder.reads_other_than(&self.file).is_none())
+    }
+
     /// What waits in the store that the file named before is in no list of this one.
     fn note_left_behind(&self) {
-        let Some(database) = self.config.store.database() else { return };
-        let left = block_on(async { Ok(store::left_behind(&database, true).await) });
-        let Ok(Some(left)) = left else { return };
-        let (lang, known) = (language::current(), known_of_left_behind(&left));
-        let said = said_of_left_behind(&left.database.display().to_string(), left.messages, left.sign_ins, lang);
-        let words = MAIL_LEFT_BEHIND.told(lang, &known);
-        terminal::note(&Failure::told(catalog::said_in(MAIL_LEFT_BEHIND, &said, lang), &words, lang).to_string());
+        let (Some(database), lang) = (self.config.store.database(), language::current()) else { return };
+        if let Some(left) = self.behind(&database) {
+            let store = left.database.display().to_string();
+            note_left(
+                &said_of_left_behind(&store, left.messages, left.sign_ins, lang),
+                &known_of_left_behind(&left),
+                lang,
+            );
+        }
+        if let Some(left) = spool::left_beside(&database) {
+            let folder = left.folder.display().to_string();
+            note_left(&said_of_left_bodies(&folder, left.messages, lang), &known_of_left_bodies(&folder), lang);
+        }
+    }
+
+    /// The daemon that a restart is to bring to this store says what it leaves.
+    fn behind(&self, database: &Path) -> Option<LeftBehind> {
+        if store::holder_before(&self.config.store, &self.file).is_none() {
+            return block_on(async { Ok(store::left_behind(database, true).await) }).ok()?;
+        }
+        let status = console_api::ask(&self.config, Method::GET, "/api/status").ok()?;
+        let left = status.get("left-behind")?;
+        let number = |name: &str| left.get(name).and_then(Value::as_u64);
+        let (messages, sign_ins) = (number("messages").filter(|messages| *messages > 0)?, number("sign-ins")?);
+        Some(LeftBehind { database: left.get("store")?.as_str()?.into(), messages, sign_ins })
     }
 
     /// From the store itself. Not where the daemon of this file is on the one that stood there before: that has the queue.
@@ -142,6 +174,11 @@ impl Desk {
         }
         work(&self.config).map_err(|failure| beside(failure, cause))
     }
+}
+
+fn note_left(said: &str, known: &Known, lang: Lang) {
+    let words = MAIL_LEFT_BEHIND.told(lang, known);
+    terminal::note(&Failure::told(catalog::said_in(MAIL_LEFT_BEHIND, said, lang), &words, lang).to_string());
 }
 
 /// What clients and servers wrote stands in it.

@@ -9,9 +9,13 @@ use crate::{
     account::Account,
     cli::{outcome::Failure, state},
     config::Config,
-    console::{AccountStatus, Companions, DomainStatus, EndingStatus, LeftBehindStatus, STATUS_CAP, known_mailboxes},
+    console::{
+        AccountStatus, Companions, DomainStatus, EndingStatus, LeftBehindStatus, LeftBodiesStatus, STATUS_CAP,
+        known_mailboxes,
+    },
     expiry::Calendar,
     oauth::SignInState,
+    spool,
     store::{self, LeftBehind, Store, TokenRow},
 };
 
@@ -52,6 +56,10 @@ fn of_rows(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>, trouble: 
     });
     if let (Some(left), Some(sections)) = (left_behind(config, rows), status.as_object_mut()) {
         sections.insert("left-behind".to_owned(), json!(LeftBehindStatus::of(&left)));
+    }
+    let bodies = config.store.database().and_then(|database| spool::left_beside(&database));
+    if let (Some(left), Some(sections)) = (bodies, status.as_object_mut()) {
+        sections.insert("left-bodies".to_owned(), json!(LeftBodiesStatus::of(&left)));
     }
     if let Some(sections) = status.as_object_mut().filter(|_| !domains.is_empty()) {
         sections.insert("domains".to_owned(), json!(domains));

@@ -2,6 +2,7 @@
 
 mod alive;
 mod asleep;
+mod headings;
 mod once;
 mod other;
 mod remarks;

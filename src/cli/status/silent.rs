@@ -24,6 +24,8 @@ pub enum Silent {
     NotThere { process: Option<u32>, at: SocketAddr, restart: String },
     /// It runs, and takes connections without a word.
     Hangs { process: Option<u32> },
+    /// It runs and answers, and what it was asked waits for its store.
+    Waits { process: Option<u32> },
     /// The one that runs on its store reads another file.
     Elsewhere,
     /// None runs on its store, and at its console's address answers another one: perhaps the daemon of this file, which was
@@ -59,6 +61,7 @@ impl Silent {
                 greeted => Self::NoConsole { process, greets: matches!(greeted, Some(Ok(()))) },
             },
             Some(_) if matches!(cause, Unanswered::Silent(_)) => Self::Hangs { process },
+            Some(_) if matches!(cause, Unanswered::Waits(_)) => Self::Waits { process },
             Some(at) if !cause.is_stranger() && console_api::is_alive(config, false).is_err() => {
                 let restart = holder.daemon().map_or_else(invocation::restart, Daemon::restart);
                 Self::NotThere { process, at, restart }
@@ -107,6 +110,10 @@ impl Silent {
             }
             (Self::Hangs { process }, Lang::En) => format!("yes{}; it answers nobody", numbered(*process, lang)),
             (Self::Hangs { process }, Lang::Ja) => format!("はい{}。応答がありません", numbered(*process, lang)),
+            (Self::Waits { process }, Lang::En) => format!("yes{}; it waits for its store", numbered(*process, lang)),
+            (Self::Waits { process }, Lang::Ja) => {
+                format!("はい{}。ストアの応答を待っています", numbered(*process, lang))
+            }
             (Self::Unknown, Lang::En) => "it did not answer".to_owned(),
             (Self::Unknown, Lang::Ja) => "応答がありません".to_owned(),
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    headings::heading,
     once::{is_met, refused, told_once},
     remarks::remarks,
     steps::{UNHEARD, past, steps},
@@ -111,47 +112,6 @@ const ENDING: &[Column] = &[
     ("trouble", "問題", "/trouble"),
 ];
 
-/// Sections, and columns of those that are shown as they are.
-const JAPANESE: &[(&str, &str)] = &[
-    ("accounts", "アカウント"),
-    ("clock", "このマシンの時計"),
-    ("left-behind", "別のストアに残っているもの"),
-    ("endings", "期限"),
-    ("faults", "問題"),
-    ("listeners", "リスナー"),
-    ("sessions", "接続中のセッション"),
-    ("domains", "ドメイン全体"),
-    ("queue", "キュー"),
-    ("refused", "拒否されたメッセージ（過去24時間）"),
-    ("running", "動作中"),
-    ("version", "バージョン"),
-    ("configuration", "設定の識別値"),
-    ("configuration-file", "設定ファイル"),
-    ("store-held-by", "ストアを使用中のデーモン"),
-    ("reload", "設定の再読み込み"),
-    ("needs-restart", "再起動するまで有効にならない変更"),
-    ("refused-reload", "反映されなかった設定"),
-    ("store", "ストア"),
-    ("at", "時刻"),
-    ("address", "アドレス"),
-    ("app", "アプリ"),
-    ("grant", "グラント"),
-    ("users", "ユーザー数"),
-    ("mailboxes", "メールボックス数"),
-    ("protocol", "プロトコル"),
-    ("tls", "TLS"),
-    ("account", "アカウント"),
-    ("age-seconds", "経過秒数"),
-    ("id", "ID"),
-    ("peer", "接続元"),
-    ("stage", "段階"),
-];
-
-fn heading(name: &str, lang: Lang) -> &str {
-    let known = JAPANESE.iter().find(|(english, _)| lang == Lang::Ja && *english == name);
-    known.map_or(name, |(_, japanese)| japanese)
-}
-
 pub fn draw(status: &Value, lang: Lang) -> String {
     let Some(sections) = status.as_object() else { return format!("{status}\n") };
     let plain = sections.iter().filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
@@ -171,7 +131,7 @@ pub fn draw(status: &Value, lang: Lang) -> String {
             }
             Value::Array(rows) if name == "refused" => picked(rows, REFUSALS, lang),
             Value::Array(rows) => grid(rows, lang),
-            Value::Object(_) if ["clock", "left-behind"].contains(&name.as_str()) => said(section, lang),
+            Value::Object(_) if ["clock", "left-behind", "left-bodies"].contains(&name.as_str()) => said(section, lang),
             Value::Object(_) if name == "queue" => queue(section, status, lang),
             Value::Object(_) => grid(std::slice::from_ref(section), lang),
             _ => continue,

@@ -13,7 +13,7 @@ use crate::{
     catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, moment, token::SIGN_IN_MISSING},
     cli::{language, pasted::shell},
     config::Config,
-    console::{said_of_left_behind, said_of_lost},
+    console::{known_of_left_bodies, said_of_left_behind, said_of_left_bodies, said_of_lost},
     expiry::{Ending, What},
     oauth::Phase,
 };
@@ -35,6 +35,7 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
     with_clock(status, lang);
     with_left_behind(status, lang);
     with_lost(status, lang);
+    with_left_bodies(status, lang);
     with_endings(status, config, lang);
     for account in rows_mut(status, "accounts") {
         let address = text(account, "/address").unwrap_or_default();
@@ -135,6 +136,17 @@ fn with_lost(status: &mut Value, lang: Lang) {
     put(lost, SAID, Some(said_of_lost(messages, lang)));
     if let Some(entry) = text(lost, "/id").and_then(catalog::find) {
         explain(lost, entry.told(lang, &Known::default()));
+    }
+}
+
+/// The same of bodies in the folder of the queue.
+fn with_left_bodies(status: &mut Value, lang: Lang) {
+    let Some(left) = status.get_mut("left-bodies") else { return };
+    let messages = left.get("messages").and_then(Value::as_u64).unwrap_or_default();
+    let Some(folder) = text(left, "/folder").map(str::to_owned) else { return };
+    put(left, SAID, Some(said_of_left_bodies(&folder, messages, lang)));
+    if let Some(entry) = text(left, "/id").and_then(catalog::find) {
+        explain(left, entry.told(lang, &known_of_left_bodies(&folder)));
     }
 }
 

@@ -5,7 +5,10 @@
 //! once a day while it stands. Failures are told too, since a device reads no notices: at most once an hour for a
 //! mailbox, with what failed last.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
 
@@ -23,6 +26,7 @@ use crate::{
     },
     oauth::SignInState,
     queue::{FailureNote, LaneView, Queue, STUCK, Standstill, hold},
+    spool::LeftBodies,
     store::LeftBehind,
 };
 
@@ -42,11 +46,14 @@ pub struct Mail {
     pub standstill: Option<Standstill>,
     /// What waits where nobody delivers it.
     pub left_behind: Option<LeftBehind>,
+    /// What lies in the folder of the queue without a row.
+    pub left_bodies: Option<LeftBodies>,
 }
 
 impl Mail {
     pub fn of(queue: &Queue) -> Self {
-        Self { lanes: queue.lanes(), failures: queue.failures(), standstill: queue.standstill(), left_behind: None }
+        let (lanes, failures, left_bodies) = (queue.lanes(), queue.failures(), queue.left_bodies());
+        Self { lanes, failures, standstill: queue.standstill(), left_behind: None, left_bodies }
     }
 
     fn last_failure(&self, account: &str) -> Option<&FailureNote> {
@@ -63,7 +70,7 @@ impl Mail {
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<Notice> {
     let stuck = facts.mail.lanes.iter().filter_map(|lane| stuck(facts, lane));
     let failed = facts.mail.failing().into_iter().filter_map(|note| failed(facts, note));
-    let whole = [standstill(facts), left_behind(facts)].into_iter().flatten();
+    let whole = [standstill(facts), left_behind(facts), left_bodies(facts)].into_iter().flatten();
     whole.chain(stuck).chain(failed).collect()
 }
 
@@ -71,8 +78,13 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<Notice> {
 pub(super) fn topics(facts: &Facts<'_>) -> impl Iterator<Item = String> {
     let stuck = facts.mail.lanes.iter().filter(|lane| is_stuck(facts, lane)).map(topic_of_lane);
     let standstill = facts.mail.standstill.iter().map(|_| STANDSTILL.to_owned());
-    let left_behind = facts.mail.left_behind.iter().map(topic_of_store);
-    standstill.chain(left_behind).chain(stuck).chain(facts.mail.failing().into_iter().map(topic_of_failure))
+    let left_behind = facts.mail.left_behind.iter().map(|left| topic_of(&left.database));
+    let left_bodies = facts.mail.left_bodies.iter().map(|left| topic_of(&left.folder));
+    standstill
+        .chain(left_behind)
+        .chain(left_bodies)
+        .chain(stuck)
+        .chain(facts.mail.failing().into_iter().map(topic_of_failure))
 }
 
 /// The whole queue stands still. Told at once, and once a day while it stands.
@@ -101,14 +113,27 @@ fn standstill(facts: &Facts<'_>) -> Option<Notice> {
 /// that were left are told by the accounts that miss them.
 fn left_behind(facts: &Facts<'_>) -> Option<Notice> {
     let left = facts.mail.left_behind.as_ref().filter(|left| left.messages > 0)?;
-    let topic = Topic { name: topic_of_store(left), words: Some(String::new()) };
+    let store = left.database.display().to_string();
+    let what = Said::LeftBehind { store: &store, messages: left.messages }.text(facts.lang);
+    let known = Known { left_store: Some(store), ..Known::default() };
+    left_to_itself(facts, topic_of(&left.database), &what, &known)
+}
+
+/// The same of messages for which the database has no row.
+fn left_bodies(facts: &Facts<'_>) -> Option<Notice> {
+    let left = facts.mail.left_bodies.as_ref()?;
+    let folder = left.folder.display().to_string();
+    let what = Said::LeftBodies { folder: &folder, messages: left.messages }.text(facts.lang);
+    left_to_itself(facts, topic_of(&left.folder), &what, &Known { left_folder: Some(folder), ..Known::default() })
+}
+
+fn left_to_itself(facts: &Facts<'_>, name: String, what: &str, known: &Known) -> Option<Notice> {
+    let topic = Topic { name, words: Some(String::new()) };
     let is_told = facts.told.get(&topic.name).is_some_and(|told| !is_worth_repeating(facts, told));
     if is_told || (facts.is_busy)(&topic) {
         return None;
     }
-    let store = left.database.display().to_string();
-    let why =
-        words_of(&MAIL_LEFT_BEHIND.fault(), &Known { left_store: Some(store.clone()), ..Known::default() }, facts.lang);
+    let why = words_of(&MAIL_LEFT_BEHIND.fault(), known, facts.lang);
     let event = Event {
         severity: Severity::Critical,
         fault: Some(MAIL_LEFT_BEHIND.id),
@@ -117,12 +142,11 @@ fn left_behind(facts: &Facts<'_>) -> Option<Notice> {
         avoid: why.avoid,
         ..bare(facts, Kind::QueueStuck)
     };
-    let what = Said::LeftBehind { store: &store, messages: left.messages }.text(facts.lang);
-    Some(Notice { event: whole(facts, event, &what, ""), topics: vec![topic], alike: None })
+    Some(Notice { event: whole(facts, event, what, ""), topics: vec![topic], alike: None })
 }
 
-fn topic_of_store(left: &LeftBehind) -> String {
-    format!("queue-stuck {}", left.database.display())
+fn topic_of(place: &Path) -> String {
+    format!("queue-stuck {}", place.display())
 }
 
 fn topic_of_lane(lane: &LaneView) -> String {

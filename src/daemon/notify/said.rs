@@ -81,6 +81,10 @@ pub(super) enum Said<'a> {
         store: &'a str,
         messages: u64,
     },
+    LeftBodies {
+        folder: &'a str,
+        messages: u64,
+    },
     WithDetail {
         cause: &'a str,
         detail: &'a str,
@@ -194,6 +198,9 @@ impl Said<'_> {
             Said::LeftBehind { store, messages } => {
                 format!("{messages} messages wait in a store that no daemon works on: {store}.")
             }
+            Said::LeftBodies { folder, messages } => {
+                format!("messages for which the database has no row lie in {folder} ({messages}).")
+            }
             Said::WithDetail { cause, detail } => format!("{cause} ({detail})"),
             Said::TriedAgain => "It is tried again by itself.".to_owned(),
             Said::Stuck { account, waiting, hours } => {
@@ -289,6 +296,9 @@ impl Said<'_> {
             Said::Standstill => "キューから何も送信されていません。".to_owned(),
             Said::LeftBehind { store, messages } => {
                 format!("どのデーモンも使用していないストア {store} で{messages}件のメッセージが待っています。")
+            }
+            Said::LeftBodies { folder, messages } => {
+                format!("データベースに記録のないメッセージが {folder} に{messages}件残っています。")
             }
             Said::WithDetail { cause, detail } => format!("{cause}（{detail}）"),
             Said::TriedAgain => "自動的に再試行されます。".to_owned(),

@@ -161,6 +161,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ProviderFails { id: Some(id) } => format!("not asked for: the identity provider says {id}"),
         Said::ProviderFails { id: None } => "not looked at: the identity provider cannot be used".to_owned(),
         Said::StoreFails => "not looked at: the stored sign-ins cannot be read".to_owned(),
+        Said::StoreBeforeCounts => {
+            "not looked at: the daemon has the sign-ins in the store that the file named before".to_owned()
+        }
         Said::TimeIsOver => "the time for this look is over".to_owned(),
         Said::NoToken { id: Some(id) } => format!("not looked at: no token came ({id})"),
         Said::NoToken { id: None } => "not looked at: there is no token".to_owned(),
@@ -226,12 +229,15 @@ pub(super) fn detail(said: &Said) -> String {
         Said::Listens { tls } => format!("open, TLS {}", tls_word(*tls)),
         Said::SameConfiguration => "the file as it is now, with those that it names".to_owned(),
         Said::AwaitsRestart { what } => format!("the file's, but for what takes a restart: {what}"),
-        Said::OnTheStoreBefore => "the file as it was: it names another store now".to_owned(),
+        Said::OnTheStoreBefore => "the file as it was: it names another store now, and a restart would leave mail and sign-ins in the one before".to_owned(),
         Said::BodiesLeft { files } => {
             format!("bodies for which this store has no row lie here as *.msg.left ({files})")
         }
         Said::LeftBehind { messages, sign_ins } => {
             format!("the store before this one still holds messages ({messages}) and sign-ins ({sign_ins})")
+        }
+        Said::RestartLeaves { messages, sign_ins } => {
+            format!("a restart leaves in it messages ({messages}) and sign-ins ({sign_ins}): the file names another store")
         }
         Said::OpensAtRestart => "opens at the restart of the daemon".to_owned(),
         Said::OtherConfiguration => "another one than the file, with those that it names, has now".to_owned(),

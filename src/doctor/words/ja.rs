@@ -172,6 +172,9 @@ pub(super) fn detail(said: &Said) -> String {
         Said::ProviderFails { id: Some(id) } => format!("未確認: ID プロバイダーの応答が {id} です"),
         Said::ProviderFails { id: None } => "未確認: ID プロバイダーを使えません".to_owned(),
         Said::StoreFails => "未確認: 保存されたサインインを読み取れません".to_owned(),
+        Said::StoreBeforeCounts => {
+            "未確認: デーモンのサインインは、ファイルが以前に指していたストアにあります".to_owned()
+        }
         Said::TimeIsOver => "確認に使える時間が終わりました".to_owned(),
         Said::NoToken { id: Some(id) } => format!("未確認: トークンを取得できませんでした（{id}）"),
         Said::NoToken { id: None } => "未確認: トークンがありません".to_owned(),
@@ -242,13 +245,16 @@ pub(super) fn detail(said: &Said) -> String {
         Said::AwaitsRestart { what } => {
             format!("ファイルと同じですが、再起動するまで有効にならない変更があります：{what}")
         }
-        Said::OnTheStoreBefore => "以前のファイルの内容です。今のファイルは別のストアを指しています".to_owned(),
+        Said::OnTheStoreBefore => "以前のファイルの内容です。今のファイルは別のストアを指しており、再起動するとメールとサインインは以前のストアに残ります".to_owned(),
         Said::BodiesLeft { files } => {
             format!("このストアに記録のない本文が *.msg.left としてここに残っています（{files}件）")
         }
         Said::LeftBehind { messages, sign_ins } => {
             format!("以前のストアにメッセージ{messages}通とサインイン{sign_ins}件が残っています")
         }
+        Said::RestartLeaves { messages, sign_ins } => format!(
+            "再起動すると、ここにメッセージ{messages}通とサインイン{sign_ins}件が残ります（ファイルは別のストアを指しています）"
+        ),
         Said::OpensAtRestart => "デーモンの再起動後に開きます".to_owned(),
         Said::OtherConfiguration => "今のファイル（指定先のファイルを含む）と違います".to_owned(),
         Said::ReadsOther { file } => format!("別のファイル {file} です"),

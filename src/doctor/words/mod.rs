@@ -249,6 +249,8 @@ pub(super) enum Said {
         id: Option<&'static str>,
     },
     StoreFails,
+    /// The sign-ins that count are in the store before, which the daemon has.
+    StoreBeforeCounts,
     TimeIsOver,
     /// `id`: the fault for which none came.
     NoToken {
@@ -342,6 +344,11 @@ pub(super) enum Said {
     },
     /// In the store before this one.
     LeftBehind {
+        messages: u64,
+        sign_ins: u64,
+    },
+    /// In the store that the daemon has, where the file names another one.
+    RestartLeaves {
         messages: u64,
         sign_ins: u64,
     },

@@ -1,7 +1,7 @@
 //! A restart that is pending: it is told where it goes well, and what comes first where it would end the daemon, or leave its
 //! store behind.
 
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{net::TcpListener, time::Duration};
 
 use gatepost::base::Protocol;
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
 }
 
 /// With three messages that wait, since the mail server takes none.
-async fn with_mail_that_waits() -> (Staged, Program) {
+pub async fn with_mail_that_waits() -> (Staged, Program) {
     let mut plan = Plan::default();
     plan.sandbox.faults.apply("smtp-auth-disabled-tenant");
     let staged = Staged::new(plan).await;
@@ -151,7 +151,7 @@ fn told(staged: &Staged, arguments: &[&str]) -> (i32, String) {
 }
 
 /// How many messages the list has, and what stands in the status as left behind.
-fn in_queue_and_behind(staged: &Staged) -> (usize, Value) {
+pub fn in_queue_and_behind(staged: &Staged) -> (usize, Value) {
     let json = |arguments: &[&str]| -> Value { serde_json::from_str(&run(arguments, &staged.file).1).unwrap() };
     let (list, status) = (json(&["queue", "list", "--json"]), json(&["status", "--json"]));
     (list["messages"].as_array().unwrap().len(), status["left-behind"].clone())
@@ -191,8 +191,36 @@ async fn a_daemon_is_found_also_where_its_file_names_another_store_by_now() {
     let fails = failing(&staged).await;
     assert!(fails.contains(&format!("{} restart-pending", staged.file.display())), "{fails:?}");
     assert!(!fails.iter().any(|one| one.contains("sign-in-missing") || one.contains("port-taken")), "{fails:?}");
-    let (_, text) = told(&staged, &["logout", ANN]);
-    assert!(text.contains("[restart-pending]") && text.contains("counts once it is restarted"), "{text}");
+    // What it holds is told before the restart, by whatever is asked, and the one that starts behind it waits for its end.
+    assert!(fails.contains(&format!("{database} mail-left-behind")), "{fails:?}");
+    let (_, list) = told(&staged, &["queue", "list"]);
+    assert!(list.contains("[mail-left-behind]") && list.contains("messages 3") && list.contains(&database), "{list}");
+    let wait = format!("while kill -0 {} 2>/dev/null; do sleep 1; done", program.id());
+    for arguments in [&["status"][..], &["doctor"], &["explain", "restart-pending"], &["queue", "list"]] {
+        let text = told(&staged, arguments).1;
+        assert!(text.contains(&wait), "{arguments:?}: {text}");
+    }
+    let doctor = told(&staged, &["doctor"]).1;
+    assert!(
+        !doctor.contains("cannot be read") && doctor.contains("in the store that the file named before"),
+        "{doctor}"
+    );
+}
+
+/// A sign-in made half a store in the new place, and the move of the guide passed over it without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_begins_the_store_of_the_next_daemon_while_this_one_runs() {
+    let (staged, program) = with_mail_that_waits().await;
+    staged.edit("/gatepost.db", "/other/gatepost.db");
+    program.reload().await;
+    program.logs("until a restart").await;
+    for arguments in [&["login", ANN][..], &["logout", ANN, "--yes"], &["backup", "copy.db"]] {
+        let (code, text) = told(&staged, arguments);
+        assert!(code == 1 && text.contains("[restart-pending]") && !text.contains("No daemon runs"), "{text}");
+        assert!(text.contains("Decide first what becomes of the mail"), "{text}");
+    }
+    let other = staged.dir.path().join("other");
+    assert!(!["gatepost.db", "key"].iter().any(|name| other.join(name).exists()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,60 +271,6 @@ async fn a_restart_that_would_meet_a_database_of_another_program_is_not_told_as_
     }
     let other = staged.dir.path().join("other.db");
     assert_eq!(failing(&staged).await, [format!("{} store-not-ours", other.display())]);
-}
-
-/// With its log, which is of no other one.
-fn put_in_place_of(database: &Path, other: &Path, aside: &Path) {
-    for end in ["", "-wal", "-shm"] {
-        let named = |file: &Path| format!("{}{end}", file.display());
-        let _ = std::fs::rename(named(database), named(aside));
-    }
-    std::fs::rename(other, database).unwrap();
-}
-
-/// It had its 250, and the new store emptied the folder.
-#[tokio::test(flavor = "multi_thread")]
-async fn mail_whose_database_was_replaced_by_a_new_one_is_kept_for_that() {
-    let (staged, program) = with_mail_that_waits().await;
-    program.stopped().await;
-    let (database, away) = (staged.dir.path().join("gatepost.db"), staged.dir.path().join("away.db"));
-    std::fs::rename(&database, &away).unwrap();
-    let program = Program::start(&staged.file).await;
-    let warned = program.logs("bodies of messages for which this store has no row").await;
-    assert!(warned.contains("*.msg.left (3)") && warned.contains(&database.display().to_string()), "{warned}");
-    program.stopped().await;
-    // What came into the new one meanwhile is kept likewise.
-    queued_as(staged.dir.path(), "four", |_| {}).await;
-    let newer = staged.dir.path().join("newer.db");
-    put_in_place_of(&database, &away, &newer);
-    let program = Program::start(&staged.file).await;
-    let warned = program.logs("bodies of messages for which this store has no row").await;
-    assert!(warned.contains("*.msg.left (1)"), "{warned}");
-    let (waiting, _) = in_queue_and_behind(&staged);
-    assert_eq!(waiting, 3);
-    let held = run(&["queue", "list", "--state", "held", "--json"], &staged.file).1;
-    assert!(held.contains("\"messages\": []"), "{held}");
-    let told = staged.doctor(&["--offline"]).await.out;
-    assert!(told.contains("[mail-left-behind]") && told.contains("*.msg.left (1)"), "{told}");
-}
-
-/// Who put a copy back as it is told lost what had come since: with the row went the body.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_came_since_the_copy_that_is_put_back_stays_in_the_folder() {
-    let (staged, program) = with_mail_that_waits().await;
-    let (database, copy) = (staged.dir.path().join("gatepost.db"), staged.dir.path().join("copy.db"));
-    assert_eq!(run(&["backup", copy.to_str().unwrap()], &staged.file).0, 0);
-    program.stopped().await;
-    queued_as(staged.dir.path(), "four", |_| {}).await;
-    put_in_place_of(&database, &copy, &staged.dir.path().join("newer.db"));
-    let program = Program::start(&staged.file).await;
-    let warned = program.logs("bodies of messages for which this store has no row").await;
-    assert!(warned.contains("*.msg.left (1)"), "{warned}");
-    assert_eq!(in_queue_and_behind(&staged).0, 3);
-    // The next start is on the database that was there before it: what is no remainder is told again, and still there.
-    program.stopped().await;
-    let program = Program::start(&staged.file).await;
-    assert!(program.logs("bodies of messages for which this store has no row").await.contains("*.msg.left (1)"));
 }
 
 /// The key of another certificate: the daemon goes on, and none could start behind it.
@@ -357,4 +331,33 @@ async fn mail_in_a_store_that_was_left_two_moves_ago_is_told_and_what_was_announ
     let behind = in_queue_and_behind(&staged).1;
     assert_eq!((&behind["store"], &behind["messages"]), (&json!(first), &json!(3)), "{behind}");
     program.stopped().await;
+}
+
+/// A reload said that nothing changed, and the next one who connected found it in the log, without an id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_ended_or_does_not_fit_its_key_is_a_line_of_the_log_at_a_start_and_at_a_reload() {
+    let staged = Staged::new(Plan::default()).await;
+    let (certificate, key) = (staged.dir.path().join("cert.pem"), staged.dir.path().join("cert.key"));
+    let own = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["mail.example".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+    std::fs::write(&certificate, params.self_signed(&own).unwrap().pem()).unwrap();
+    std::fs::write(&key, own.serialize_pem()).unwrap();
+    let more = format!(
+        "\n[[listener]]\nprotocol = \"imap\"\nlisten = [\"127.0.0.1:0\"]\ntls = \"starttls\"\ncertificate = {certificate:?}\nkey = \
+         {key:?}\n"
+    );
+    let text = std::fs::read_to_string(&staged.file).unwrap();
+    std::fs::write(&staged.file, text + &more).unwrap();
+    let program = super::clients::daemon_of(&staged).await;
+    let warned = program.logs("a certificate has ended or cannot be used").await;
+    assert!(
+        warned.contains("WARN") && warned.contains("\"id\":\"certificate-ended\"") && warned.contains("\"next\":"),
+        "{warned}"
+    );
+    let other = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(&key, other.serialize_pem()).unwrap();
+    program.reload().await;
+    let warned = program.logs("does not belong to").await;
+    assert!(warned.contains("\"id\":\"certificate-ended\"") && warned.contains("\"next\":"), "{warned}");
 }

@@ -5,6 +5,7 @@ use crate::{
     base::{Fault, latin_sentence},
     catalog,
     queue::{FailureNote, LaneView, Standstill, hold},
+    spool::LeftBodies,
     store::LeftBehind,
 };
 
@@ -71,7 +72,12 @@ fn of_the_queue() -> Vec<Mail> {
     let stuck = lanes.into_iter().map(|lane| Mail { lanes: vec![lane], ..Mail::default() });
     let failed = notes.into_iter().map(|note| Mail { failures: vec![note], ..Mail::default() });
     let left_behind = Some(LeftBehind { database: "/old/gatepost.db".into(), messages: 3, sign_ins: 0 });
-    let whole = [Mail { standstill, ..Mail::default() }, Mail { left_behind, ..Mail::default() }];
+    let left_bodies = Some(LeftBodies { folder: "/old/gatepost.queue".into(), messages: 2 });
+    let whole = [
+        Mail { standstill, ..Mail::default() },
+        Mail { left_behind, ..Mail::default() },
+        Mail { left_bodies, ..Mail::default() },
+    ];
     stuck.chain(failed).chain(whole).collect()
 }
 

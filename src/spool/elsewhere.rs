@@ -1,0 +1,59 @@
+//! Bodies that lie where their rows are not: left in the folder of a store whose database was replaced, or in the folder of a
+//! store before or behind this one.
+//!
+//! Nothing is taken from a folder but what was left alone there, which no row of that store names.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Spool, SpoolFault, beside, body_of};
+
+/// In the folder of a store that has no row for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBodies {
+    pub folder: PathBuf,
+    pub messages: u64,
+}
+
+/// Those in the folder of this database; `None`: there are none.
+pub fn left_beside(database: &Path) -> Option<LeftBodies> {
+    let folder = beside(database);
+    let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let is_left = |file: &fs::DirEntry| file.file_name().to_str().and_then(body_of).is_some_and(|(_, is_left)| is_left);
+    let messages = files.filter(is_left).count() as u64;
+    (messages > 0).then_some(LeftBodies { folder, messages })
+}
+
+impl Spool {
+    /// Takes up bodies of these names that were left in the folders of these databases. What lies there and was not taken, by its
+    /// name.
+    pub async fn take_from(
+        &self,
+        databases: Vec<PathBuf>,
+        named: HashSet<String>,
+    ) -> Result<HashMap<String, PathBuf>, SpoolFault> {
+        let own = self.directory().to_owned();
+        self.work(move || {
+            let mut elsewhere = HashMap::new();
+            for folder in databases.iter().map(|database| beside(database)).filter(|folder| *folder != own) {
+                for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+                    let found = file.file_name();
+                    let Some((name, is_left)) = found.to_str().and_then(body_of) else { continue };
+                    let wanted = own.join(format!("{name}{}", super::ENDING));
+                    if !named.contains(name) || wanted.exists() {
+                        continue;
+                    }
+                    // Between two file systems somebody has to.
+                    if !(is_left && fs::rename(file.path(), &wanted).is_ok()) {
+                        elsewhere.insert(name.to_owned(), file.path());
+                    }
+                }
+            }
+            Ok(elsewhere)
+        })
+        .await
+    }
+}
