@@ -24,6 +24,7 @@ const BESIDE: [&str; 2] = ["src/store/error.rs", "src/store/readiness.rs"];
 const THEIR_OWN: &[&str] = &[
     "src/cli/explain/health.rs", // how lines of the log begin
     "src/cli/explain/coded.rs",
+    "src/cli/explain/shown.rs",
     "src/cli/explain/told.rs",
     "src/cli/explain/way.rs",
     "src/cli/explain/line.rs",

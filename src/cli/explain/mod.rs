@@ -150,7 +150,7 @@ fn unmatched(text: &str, as_json: bool, lang: Lang) -> Outcome {
         (told::healthy(lang).to_owned(), ("is-healthy", json!(true)))
     } else if let Some(spoken) = spoken::read(text, lang) {
         (told::spoken(&spoken, lang), ("said-by-gatepost", told::spoken_json(&spoken, lang)))
-    } else if let Some(shown) = shown::read(text).filter(|_| way.is_none()) {
+    } else if let Some(shown) = shown::read(text).filter(|_| way.is_none() && !text.contains("> CONNECT ")) {
         (shown.page(lang), ("shown", shown.json(lang)))
     } else if as_json {
         return out(&told::object(text, Vec::new(), None)).and(Err(Failure::silent(1)));

@@ -225,7 +225,7 @@ async fn a_tenant_that_nobody_knows_is_found_before_any_token_is_asked_for() {
     let wanted = First { layer: "http", name: "identity-answer", id: "tenant-not-found", command: &page };
     let failed = staged.fails_first(wanted).await;
     let next = failed["fault"]["next-step"].as_str().unwrap();
-    let step = "Under `[app.contoso]` write `tenant = \"<tenant-id>\"` in the place of contoso.example, then `gatepost --config ";
+    let step = "Under `[app.contoso]` write `tenant = \"<tenant-id>\"` in the place of contoso.example; where its `authorize-url`";
     assert!(next.contains(step) && next.contains("gatepost.toml run`."), "where no daemon runs: {next}");
     assert_eq!(staged.sandbox.counts().token_requests_total(), 0);
     let report = staged.doctor(&[ANN, "--json"]).await.json();
