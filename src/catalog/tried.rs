@@ -181,7 +181,7 @@ pub fn refused(code: u16, offers: &str) -> &'static [&'static Entry] {
 
 /// Host and port to which a program got no connection, where it names them: `Failed to connect to proxy.example port 3128`.
 pub fn not_reached(text: &str) -> Option<(&str, u16)> {
-    let behind = text.split_once("curl: (7) Failed to connect to ")?.1;
+    let behind = ["Failed to connect to ", "* connect to "].iter().find_map(|lead| Some(text.split_once(lead)?.1))?;
     let mut words = behind.split_ascii_whitespace();
     let (host, port, number) = (words.next()?, words.next()?, words.next()?);
     (port == "port").then(|| Some((host, number.parse().ok()?)))?

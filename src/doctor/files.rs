@@ -127,13 +127,19 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
 async fn left_behind(scope: &Scope, database: &Path, kept: &Kept) -> Option<Check> {
     let has_sign_ins = match kept.store() {
         Some(store) => store.sign_in_versions().await.is_ok_and(|all| !all.is_empty()),
-        None => false,
+        // Nobody knows.
+        None => true,
     };
     let store::LeftBehind { database, messages, sign_ins } = store::left_behind(database, has_sign_ins).await?;
     let path = database.display().to_string();
     let look = Look::at(scope.lang, Layer::Files, Name::StoreBefore).target(path.clone());
     let who = Who { left_store: Some(path), ..Who::default() };
-    Some(look.fail(Said::LeftBehind { messages, sign_ins }, &MAIL_LEFT_BEHIND.fault(), &who))
+    let said = Said::LeftBehind { messages, sign_ins };
+    // A sign-in is made anew; a message is not.
+    Some(match messages {
+        0 => look.note(said, &MAIL_LEFT_BEHIND.fault(), &who),
+        _ => look.fail(said, &MAIL_LEFT_BEHIND.fault(), &who),
+    })
 }
 
 fn state_directory(scope: &Scope, directory: &Path) -> Check {

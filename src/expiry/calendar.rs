@@ -6,13 +6,12 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError, RwLock},
-    time::SystemTime,
 };
 
 use jiff::{Timestamp, civil::Time, tz::TimeZone};
 
 use super::{Ending, Watched, What, days_left};
-use crate::net::{ServerTls, certificate_end};
+use crate::net::{FileStamp, ServerTls, certificate_end};
 
 /// A chain of certificates takes some KiB; a wrong path must not fill the memory.
 const MOST_BYTES: u64 = 256 * 1024;
@@ -24,7 +23,7 @@ pub struct Calendar {
 }
 
 /// Tells one content of a certificate's and its key's files from another without reading them.
-type Stamp = [Option<(SystemTime, u64)>; 2];
+type Stamp = [Option<FileStamp>; 2];
 
 /// What a file said, and the file that said it.
 #[derive(Debug, Clone)]
@@ -76,11 +75,7 @@ impl Calendar {
     }
 
     fn certificate(&self, file: &Path, key: Option<&Path>) -> Result<Timestamp, String> {
-        let stamp_of = |file: &Path| {
-            let found = std::fs::metadata(file).ok()?;
-            Some((found.modified().ok()?, found.len()))
-        };
-        let stamp = [stamp_of(file), key.and_then(stamp_of)];
+        let stamp = [FileStamp::of(file), key.and_then(FileStamp::of)];
         if let Some(known) = self.files().get(file)
             && known.stamp == stamp
             && stamp[0].is_some()
@@ -108,7 +103,7 @@ fn read(file: &Path, key: Option<&Path>) -> Result<Timestamp, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use rcgen::{CertificateParams, KeyPair};
 

@@ -8,7 +8,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use rustls::{
@@ -19,7 +19,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::{SetupFault, self_signed};
+use super::{FileStamp, SetupFault, self_signed};
 use crate::catalog::{Advice, doctor::CERTIFICATE_ENDED};
 
 /// How often the files are looked at, at most.
@@ -93,7 +93,7 @@ struct State {
 }
 
 /// Tells one content of the two files from another without reading them.
-type Stamp = [Option<(SystemTime, u64)>; 2];
+type Stamp = [Option<FileStamp>; 2];
 
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,10 +140,7 @@ impl ResolvesServerCert for Pair {
 }
 
 fn stamp(certificate: &Path, key: &Path) -> Stamp {
-    [certificate, key].map(|file| {
-        let data = fs::metadata(file).ok()?;
-        Some((data.modified().ok()?, data.len()))
-    })
+    [certificate, key].map(FileStamp::of)
 }
 
 fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, SetupFault> {
@@ -160,7 +157,11 @@ fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Arc
         .map_err(|e| fault(key, format!("holds no private key in PEM form (unencrypted): {e}")))?;
     let pair = CertifiedKey::from_der(chain, secret, provider).map_err(|e| match e {
         rustls::Error::InconsistentKeys(_) => fault(key, format!("does not belong to {}: {e}", certificate.display())),
-        // Also one of version 1, which has no extensions (RFC 5280 4.1.2.1) and no client of today takes.
+        // RFC 5280 4.1.2.1: it has no extensions.
+        rustls::Error::InvalidCertificate(_) if e.to_string().contains("UnsupportedCertVersion") => fault(
+            certificate,
+            "a certificate of version 1, which no client of today takes; make one of version 3".into(),
+        ),
         rustls::Error::InvalidCertificate(_) => fault(certificate, format!("not a certificate that can be used: {e}")),
         _ => fault(key, format!("not a key that can be used: {e}")),
     })?;

@@ -43,7 +43,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 use tracing::{error, info, warn};
 
 pub use bounce::{FailureNote, read_head};
@@ -72,6 +75,9 @@ use crate::{
     spool::{self, LeftBodies, Spool, Spooled},
     store::{self, NewMessage, Outline, Store},
 };
+
+/// How long other stores are looked at for bodies that lack here.
+const ELSEWHERE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a message is held.
 pub mod hold {
@@ -199,8 +205,10 @@ impl Queue {
         let (mut outlines, unread) = self.store.queue_outlines().await?;
         drop(turn);
         let named: HashSet<String> = outlines.iter().map(|one| one.id.clone()).chain(unread).collect();
-        let neighbours = store::neighbours(self.store.path());
-        let elsewhere = self.spool.take_from(neighbours, named.clone()).await?;
+        let database = self.store.path().to_owned();
+        let taken = self.spool.take_from(move || store::neighbours(&database), named.clone());
+        // What hangs there must not keep what lies here.
+        let elsewhere = timeout(ELSEWHERE_WITHIN, taken).await.unwrap_or_else(|_| Ok(HashMap::new()))?;
         let swept = self.spool.sweep(named, self.is_its_own().await?).await?;
         let epoch = self.store.fresh_epoch()?;
         self.spool.begin_epoch(epoch).await?;

@@ -32,13 +32,18 @@ impl Spool {
     /// name.
     pub async fn take_from(
         &self,
-        databases: Vec<PathBuf>,
+        databases: impl FnOnce() -> Vec<PathBuf> + Send + 'static,
         named: HashSet<String>,
     ) -> Result<HashMap<String, PathBuf>, SpoolFault> {
         let own = self.directory().to_owned();
         self.work(move || {
             let mut elsewhere = HashMap::new();
-            for folder in databases.iter().map(|database| beside(database)).filter(|folder| *folder != own) {
+            // Other places may be slow, or gone: they are looked at only where something lacks here.
+            let is_here = |name: &String| own.join(format!("{name}{}", super::ENDING)).exists();
+            if named.iter().all(is_here) {
+                return Ok(elsewhere);
+            }
+            for folder in databases().iter().map(|database| beside(database)).filter(|folder| *folder != own) {
                 for file in fs::read_dir(folder).into_iter().flatten().flatten() {
                     let found = file.file_name();
                     let Some((name, is_left)) = found.to_str().and_then(body_of) else { continue };

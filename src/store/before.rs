@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::PoisonError,
     time::Duration,
 };
 
@@ -18,19 +19,22 @@ use super::{Settings, Store, lock, origin, private_file};
 const NOTE: &str = ".store-before";
 /// Beside the one that was left: which one came behind it.
 const NOTE_AFTER: &str = ".store-after";
+/// How the names of bodies end that were set aside.
+const SET_ASIDE: &[u8] = b".msg.left";
 /// Of a path, on any system.
 const MOST_BYTES: u64 = 4096;
 /// Of stores that were left one behind the other.
 const MOST_STORES: usize = 8;
 
-/// How long the store at hand is waited for.
+/// How long the store at hand is waited for, and the ones before, which others may hold locked.
 const ASKED_WITHIN: Duration = Duration::from_millis(500);
+const READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a store holds of which a daemon on another one knows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftBehind {
     pub database: PathBuf,
-    /// That wait or are held.
+    /// That wait or are held, or were set aside since no row names them.
     pub messages: u64,
     pub sign_ins: u64,
 }
@@ -111,32 +115,61 @@ pub fn holder_before(settings: &Settings, file: &Path) -> Option<lock::Holder> {
 }
 
 /// What the stores before hold, the first of them that anybody would miss. One on which a daemon works is left by nobody; `None`
-/// also where that cannot be read.
+/// also where that cannot be read, or not in time.
 pub async fn left_behind(database: &Path, has_sign_ins: bool) -> Option<LeftBehind> {
+    seen_behind(database, has_sign_ins).await.ok()?
+}
+
+/// `Err`: it could not be seen whether there is anything.
+async fn seen_behind(database: &Path, has_sign_ins: bool) -> Result<Option<LeftBehind>, Unseen> {
+    let mut seen = Ok(None);
     for database in all_before(database) {
         if lock::holder_of(&database).is_some() {
             continue;
         }
-        let Ok(mut connection) = origin::reader(&database).await else { continue };
-        let counted = counted(&mut connection).await;
-        let _ = connection.close().await;
-        let Ok((messages, sign_ins)) = counted else { continue };
+        let counted = timeout(READ_WITHIN, counted_in(&database)).await;
+        let Ok(Ok((messages, sign_ins))) = counted else {
+            seen = Err(Unseen);
+            continue;
+        };
         let left = LeftBehind { database, messages, sign_ins };
         if left.is_missed(has_sign_ins) {
-            return Some(left);
+            return Ok(Some(left));
         }
     }
-    None
+    seen
+}
+
+struct Unseen;
+
+async fn counted_in(database: &Path) -> Result<(u64, u64), sqlx::Error> {
+    let mut connection = origin::reader(database).await?;
+    let counted = counted(&mut connection).await;
+    let _ = connection.close().await;
+    let (messages, sign_ins) = counted?;
+    Ok((messages + set_aside_beside(database), sign_ins))
+}
+
+/// Bodies in the folder of its queue for which it has no row, by the names that the spool gives them.
+fn set_aside_beside(database: &Path) -> u64 {
+    let files = fs::read_dir(lock::real_path(database).with_extension("queue")).into_iter().flatten().flatten();
+    files.filter(|file| file.file_name().as_encoded_bytes().ends_with(SET_ASIDE)).count() as u64
 }
 
 impl Store {
-    /// The same of this one, whose sign-ins are counted only where there is another.
+    /// The same of this one, whose sign-ins are counted only where there is another. What cannot be seen now is as it was seen
+    /// last: nobody is told that it is gone, and again that it is there.
     pub async fn left_behind(&self) -> Option<LeftBehind> {
         before(self.path())?;
         // Of one that does not answer just now nobody knows it: mail is told, and sign-ins alone are not.
         let asked = timeout(ASKED_WITHIN, self.sign_ins()).await;
         let has_sign_ins = asked.map_or(true, |all| all.is_ok_and(|all| !all.is_empty()));
-        left_behind(self.path(), has_sign_ins).await
+        let seen = seen_behind(self.path(), has_sign_ins).await;
+        let mut last = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(left) = seen {
+            *last = left;
+        }
+        last.clone()
     }
 }
 

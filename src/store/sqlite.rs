@@ -9,7 +9,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    KeySource, Settings, StoreError, origin, private_file,
+    KeySource, LeftBehind, Settings, StoreError, origin, private_file,
     readiness::Readiness,
     row::{Arming, TokenRow, Versioned, from_unix, to_unix},
     unlock::{Unlocked, prove, unlock},
@@ -79,6 +79,8 @@ pub struct Store {
     /// Replaced where another process sealed everything anew.
     pub(super) unlocked: RwLock<Arc<Unlocked>>,
     pub(super) database: PathBuf,
+    /// What the store before held when that could be seen last.
+    pub(super) left_behind: Mutex<Option<LeftBehind>>,
 }
 
 impl Store {
@@ -116,6 +118,7 @@ impl Store {
             source: source.clone(),
             unlocked,
             database: database.to_owned(),
+            left_behind: Mutex::default(),
         })
     }
 

@@ -155,7 +155,7 @@ OF_A_PERSON = (
     Case("mail-protocol-disabled", "reads", mailbox(ImapEnabled=False), staged=(
         lambda directory: not directory.mailbox(ANN).ImapEnabled,
         reply("imap", "AUTHENTICATE", "{tag} NO IMAP access is disabled for your domain. Please contact your domain administrator"))),
-    Case("upstream-not-signed-on", "sends", on_for_the_tenant, staged=(
+    Case("upstream-not-signed-on", "sends", on_for_the_tenant, ("", "Either"), staged=(
         is_not_on, reply("smtp", "MAIL", "530 5.7.57 Client not authenticated to send mail. {tail}"))),
     Case("fresh-token-refused", "sends", on_for_the_tenant, ("", "Either"), doctor=("smtp-refused-alone", ANN), staged=(
         is_not_on, {"smtp": {"refuse-tokens": ALL_TOKENS}})),

@@ -139,7 +139,7 @@ mod tests {
         for (line, owner) in [
             ("kill: (1234) - No such process", None),
             ("bash: kill: (1234) - Operation not permitted", Some(Owner::Operator)),
-            (r#"LISTEN 0 128 127.0.0.1:1587 0.0.0.0:* users:(("python3",pid=7,fd=3))"#, Some(Owner::Operator)),
+            (r#"LISTEN 0 128 127.0.0.1:1587 0.0.0.0:* users:(("python3",pid=7,fd=3))"#, None),
             (r#"LISTEN 0 128 127.0.0.1:1587 0.0.0.0:* users:(("gatepost",pid=7,fd=3))"#, None),
             ("    Verify return code: 0 (ok)", None),
         ] {

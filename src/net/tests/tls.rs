@@ -104,8 +104,7 @@ fn what_is_wrong_with_a_pair_is_told_of_the_file_that_it_is_wrong_with() {
     std::fs::write(&certificate, old_form).unwrap();
     std::fs::write(&key, of_old_form).unwrap();
     let told = ServerTls::prove(&certificate, &key).unwrap_err().to_string();
-    assert!(told.contains("cert.pem: not a certificate that can be used"), "{told}");
-    assert!(told.contains("Version"), "why: {told}");
+    assert!(told.contains("cert.pem: a certificate of version 1"), "{told}");
 
     let authority = Authority::new();
     authority.issue("mail.example", false);
