@@ -184,14 +184,18 @@ mod tests {
     /// Whatever else says that of another path is no console.
     #[tokio::test]
     async fn what_is_gone_is_an_answer_for_a_message_of_the_queue_alone() {
-        let asks = [(Method::GET, "/api/queue/x"), (Method::GET, "/api/queue?limit=1"), (Method::POST, "/api/queue/x/drop")];
+        let asks =
+            [(Method::GET, "/api/queue/x"), (Method::GET, "/api/queue?limit=1"), (Method::POST, "/api/queue/x/drop")];
         for (method, path) in asks {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let at = listener.local_addr().unwrap();
             let other = async {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 assert!(socket.read(&mut [0; 1024]).await.unwrap() > 0);
-                socket.write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").await.unwrap();
+                socket
+                    .write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+                    .await
+                    .unwrap();
             };
             let (asked, ()) = tokio::join!(ask(at, method, path, || None), other);
             match path {
