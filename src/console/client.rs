@@ -98,6 +98,7 @@ async fn fetch(
     token: Option<&Secret>,
 ) -> Result<Option<Vec<u8>>, Unanswered> {
     let client = Client::builder().no_proxy().redirect(Policy::none()).build().map_err(untold)?;
+    let may_be_gone = method == Method::GET && path.starts_with("/api/queue/");
     let mut request = client.request(method, format!("http://{address}{path}"));
     if let Some(token) = token {
         request = request.bearer_auth(token.expose());
@@ -117,7 +118,7 @@ async fn fetch(
     }
     match reply.status() {
         // What is gone is told with how it went.
-        status if status.is_success() || status == StatusCode::GONE => {}
+        status if status.is_success() || (status == StatusCode::GONE && may_be_gone) => {}
         status if OURS.contains(&status) => return Err(Unanswered::Untold(format!("{address} answered {status}"))),
         status => return Err(Unanswered::stranger(address, status)),
     }
@@ -178,6 +179,30 @@ mod tests {
         let (asked, ()) = tokio::join!(ask(at, Method::GET, "/api/status", token), other);
         let why = asked.unwrap_err().to_string();
         assert!(why.contains("does not know the token") && why.contains("another Gatepost has that port"), "{why}");
+    }
+
+    /// Whatever else says that of another path is no console.
+    #[tokio::test]
+    async fn what_is_gone_is_an_answer_for_a_message_of_the_queue_alone() {
+        let asks =
+            [(Method::GET, "/api/queue/x"), (Method::GET, "/api/queue?limit=1"), (Method::POST, "/api/queue/x/drop")];
+        for (method, path) in asks {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let at = listener.local_addr().unwrap();
+            let other = async {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                assert!(socket.read(&mut [0; 1024]).await.unwrap() > 0);
+                socket
+                    .write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+                    .await
+                    .unwrap();
+            };
+            let (asked, ()) = tokio::join!(ask(at, method, path, || None), other);
+            match path {
+                "/api/queue/x" => assert_eq!(asked.unwrap(), Some(b"{}".to_vec())),
+                _ => assert!(matches!(asked, Err(Unanswered::Stranger(_))), "{path}: {asked:?}"),
+            }
+        }
     }
 
     /// The daemon just started: it greets on its ports before its token is written.

@@ -79,7 +79,9 @@ struct Question<'a> {
 #[template(path = "queue_gone.html")]
 struct Gone<'a> {
     frame: Frame<'a>,
+    form: &'a str,
     id: &'a str,
+    path: String,
     /// It was there, and failed.
     failed: Option<FailureNote>,
 }
@@ -162,6 +164,7 @@ pub fn said(word: &str, words: &'static Words) -> Option<&'static str> {
         "release" => words.said_release,
         "retry" => words.said_retry,
         "drop" => words.said_drop,
+        "off-the-list" => words.said_off_the_list,
         "when-it-ends" => words.said_when_it_ends,
         "not-there" => words.said_not_there,
         "held" => words.said_held,
@@ -237,7 +240,7 @@ pub async fn order(
         Err(error) => return broken(&error),
     };
     let said = if done == Done::Done { order.as_str() } else { done.as_str() };
-    let is_gone = done == Done::NotThere || (done, order) == (Done::Done, Order::Drop);
+    let is_gone = matches!(done, Done::NotThere | Done::OffTheList) || (done, order) == (Done::Done, Order::Drop);
     let path = match wish.back {
         Some(back) => path_back(&back, said, &id),
         None if is_gone => path_back("", said, &id),
@@ -249,7 +252,9 @@ pub async fn order(
 fn gone(look: &Look, console: &Console, id: &str) -> Response {
     let failed = console.queue.failure(id);
     let status = if failed.is_some() { StatusCode::GONE } else { StatusCode::NOT_FOUND };
-    (status, drawn(&Gone { frame: look.frame(), id, failed })).into_response()
+    let frame = look.frame();
+    let form = frame.form.unwrap_or_default();
+    (status, drawn(&Gone { frame, form, id, path: path_of(id), failed })).into_response()
 }
 
 /// Only who may see everything gets here.

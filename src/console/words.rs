@@ -372,12 +372,14 @@ words! {
     message_failed: "It is not in the queue any more: it failed for good.", "キューに残っていません。配信に失敗しました。";
     message_told: "Its sender was told by a notice.", "差出人には通知しました。";
     message_untold: "Its sender was not told: have it sent again.", "差出人に通知できませんでした。再送を依頼してください。";
-    message_sent_again: "A message like it arrived since then.", "その後、同じ宛先へのメッセージが届いています。";
+    message_unwanted: "It has no sender, or its sender wants no notice.", "差出人がないか、差出人が通知を求めていません。";
+    take_off: "Take it off the list", "一覧から削除";
     send_again: "have it sent again", "再送を依頼してください";
     said_hold: "held: nothing is sent until it is released", "保留しました。解除するまで送信しません。";
     said_release: "released", "保留を解除しました。";
     said_retry: "tried again now", "今すぐ再試行します。";
     said_drop: "dropped", "破棄しました。";
+    said_off_the_list: "off the list of messages that failed", "配信に失敗したメッセージの一覧から削除しました。";
     said_when_it_ends: "a delivery is under way: done behind it, if it does not deliver", "配信中です。配信できなかった場合に実行します。";
     said_not_there: "not there any more: delivered or dropped before", "すでに配信済みか破棄済みです。";
     said_held: "it is on hold: release it first", "保留中です。先に解除してください。";

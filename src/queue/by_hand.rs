@@ -4,7 +4,7 @@
 //! nobody would know what became of it: the order is noted, the answer says so, and it is carried out when that delivery
 //! has ended without delivering.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tracing::{info, warn};
 
@@ -56,6 +56,8 @@ pub enum Done {
     NotHeld,
     /// Its body is gone: it can only be dropped.
     BodyMissing,
+    /// It failed for good before, and is named nowhere any more.
+    OffTheList,
 }
 
 impl Done {
@@ -67,6 +69,7 @@ impl Done {
             Self::Held => "held",
             Self::NotHeld => "not-held",
             Self::BodyMissing => "body-missing",
+            Self::OffTheList => "off-the-list",
         }
     }
 }
@@ -118,6 +121,7 @@ impl Queue {
     pub(super) async fn carry_out(&self, id: &str, order: Order) -> Result<Done, NotQueued> {
         let message = match self.store.queued_by_id(id).await {
             Ok(Some(message)) => message,
+            Ok(None) if order == Order::Drop && self.failures.take_off(id) => return Ok(Done::OffTheList),
             Ok(None) => return Ok(Done::NotThere),
             Err(error) if error.is_damage() && order == Order::Drop => return self.drop_damaged(id).await,
             Err(error) => return Err(error.into()),
@@ -165,7 +169,7 @@ impl Queue {
         }
         let now = self.clock.tick();
         if let Some(trouble) = self.schedule().lane_mut(&message.account).and_then(|lane| lane.trouble.as_mut()) {
-            trouble.looks_by_hand(now);
+            trouble.looks_by_hand(now, Duration::ZERO);
         }
         let done = self.wish(message.sequence, Wish::Retry, Place::Wanted);
         self.bell.notify_one();

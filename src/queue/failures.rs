@@ -9,8 +9,18 @@ use std::{
 };
 
 use super::FailureNote;
+use crate::base::printable;
 
+/// Of those of which nobody has to hear any more.
 const CAP: usize = 100;
+
+/// Of those that are lost, or will be if their notice fails.
+const OPEN_CAP: usize = 1000;
+
+/// Of one message so many are named, in so many octets.
+const RECIPIENTS: usize = 30;
+const RECIPIENT_OCTETS: usize = 1024;
+const REPLY: usize = 300;
 
 /// Who was to send a message again did so by then, or does not want to.
 const LOST_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -22,10 +32,17 @@ pub(super) struct Failures(Mutex<VecDeque<FailureNote>>);
 impl Failures {
     pub fn push(&self, note: FailureNote) {
         let mut notes = self.notes();
-        if notes.len() == CAP {
-            notes.pop_front();
-        }
-        notes.push_back(note);
+        notes.push_back(cut(note));
+        let is_open = |one: &FailureNote| one.is_lost() || one.notice.is_some();
+        let open = notes.iter().filter(|one| is_open(one)).count();
+        let first = |is_it: &dyn Fn(&FailureNote) -> bool| notes.iter().position(is_it);
+        let too_many = match () {
+            // Those whose senders are told first.
+            () if open > OPEN_CAP => first(&|one| one.notice.is_some()).or_else(|| first(&is_open)),
+            () if notes.len() - open > CAP => first(&|one| !is_open(one)),
+            () => None,
+        };
+        too_many.and_then(|at| notes.remove(at));
     }
 
     pub fn list(&self) -> Vec<FailureNote> {
@@ -40,24 +57,28 @@ impl Failures {
     }
 
     /// This notice is given up: who was to get it was not told. `false`: of what it was is not known any more.
-    pub fn is_untold(&self, notice: &str) -> bool {
+    pub fn is_untold(&self, notice: &str, now: SystemTime) -> bool {
         let mut notes = self.notes();
         let Some(at) = notes.iter().position(|one| one.notice.as_deref() == Some(notice)) else { return false };
         if let Some(note) = notes.remove(at) {
             // That is the news of its mailbox now.
-            notes.push_back(FailureNote { is_told: false, notice: None, ..note });
+            notes.push_back(FailureNote { at: now, is_told: false, notice: None, ..note });
         }
         true
     }
 
-    /// A message of this sender reached all of these: what failed for one of them before was sent again.
-    pub fn arrived(&self, account: &str, sender: &str, recipients: &[String]) {
-        let is_among = |one: &String| recipients.iter().any(|reached| reached.eq_ignore_ascii_case(one));
-        let is_it = |one: &FailureNote| {
-            one.is_lost() && one.account == account && one.sender == sender && one.recipients.iter().all(is_among)
-        };
+    /// This notice was taken: nothing becomes of it any more.
+    pub fn is_settled(&self, notice: &str) {
         let mut notes = self.notes();
-        notes.iter_mut().filter(|one| is_it(one)).for_each(|one| one.is_sent_again = true);
+        notes.iter_mut().filter(|one| one.notice.as_deref() == Some(notice)).for_each(|one| one.notice = None);
+    }
+
+    /// A person has seen to what nobody was told of. `false`: there is no such one.
+    pub fn take_off(&self, queue_id: &str) -> bool {
+        let mut notes = self.notes();
+        let before = notes.len();
+        notes.retain(|one| one.queue_id != queue_id || one.is_told || one.hold.is_some());
+        notes.len() < before
     }
 
     /// Gone for good, and nobody was told by a notice.
@@ -74,4 +95,18 @@ impl Failures {
     fn notes(&self) -> MutexGuard<'_, VecDeque<FailureNote>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As much of it as a list of all has room for.
+fn cut(mut note: FailureNote) -> FailureNote {
+    let mut octets = 0;
+    let fits = note.recipients.iter().take(RECIPIENTS).take_while(|one| {
+        octets += one.len();
+        octets <= RECIPIENT_OCTETS
+    });
+    let named = fits.count();
+    note.more_recipients = note.recipients.len() - named;
+    note.recipients.truncate(named);
+    note.reply = printable(&note.reply, REPLY);
+    note
 }

@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, time::UNIX_EPOCH};
 
-use super::{
-    Queue,
-    envelope::{read_mail, read_recipient},
-};
+use super::{Queue, envelope::read_mail};
 use crate::{
     account::BY_LOGIN,
     base::printable,
@@ -32,11 +29,10 @@ impl Queue {
     /// The message leaves; where it reached everybody, its client is well again.
     pub(super) fn note_arrived(&self, message: &QueuedMessage) {
         let reached_all = message.recipients.iter().all(|one| one.state == RecipientState::Delivered);
-        if reached_all && message.bounce == 0 {
-            self.meter.clients.was_delivered(&whose(message));
-            let sender = read_mail(&message.mail).unwrap_or_default().address;
-            let reached = message.recipients.iter().filter_map(|one| Some(read_recipient(&one.line)?.address));
-            self.failures.arrived(&message.account, &sender, &reached.collect::<Vec<_>>());
+        match message.bounce {
+            _ if !reached_all => {}
+            0 => self.meter.clients.was_delivered(&whose(message)),
+            _ => self.failures.is_settled(&message.id),
         }
     }
 

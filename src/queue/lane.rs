@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::RangeBounds,
     time::{Duration, SystemTime},
 };
 
@@ -28,14 +29,20 @@ pub struct Trouble {
     /// How often in a row somebody asked in vain.
     pub times: u32,
     pub until: Tick,
+    /// Not before then, whoever wants it: the mail server said so.
+    pub asked: Tick,
+    /// When somebody asked in vain.
+    pub last: Tick,
     pub since: SystemTime,
     /// A person wants somebody to look now. Whatever that one meets, it is no further time.
     pub is_by_hand: bool,
 }
 
 impl Trouble {
-    pub const fn looks_by_hand(&mut self, now: Tick) {
-        (self.until, self.is_by_hand) = (now, true);
+    /// `apart`: so long behind who asked last.
+    pub fn looks_by_hand(&mut self, now: Tick, apart: Duration) {
+        self.until = self.until.min(now.max(self.asked).max(self.last.after(apart)));
+        self.is_by_hand = true;
     }
 }
 
@@ -151,9 +158,9 @@ impl Lane {
         self.tried.first().copied()
     }
 
-    /// Those whose pause is not over.
-    pub fn pausing(&self, now: Tick) -> Vec<i64> {
-        self.later.iter().filter(|(due, _)| *due > now).map(|(_, sequence)| *sequence).collect()
+    /// Those whose pause is over within these.
+    pub fn pausing(&self, ends: &impl RangeBounds<Tick>) -> Vec<i64> {
+        self.later.iter().filter(|(due, _)| ends.contains(due)).map(|(_, sequence)| *sequence).collect()
     }
 
     /// One that was tried since then or before, where the way out is shut and the account is there.

@@ -19,6 +19,9 @@ use crate::{
     catalog::own::ACCOUNT_GONE,
 };
 
+/// However often the configuration is loaded anew, a mailbox is asked for no more often.
+const LOOKS_APART: Duration = Duration::from_secs(5);
+
 /// One mailbox that something waits for.
 #[derive(Debug, Clone)]
 pub struct LaneView {
@@ -135,13 +138,26 @@ impl Queue {
         }
     }
 
-    /// A person may have mended what others cannot see: one message of each mailbox whose way out is shut goes and looks.
+    /// A person may have mended what others cannot see: one message of each mailbox whose way out is shut goes and looks,
+    /// in its own time where the mail server asked for that, and some seconds behind who did so before.
     pub(super) fn look_again(&self) {
         let now = self.clock.tick();
-        self.wake(|_, trouble| {
-            trouble.iter_mut().for_each(|trouble| trouble.looks_by_hand(now));
-            true
-        });
+        let mut sooner = Vec::new();
+        let mut schedule = self.schedule();
+        for (name, lane) in schedule.lanes_mut() {
+            let Some(trouble) = lane.trouble.as_mut() else { continue };
+            let before = trouble.until;
+            trouble.looks_by_hand(now, LOOKS_APART);
+            if trouble.until < before {
+                sooner.push((name.to_string(), before, trouble.until));
+            }
+        }
+        for (account, before, until) in sooner {
+            // Those that met the shut door last; whoever pauses for a reason of its own goes on.
+            schedule.hasten(&account, &(before..before.after(LOOKS_APART)), until, self.clock.awake());
+        }
+        drop(schedule);
+        self.bell.notify_one();
     }
 
     /// Why nothing is sent from this mailbox now.
@@ -160,7 +176,8 @@ impl Queue {
             }
         }
         for account in &woken {
-            schedule.hasten(account, self.clock.tick(), self.clock.awake());
+            let now = self.clock.tick();
+            schedule.hasten(account, &(now..), now, self.clock.awake());
         }
         drop(schedule);
         if !woken.is_empty() {
@@ -186,10 +203,12 @@ impl Queue {
         let (now, wall) = (self.clock.tick(), self.clock.wall());
         let mut schedule = self.schedule();
         let Some(lane) = schedule.lane_mut(account) else { return (now, true) };
-        let asked = retry_after.map_or(now, |asked| now.after(asked.min(pauses::ASKED_FOR_CAP)));
+        let wanted = retry_after.map_or(now, |asked| now.after(asked.min(pauses::ASKED_FOR_CAP)));
+        let asked = if *is_remembered { now } else { wanted };
         if let Some(trouble) = lane.trouble.as_mut().filter(|trouble| trouble.until > now) {
             // Several couriers met the same shut door.
-            trouble.until = trouble.until.max(asked);
+            trouble.until = trouble.until.max(wanted);
+            (trouble.asked, trouble.last) = (trouble.asked.max(asked), now);
             return (trouble.until, false);
         }
         let before = lane.trouble.take();
@@ -198,8 +217,8 @@ impl Queue {
             before.map_or((0, wall, false), |trouble| (trouble.times, trouble.since, trouble.is_by_hand));
         let times = before.saturating_add(u32::from(!is_remembered && !is_by_hand));
         let own = if *is_remembered { now } else { now.after(pauses::of_mailbox(fault.kind, times)) };
-        let until = own.max(asked);
-        lane.trouble = Some(Trouble { fault: fault.clone(), times, until, since, is_by_hand: false });
+        let until = own.max(wanted);
+        lane.trouble = Some(Trouble { fault: fault.clone(), times, until, asked, last: now, since, is_by_hand: false });
         drop(schedule);
         self.note_shut(account, unsent, was_open);
         if was_open {

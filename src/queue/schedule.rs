@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    ops::Bound::{Excluded, Included, Unbounded},
+    ops::{
+        Bound::{Excluded, Included, Unbounded},
+        RangeBounds,
+    },
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -332,11 +335,11 @@ impl Schedule {
         }
     }
 
-    /// All that pause in this lane may go now.
-    pub fn hasten(&mut self, account: &str, now: Tick, awake: Duration) {
-        let pausing = self.lanes.get(account).map(|lane| lane.pausing(now)).unwrap_or_default();
+    /// All that pause in this lane until then may go at `due`.
+    pub fn hasten(&mut self, account: &str, ends: &impl RangeBounds<Tick>, due: Tick, awake: Duration) {
+        let pausing = self.lanes.get(account).map(|lane| lane.pausing(ends)).unwrap_or_default();
         for sequence in pausing {
-            self.move_to(sequence, Place::Later(now), awake);
+            self.move_to(sequence, Place::Later(due), awake);
         }
     }
 
@@ -373,7 +376,15 @@ mod tests {
     fn shut(schedule: &mut Schedule, account: &str) {
         let fault = crate::catalog::own::UPSTREAM_LOST.fault();
         let until = Tick(HOUR * 1000);
-        let trouble = Trouble { fault, times: 1, until, since: SystemTime::UNIX_EPOCH, is_by_hand: false };
+        let trouble = Trouble {
+            fault,
+            times: 1,
+            until,
+            asked: until,
+            last: until,
+            since: SystemTime::UNIX_EPOCH,
+            is_by_hand: false,
+        };
         schedule.lane_mut(account).unwrap().trouble = Some(trouble);
     }
 

@@ -75,6 +75,8 @@ pub struct FailureView {
     pub account: String,
     pub sender: String,
     pub recipients: Vec<String>,
+    /// Beside these.
+    pub more_recipients: usize,
     /// Seconds since 1970.
     pub failed_at: u64,
     /// What the mail server said last.
@@ -83,16 +85,25 @@ pub struct FailureView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
     pub is_sender_told: bool,
-    /// A message like it arrived since then.
-    pub is_sent_again: bool,
+    /// It has a sender, who did not ask for no notice.
+    pub is_notice_wanted: bool,
 }
 
 impl FailureView {
     pub fn new(note: &FailureNote) -> Self {
-        let FailureNote { queue_id, account, sender, recipients, reply, fault, .. } = note.clone();
-        let (is_sender_told, is_sent_again) = (note.is_told, note.is_sent_again);
-        let failed_at = seconds(note.at).unwrap_or_default();
-        Self { id: queue_id, account, sender, recipients, failed_at, reply, fault, is_sender_told, is_sent_again }
+        let note = note.clone();
+        Self {
+            id: note.queue_id,
+            account: note.account,
+            sender: note.sender,
+            recipients: note.recipients,
+            more_recipients: note.more_recipients,
+            failed_at: seconds(note.at).unwrap_or_default(),
+            reply: note.reply,
+            fault: note.fault,
+            is_sender_told: note.is_told,
+            is_notice_wanted: note.is_notice_wanted,
+        }
     }
 }
 

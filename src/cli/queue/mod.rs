@@ -115,6 +115,7 @@ impl Desk {
             ("done", Order::Release) => "released",
             ("done", Order::Retry) => "tried at the next occasion",
             ("done", Order::Drop) => "dropped",
+            ("off-the-list", _) => "off the list of messages that failed",
             ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
             ("not-there", _) => return Err(self.gone(id)),
             ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("`gatepost queue release {id}`"))),
@@ -222,13 +223,14 @@ fn failed(id: &str, found: &Value) -> Failure {
     let text = |name: &str| printable(at(name).and_then(Value::as_str).unwrap_or_default(), 400);
     let is_so = |name: &str| at(name).and_then(Value::as_bool) == Some(true);
     let why = format!("message {id} is not in the queue any more: it failed for good: {}", text("reply"));
-    let hint = match (is_so("is-sender-told"), is_so("is-sent-again"), text("fault").as_str()) {
+    let (fault, account) = (text("fault"), text("account"));
+    let explained = [&fault, &account].into_iter().all(|word| catalog::is_harmless(word));
+    let hint = match (is_so("is-sender-told"), is_so("is-notice-wanted"), explained) {
         (true, ..) => "its sender was told by a notice".to_owned(),
-        (_, true, _) => "a message like it arrived since then".to_owned(),
-        (false, false, "") => "its sender was not told: have it sent again".to_owned(),
-        (false, false, id) => format!(
-            "its sender was not told: do what `gatepost explain {id} --account {}` says, then have it sent again",
-            text("account")
+        (_, false, _) => "it has no sender, or its sender wants no notice".to_owned(),
+        (_, _, false) => "its sender was not told: have it sent again".to_owned(),
+        (..) => format!(
+            "its sender was not told: do what `gatepost explain {fault} --account {account}` says, then have it sent again"
         ),
     };
     Failure::new(why, hint)
@@ -249,4 +251,24 @@ fn say(text: &str) -> Outcome {
 
 fn print(text: &str) -> Outcome {
     terminal::print(text).map_err(|error| Failure::new(format!("stdout: {error}"), "write to another place"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_odd_for_a_shell_is_in_no_command() {
+        for (account, is_named) in
+            [("ann@contoso.com", true), ("$(reboot)@contoso.com", false), ("a`b@contoso.com", false)]
+        {
+            let found =
+                json!({ "failed": { "is-notice-wanted": true, "fault": "send-as-denied", "account": account } });
+            let hint = failed("bcdf23456789", &found).hint().unwrap().to_owned();
+            assert_eq!(hint.contains(account), is_named, "{hint}");
+            assert_eq!(hint.contains("gatepost explain"), is_named, "{hint}");
+        }
+    }
 }

@@ -63,18 +63,24 @@ fn gone(failed: &[Value], lang: Lang) -> String {
     }
     let head = said(
         lang,
-        "not in the queue any more: failed for good, and their senders were not told. Have them sent again:\n",
-        "キューに残っていないメッセージ（配信に失敗し、差出人に通知できませんでした。再送を依頼してください）:\n",
+        "not in the queue any more: failed for good, and their senders were not told. Have them sent again, then `gatepost queue drop <id>`:\n",
+        "キューに残っていないメッセージ（配信に失敗し、差出人に通知できませんでした。再送を依頼し、`gatepost queue drop <id>` を実行してください）:\n",
     );
     head.to_owned() + &failed.iter().map(|one| gone_line(one, lang)).collect::<String>()
 }
 
 fn gone_line(one: &Value, lang: Lang) -> String {
-    let recipients: Vec<String> =
-        array(one, "recipients").iter().filter_map(Value::as_str).map(|to| printable(to, CAP)).collect();
+    let named = array(one, "recipients").iter().filter_map(Value::as_str).map(|to| printable(to, CAP));
+    let mut recipients =
+        Some(named.collect::<Vec<_>>().join(", ")).filter(|to| !to.is_empty()).unwrap_or("?".to_owned());
+    match (number(one, "more-recipients"), lang) {
+        (0, _) => {}
+        (more, Lang::En) => recipients.push_str(&format!(" and {more} more")),
+        (more, Lang::Ja) => recipients.push_str(&format!(" ほか{more}件")),
+    }
     let sender = Some(word(one, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
     let head = format!("{}  {:<10}  {}", word(one, "id"), state("failed", lang), at(one, "failed-at"));
-    let way = format!("{sender} -> {}", recipients.join(", "));
+    let way = format!("{sender} -> {recipients}");
     let reply = reply(one, lang);
     let lines = wrapped(&reply, WRAP);
     let lines = lines.iter().map(|line| format!("    {line}\n"));

@@ -226,20 +226,27 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
     let words = if note.is_lost() { format!("{}, untold", note.queue_id) } else { note.queue_id.clone() };
     let is_told = told.is_some_and(|told| {
         let since = Timestamp::try_from(told.at).map_or(i64::MAX, |at| facts.now.as_second() - at.as_second());
-        told.words == words || (0..GATHER).contains(&since)
+        // What failed before was told with it, though what was told last is off the list since then.
+        told.words == words || (0..GATHER).contains(&since) || (since >= 0 && note.at < told.at)
     });
     let topic = Topic { name, words: Some(words) };
     if is_told || (facts.is_busy)(&topic) {
         return None;
     }
     let (lang, id, account) = (facts.lang, note.queue_id.as_str(), note.account.as_str());
-    let recipients = &note.recipients.join(", ");
-    let cause = Said::Undelivered { is_notice: note.sender.is_empty(), recipients, reply: &note.reply };
+    let recipients = match (note.recipients.join(", "), note.more_recipients) {
+        // Of what message it was is not known any more.
+        (none, _) if none.is_empty() => note.sender.clone(),
+        (all, 0) => all,
+        (some, more) => format!("{some} (+ {more})"),
+    };
+    let (is_notice, reply) = (note.recipients.is_empty(), note.reply.as_str());
+    let cause = Said::Undelivered { is_notice, recipients: &recipients, reply };
     let next = match (note.is_told, note.hold) {
         (_, Some(hold::DOUBTFUL)) => Said::AskWhetherItArrived { id },
         (_, Some(_)) => Said::LookAtDisk { id },
         (true, _) => Said::SenderIsTold { sender: &note.sender },
-        (false, _) => Said::NobodyIsTold,
+        (false, _) => Said::NobodyIsTold { lost: note.is_lost().then_some(id) },
     };
     let event = Event {
         severity: if note.is_told { Severity::Warning } else { Severity::Critical },
@@ -403,11 +410,12 @@ mod tests {
             account: "ann@contoso.com".into(),
             sender: "ann@contoso.com".into(),
             recipients: vec!["bob@fabrikam.com".into()],
+            more_recipients: 0,
             reply: damaged.clone(),
             fault: hold::fault(hold).map(|entry| entry.id),
             is_told: false,
             notice: None,
-            is_sent_again: false,
+            is_notice_wanted: true,
             hold: Some(hold),
         };
         for (hold, first) in [(hold::BODY_DAMAGED, "Look at its disk"), (hold::DOUBTFUL, "Ask whoever it is for")] {
@@ -426,30 +434,35 @@ mod tests {
 
     #[test]
     fn a_failed_message_is_told_and_many_of_an_hour_are_one_event() {
-        let note = |id: &str, is_told| FailureNote {
-            at: std::time::SystemTime::UNIX_EPOCH,
+        let note = |id: &str, is_told, at| FailureNote {
+            at: wall(at),
             queue_id: id.into(),
             account: "ann@contoso.com".into(),
             sender: "ann@contoso.com".into(),
             recipients: vec!["bob@fabrikam.com".into()],
+            more_recipients: 0,
             reply: "550 5.1.1 no".into(),
             fault: None,
             is_told,
             notice: None,
-            is_sent_again: false,
+            is_notice_wanted: true,
             hold: None,
         };
         let mut told = HashMap::new();
-        let mut mail = Mail { failures: vec![note("one", true)], ..Mail::default() };
+        let mut mail = Mail { failures: vec![note("one", true, 0)], ..Mail::default() };
         let event = told_at(0, &mail, &mut told).remove(0);
         assert_eq!((event.event, event.severity), (Kind::MessageFailed, Severity::Warning));
         assert!(event.text.contains("bob@fabrikam.com: 550 5.1.1 no."), "{}", event.text);
         for n in 0..50 {
-            mail.failures.push(note(&n.to_string(), false));
+            mail.failures.push(note(&n.to_string(), false, 60 + n));
             assert!(told_at(60 + n, &mail, &mut told).is_empty());
         }
         let event = told_at(3700, &mail, &mut told).remove(0);
         assert_eq!(event.severity, Severity::Critical, "nobody hears of it by mail");
         assert!(told_at(9000, &mail, &mut told).is_empty(), "the same one");
+        mail.failures.pop();
+        assert!(told_at(9100, &mail, &mut told).is_empty(), "a person took it off the list");
+        mail.failures.push(note("later", false, 9200));
+        assert_eq!(told_at(9200, &mail, &mut told).len(), 1);
     }
 }

@@ -116,7 +116,10 @@ pub(super) enum Said<'a> {
     SenderIsTold {
         sender: &'a str,
     },
-    NobodyIsTold,
+    /// `lost`: by this id it is on the list of those that somebody wanted to hear of.
+    NobodyIsTold {
+        lost: Option<&'a str>,
+    },
     Message {
         account: &'a str,
         is_held: bool,
@@ -222,10 +225,12 @@ impl Said<'_> {
                 format!("Look at its disk; then `gatepost queue release {id}`, or `gatepost queue drop {id}`.")
             }
             Said::SenderIsTold { sender } => format!("The sender {sender} gets a notice with the next step."),
-            Said::NobodyIsTold => {
-                "Nobody was told by mail, and the message is gone: mend what it failed of, and have it sent again. \
-                 `gatepost queue list` names it."
-                    .to_owned()
+            Said::NobodyIsTold { lost } => {
+                let off =
+                    lost.map(|id| format!(" `gatepost queue drop {id}` then takes it off the list of the queue."));
+                let gone =
+                    "Nobody was told by mail, and the message is gone: mend what it failed of, and have it sent again.";
+                format!("{gone}{}", off.unwrap_or_default())
             }
             Said::Message { account, is_held: true } => format!("mail of {account} is held."),
             Said::Message { account, is_held: false } => format!("mail of {account} failed."),
@@ -318,10 +323,10 @@ impl Said<'_> {
                 "ディスクを確認し、`gatepost queue release {id}` または `gatepost queue drop {id}` を実行してください。"
             ),
             Said::SenderIsTold { sender } => format!("差出人 {sender} に、次の手順を書いた通知が届きます。"),
-            Said::NobodyIsTold => {
-                "メールでは誰にも通知されず、メッセージは残っていません。原因を取り除いてから、差出人に再送を依頼してください。\
-                 メッセージは `gatepost queue list` で確認できます。"
-                    .to_owned()
+            Said::NobodyIsTold { lost } => {
+                let off = lost.map(|id| format!("その後、`gatepost queue drop {id}` でキューの一覧から削除できます。"));
+                let gone = "メールでは誰にも通知されず、メッセージは残っていません。原因を取り除いてから、差出人に再送を依頼してください。";
+                format!("{gone}{}", off.unwrap_or_default())
             }
             Said::Message { account, is_held: true } => format!("{account} のメールが保留されています。"),
             Said::Message { account, is_held: false } => format!("{account} のメールを配信できませんでした。"),

@@ -65,6 +65,8 @@ pub struct FailureNote {
     pub account: String,
     pub sender: String,
     pub recipients: Vec<String>,
+    /// Beside these.
+    pub more_recipients: usize,
     pub reply: String,
     /// The id of what it failed of, or is held for.
     pub fault: Option<&'static str>,
@@ -72,16 +74,16 @@ pub struct FailureNote {
     pub is_told: bool,
     /// That notice, by its own id.
     pub notice: Option<String>,
-    /// A message like it arrived since then.
-    pub is_sent_again: bool,
+    /// Somebody is to hear of it: it has a sender, who did not ask for no notice.
+    pub is_notice_wanted: bool,
     /// It did not fail for good: it is held until somebody looks at it, for this reason of [`super::hold`].
     pub hold: Option<&'static str>,
 }
 
 impl FailureNote {
-    /// It is gone, nobody was told by a notice, and it was not sent again.
+    /// It is gone, and who wanted to hear of that did not.
     pub const fn is_lost(&self) -> bool {
-        !self.is_told && self.hold.is_none() && !self.is_sent_again
+        !self.is_told && self.hold.is_none() && self.is_notice_wanted
     }
 }
 
@@ -268,8 +270,10 @@ impl Queue {
                 "nobody was told of that message, and it is gone: have it sent again; `gatepost queue list` names it",
             "a notice about a failed message cannot be delivered either, and is given up"
         );
-        if !self.failures.is_untold(&notice.id) {
-            self.note(notice, "", failed, None);
+        if !self.failures.is_untold(&notice.id, self.clock.wall()) {
+            // Of what it was is not known any more: who was to hear of it is.
+            let to = if notice.bounce == TO_THE_POSTMASTER { &notice.account } else { &rcpt.address };
+            self.note(notice, to, &[], None);
         }
         self.store.report_failures(notice.sequence, None).await?;
         Ok(Told::Settled)
@@ -299,11 +303,12 @@ impl Queue {
             account: message.account.clone(),
             sender: sender.to_owned(),
             recipients: failed.iter().filter_map(address).collect(),
+            more_recipients: 0,
             reply,
             fault: failed.first().and_then(|one| Refusal::beside(one)).map(Refusal::id),
             is_told: told_by.is_some(),
+            is_notice_wanted: told_by.is_some() || message.bounce > 0,
             notice: told_by,
-            is_sent_again: false,
             hold: None,
         });
     }
@@ -319,11 +324,12 @@ impl Queue {
             account: message.account.clone(),
             sender: read_mail(&message.mail).unwrap_or_default().address,
             recipients: waits.filter_map(|one| Some(read_recipient(&one.line)?.address)).collect(),
+            more_recipients: 0,
             reply,
             fault: hold::fault(reason).map(|entry| entry.id),
             is_told: false,
             notice: None,
-            is_sent_again: false,
+            is_notice_wanted: true,
             hold: Some(reason),
         });
     }

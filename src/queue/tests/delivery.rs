@@ -74,7 +74,7 @@ async fn a_notice_that_is_refused_goes_as_the_mailbox_then_to_the_postmaster_and
 
 /// The message had "notice to the sender: yes", and the notices were two more failures.
 #[tokio::test(start_paused = true)]
-async fn a_message_whose_notices_fail_too_is_one_failure_that_says_so_until_it_was_sent_again() {
+async fn a_message_whose_notices_fail_too_is_one_failure_that_says_so_until_a_person_takes_it_off_the_list() {
     for postmaster in [None, Some("admin@contoso.example".to_owned())] {
         let ways = if postmaster.is_some() { 3 } else { 2 };
         let mut stage = Kept { postmaster, ..Kept::default() }.start().await;
@@ -94,8 +94,73 @@ async fn a_message_whose_notices_fail_too_is_one_failure_that_says_so_until_it_w
         stage.send("again").await;
         stage.next().await.all(delivered());
         stage.is_empty().await;
-        assert!(stage.queue.lost().is_empty() && stage.queue.failures().len() == 1);
+        assert_eq!(stage.queue.lost().len(), 1, "another message is not that one");
+        assert_eq!(order(&stage, &id, Order::Retry).await, Done::NotThere);
+        assert_eq!(order(&stage, &id, Order::Drop).await, Done::OffTheList);
+        assert!(stage.queue.failures().is_empty() && stage.queue.failure(&id).is_none());
+        assert_eq!(order(&stage, &id, Order::Drop).await, Done::NotThere);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_which_nobody_wants_to_hear_is_no_message_whose_sender_was_not_told() {
+    let mut stage = Stage::new().await;
+    for (mail, rcpt) in [
+        ("MAIL FROM:<>", "RCPT TO:<bob@fabrikam.example>"),
+        ("MAIL FROM:<ann@contoso.example>", "RCPT TO:<bob@fabrikam.example> NOTIFY=NEVER"),
+    ] {
+        stage.send_as(&account(ANN), "x", mail, &[rcpt]).await;
+        fail_all(&mut stage, "5.1.1 User unknown").await;
+        stage.is_empty().await;
+    }
+    assert_eq!(stage.queue.failures().len(), 2);
+    assert!(stage.queue.lost().is_empty());
+}
+
+/// A burst of failures put those out of which nobody knew, and the notice that failed later was a message without a sender.
+#[tokio::test(start_paused = true)]
+async fn failures_whose_senders_know_put_none_out_whose_senders_do_not() {
+    let (mut stage, second) = notice_refused().await;
+    let shape = stage.queue.failures().pop().unwrap();
+    for n in 0..200 {
+        let id = format!("{n}");
+        stage.queue.failures.push(FailureNote { queue_id: id, notice: None, ..shape.clone() });
+    }
+    assert_eq!(stage.queue.failures().len(), 101, "it waits for its notice, beside the last hundred");
+    second.all(failed("5.2.1 mailbox disabled"));
+    stage.next().await.all(failed("5.2.1 mailbox disabled"));
+    stage.is_empty().await;
+    assert_eq!(stage.queue.lost().pop().unwrap().queue_id, shape.queue_id);
+}
+
+/// As behind a restart.
+#[tokio::test(start_paused = true)]
+async fn a_notice_of_a_message_that_is_not_known_any_more_is_told_with_who_was_to_get_it() {
+    let (stage, second) = notice_refused().await;
+    let kept = stage.kill().await;
+    drop(second);
+    let mut stage = Kept { postmaster: None, ..kept }.start().await;
+    stage.next().await.all(failed("5.2.1 mailbox disabled"));
+    stage.is_empty().await;
+    let [note] = &stage.queue.lost()[..] else { panic!("{:?}", stage.queue.lost()) };
+    assert!(note.sender == ANN && note.recipients.is_empty(), "{note:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_lost_messages_with_many_recipients_fit_an_answer_of_the_console() {
+    let (stage, _second) = notice_refused().await;
+    let lost = FailureNote { is_told: false, notice: None, ..stage.queue.failures().pop().unwrap() };
+    let address = |n: usize| format!("{n:03}{}@{}", "ü".repeat(30), "x".repeat(250));
+    for n in 0..1200 {
+        let (queue_id, recipients) = (n.to_string(), (0..500).map(address).collect());
+        let reply = "界".repeat(5000);
+        stage.queue.failures.push(FailureNote { queue_id, recipients, reply, ..lost.clone() });
+    }
+    let kept = stage.queue.lost();
+    assert_eq!((kept.len(), kept[0].queue_id.as_str(), kept[999].queue_id.as_str()), (1000, "200", "1199"));
+    assert_eq!(kept[0].recipients.len() + kept[0].more_recipients, 500);
+    let octets: usize = kept.iter().map(|one| serde_json::to_vec(&FailureView::new(one)).unwrap().len()).sum();
+    assert!(octets < 3 * 1024 * 1024, "{octets}");
 }
 
 #[tokio::test(start_paused = true)]

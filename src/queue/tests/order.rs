@@ -249,7 +249,12 @@ async fn a_reload_has_one_message_look_whether_a_person_mended_what_was_in_the_w
         }
         stage.rests(0).await;
         let asked = stage.kept.asked();
-        stage.reload(|_| {});
+        for _ in 0..3 {
+            stage.reload(|_| {});
+            stage.rests(0).await;
+        }
+        assert_eq!(stage.kept.asked() - asked, 0, "it was asked just now");
+        stage.pass(Duration::from_secs(6)).await;
         stage.rests(0).await;
         // A proxy that was mended, say: what passes by itself may be over as well.
         assert_eq!(stage.kept.asked() - asked, 1, "{kind:?}");
@@ -263,6 +268,42 @@ async fn a_reload_has_one_message_look_whether_a_person_mended_what_was_in_the_w
         }
         stage.is_empty().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_breaks_no_pause_that_the_mail_server_asked_for() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.throttled(minutes(30));
+    stage.rests(0).await;
+    stage.reload(|_| {});
+    for _ in 0..4 {
+        stage.pass(minutes(7)).await;
+        stage.reload(|_| {});
+        stage.rests(0).await;
+        stage.assert_no_delivery();
+    }
+    stage.pass(minutes(3)).await;
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_breaks_no_pause_that_one_message_has_of_its_own() {
+    let mut stage = Stage::new().await;
+    stage.send("later").await;
+    stage.next().await.all(deferred("4.2.0 later"));
+    stage.rests(0).await;
+    stage.send("shut").await;
+    stage.next().await.answer(Err(fault(Kind::Unavailable)));
+    stage.rests(0).await;
+    stage.pass(Duration::from_secs(6)).await;
+    stage.reload(|_| {});
+    let call = stage.next().await;
+    assert!(call.body.contains("Subject: shut\r\n"), "{}", call.body);
+    call.all(delivered());
+    stage.rests(0).await;
+    stage.assert_no_delivery();
 }
 
 /// It may be the way that is changed.

@@ -335,7 +335,7 @@ async fn a_message_that_waits_behind_a_wrong_service_principal_is_told_with_the_
 /// The queue was called empty and the message "delivered or dropped"; status and doctor gave the cmdlet alone, and behind it
 /// all was well.
 #[tokio::test(flavor = "multi_thread")]
-async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_until_it_was_sent_again() {
+async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_until_a_person_takes_it_off_the_list() {
     let (staged, program) = beside_a_daemon(queued("")).await;
     let denied = "550 5.7.60 SMTP; Client does not have permissions to send as this sender";
     staged.sandbox.faults().set(|faults| faults.smtp.answers.push(Answer::new("MAIL", denied)));
@@ -369,6 +369,11 @@ async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_u
     let told_by_doctor = || async { check(&staged.doctor(&[ANN, "--json"]).await.json(), "daemon", "queue") };
     assert_eq!(told_by_doctor().await["fault"]["id"], "sender-not-told");
     assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
-    until_so("it arrives", Duration::from_secs(20), async || told_by_doctor().await["outcome"] == "pass").await;
+    until_so("it arrives", Duration::from_secs(20), async || staged.sandbox.submissions().len() == 1).await;
+    assert_eq!(told_by_doctor().await["fault"]["id"], "sender-not-told", "another message is not that one");
+    assert_eq!(told(&["queue", "drop", &id]), (0, format!("{id}: off the list of messages that failed")));
+    assert_eq!(told_by_doctor().await["outcome"], "pass");
+    assert!(!is_told().await);
+    assert!(told(&["queue", "drop", &id]).1.contains(&format!("no message {id} in the queue")));
     assert_eq!(told(&["queue", "list"]).1, "the queue is empty");
 }

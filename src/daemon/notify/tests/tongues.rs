@@ -57,11 +57,12 @@ fn of_the_queue() -> Vec<Mail> {
         account: "ann@contoso.com".into(),
         sender: "ann@contoso.com".into(),
         recipients: vec!["bob@fabrikam.com".into()],
+        more_recipients: 0,
         reply: "550".into(),
         fault: hold.and_then(hold::fault).map(|entry| entry.id),
         is_told,
         notice: None,
-        is_sent_again: false,
+        is_notice_wanted: true,
         hold,
     };
     let refused = catalog::sign_on::SMTP_AUTH_DISABLED_MAILBOX.fault();
