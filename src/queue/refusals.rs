@@ -29,7 +29,7 @@ use crate::{
 /// What a refusal means.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
-    entry: &'static Entry,
+    pub(super) entry: &'static Entry,
 }
 
 impl PartialEq for Refusal {
@@ -92,9 +92,9 @@ impl Queue {
     }
 
     /// The same of what stands beside a recipient.
-    pub(super) fn advice_of(&self, account: &str, failed: Option<&QueuedRecipient>) -> Advice {
+    pub(super) async fn advice_of(&self, message: &QueuedMessage, failed: Option<&QueuedRecipient>) -> Advice {
         let entry = failed.and_then(Refusal::beside).map_or(MESSAGE_REFUSED, |refusal| refusal.entry);
-        self.advice(account, &entry.fault().at(Stage::Relaying))
+        self.advice(&message.account, &self.explained(message, entry).await.at(Stage::Relaying))
     }
 
     /// Notes what came of an attempt, and says what matters most of it.
@@ -115,7 +115,7 @@ impl Queue {
     }
 
     /// Of a refused sender also which right is missing.
-    async fn explained(&self, message: &QueuedMessage, entry: &'static Entry) -> Fault {
+    pub(super) async fn explained(&self, message: &QueuedMessage, entry: &'static Entry) -> Fault {
         let orders = self.orders();
         let account = orders.account(&message.account).filter(|_| entry.id == SEND_AS_DENIED.id);
         let Some(account) = account else { return entry.fault() };

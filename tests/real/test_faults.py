@@ -42,7 +42,7 @@ APP_ONLY = (
     "gatepost setup --address <address> --grant client-credentials --print-script -", "gatepost setup --address <address> --grant client-credentials",
 )
 NEW_PASSWORD = "gatepost password --reset <address>", "gatepost password"
-DROPS, RELEASES = "gatepost queue drop <id>", "gatepost queue release <id>"
+DROPS, RELEASES, TELLS = "gatepost queue drop <id>", "gatepost queue release <id>", "gatepost queue show <id>"
 OPEN = r"HTTP/1\.1 200"
 RENEWS = "gatepost setup --address <address> --client-secret-file new.secret --yes"
 MESSAGE = f"From: {USER}\r\nTo: {USER}\r\nSubject: of a fault\r\n\r\nhello\r\n"
@@ -144,7 +144,7 @@ class Faults(RealTest):
 
     def test_every_line_of_the_pages_of_faults_is_typed_here_or_says_where(self):
         typed = (
-            *self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, *self.RESTORES, *APP_ONLY, *NEW_PASSWORD, BY_BROWSER, DROPS, RELEASES, RENEWS, "gatepost run",
+            *self.OF_GATEPOST, *self.SHOWS, *self.ENDS, *self.LOOKS, *self.RESTORES, *APP_ONLY, *NEW_PASSWORD, BY_BROWSER, DROPS, RELEASES, TELLS, RENEWS, "gatepost run",
         )
         lines = of_faults()
         self.assertEqual({line for line in typed if line not in lines}, set(), "no page has these any more")
@@ -289,6 +289,7 @@ class Faults(RealTest):
         (waits,) = json.loads(self.types(f"{lists} --json"))["messages"]
         self.assertIn(waits["id"], self.types(lists))
         self.types(f"gatepost queue hold {waits['id']}")
+        self.assertIn(USER, self.types(TELLS.replace("<id>", waits["id"])))
         self.types(RELEASES.replace("<id>", waits["id"]))
         (waits,) = json.loads(self.types(f"{lists} --json"))["messages"]
         self.types(DROPS.replace("<id>", waits["id"]))

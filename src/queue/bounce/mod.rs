@@ -104,10 +104,10 @@ impl Queue {
             (false, false) => Some(self.write_notice(message, &sender, &wanted).await?),
             _ => None,
         };
-        self.note(message, &sender.address, &failed, notice.as_ref().map(|(notice, _)| notice.id.clone()));
+        self.note(message, &sender.address, &failed, notice.as_ref().map(|(notice, _)| notice.id.clone())).await;
         let Some((notice, mut body)) = notice else {
             let why = if sender.address.is_empty() { "it has no sender" } else { "no notice is wanted" };
-            let Advice { id, text, owner, next, .. } = self.advice_of(&message.account, failed.first().copied());
+            let Advice { id, text, owner, next, .. } = self.advice_of(message, failed.first().copied()).await;
             warn!(
                 queue_id = message.id,
                 session = message.session,
@@ -257,7 +257,7 @@ impl Queue {
             }
             _ => {}
         }
-        let Advice { id, text, owner, next, .. } = self.advice_of(&notice.account, failed.first().copied());
+        let Advice { id, text, owner, next, .. } = self.advice_of(notice, failed.first().copied()).await;
         error!(
             queue_id = notice.id,
             session = notice.session,
@@ -273,7 +273,7 @@ impl Queue {
         if !self.failures.is_untold(&notice.id, self.clock.wall()) {
             // Of what it was is not known any more: who was to hear of it is.
             let to = if notice.bounce == TO_THE_POSTMASTER { &notice.account } else { &rcpt.address };
-            self.note(notice, to, &[], None);
+            self.note(notice, to, &[], None).await;
         }
         self.store.report_failures(notice.sequence, None).await?;
         Ok(Told::Settled)
@@ -293,7 +293,11 @@ impl Queue {
     }
 
     /// `told_by`: the notice to its sender.
-    fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], told_by: Option<String>) {
+    async fn note(&self, message: &QueuedMessage, sender: &str, failed: &[&QueuedRecipient], told_by: Option<String>) {
+        let fault = match failed.first().and_then(|one| Refusal::beside(one)) {
+            Some(refusal) => Some(self.explained(message, refusal.entry).await.id),
+            None => None,
+        };
         let address = |one: &&QueuedRecipient| read_recipient(&one.line).map(|rcpt| rcpt.address);
         let reply = failed.first().and_then(|one| one.reply.clone()).unwrap_or_default();
         self.note_undelivered(message, &reply);
@@ -305,7 +309,7 @@ impl Queue {
             recipients: failed.iter().filter_map(address).collect(),
             more_recipients: 0,
             reply,
-            fault: failed.first().and_then(|one| Refusal::beside(one)).map(Refusal::id),
+            fault,
             is_told: told_by.is_some(),
             is_notice_wanted: told_by.is_some() || message.bounce > 0,
             notice: told_by,

@@ -87,6 +87,8 @@ async fn a_message_whose_notices_fail_too_is_one_failure_that_says_so_until_a_pe
         stage.is_empty().await;
         let [note] = &stage.queue.failures()[..] else { panic!("{:?}", stage.queue.failures()) };
         assert!(!note.is_told && note.is_lost() && note.queue_id == id && note.sender == ANN, "{note:?}");
+        // Its own address: no right is missing, and none that somebody gives would help.
+        assert_eq!(note.fault, Some("own-address-denied"), "{note:?}");
         assert_eq!(stage.queue.lost(), std::slice::from_ref(note));
         assert_eq!(stage.queue.failure(&id).as_ref(), Some(note));
         let failed: u64 = stage.queue.meter.delivered_by_hour.hours().iter().map(|hour| hour.failed).sum();
