@@ -204,7 +204,8 @@ impl Queue {
         let mut schedule = self.schedule();
         let Some(lane) = schedule.lane_mut(account) else { return (now, true) };
         let wanted = retry_after.map_or(now, |asked| now.after(asked.min(pauses::ASKED_FOR_CAP)));
-        let asked = if *is_remembered { now } else { wanted };
+        // What waits for a person rests by our own rule alone.
+        let asked = if *is_remembered || waits_for_a_person(fault.kind) { now } else { wanted };
         if let Some(trouble) = lane.trouble.as_mut().filter(|trouble| trouble.until > now) {
             // Several couriers met the same shut door.
             trouble.until = trouble.until.max(wanted);

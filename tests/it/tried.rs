@@ -100,14 +100,20 @@ fn without_a_configuration_nobody_is_told_to_fill_in_from_it() {
 /// It was told to nobody what it means, and a step that was gone through stood still there.
 #[test]
 fn what_a_command_of_a_step_shows_is_told_with_its_owner_and_what_follows() {
-    let [gone, taken] =
-        ["kill: (1234) - No such process", "LISTEN 0 128 127.0.0.1:1587 0.0.0.0:* users:((\"x\",pid=7,fd=3))"];
+    let [gone, taken, failed] = [
+        "kill: (1234) - No such process",
+        "LISTEN 0 128 127.0.0.1:1587 0.0.0.0:* users:((\"x\",pid=7,fd=3))",
+        "systemd[1]: gatepost.service: Main process exited, code=exited, status=1/FAILURE",
+    ];
     for (lang, well) in [("en", "nothing failed"), ("ja", "失敗ではありません")] {
         let (code, said) = explained(&[gone, "--lang", lang]);
         assert!(code == 0 && said.contains(well) && said.contains("`gatepost status`"), "{said}");
+        // It may be at another port than ours.
         let (code, said) = explained(&[taken, "--lang", lang]);
-        assert!(code == 0 && !said.contains(well) && said.contains("`gatepost explain port-taken`"), "{said}");
-        let (code, said) = explained(&[taken, "--json", "--lang", lang]);
+        assert!(code == 0 && said.contains(well) && said.contains("`gatepost explain port-taken`"), "{said}");
+        let (code, said) = explained(&[failed, "--lang", lang]);
+        assert!(code == 0 && !said.contains(well) && said.contains("`gatepost explain`"), "{said}");
+        let (code, said) = explained(&[failed, "--json", "--lang", lang]);
         let json: Value = serde_json::from_str(&said).unwrap();
         assert_eq!((code, &json["shown"]["owner"]), (0, &"operator".into()));
     }

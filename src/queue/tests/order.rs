@@ -270,6 +270,19 @@ async fn a_reload_has_one_message_look_whether_a_person_mended_what_was_in_the_w
     }
 }
 
+/// The rest behind a refusal is ours, and no pause of the mail server.
+#[tokio::test(start_paused = true)]
+async fn a_reload_looks_again_behind_a_refusal_that_somebody_mended_however_long_that_rests() {
+    let mut stage = Stage::new().await;
+    stage.send("x").await;
+    stage.next().await.rests_for(minutes(15));
+    stage.rests(0).await;
+    stage.pass(Duration::from_secs(6)).await;
+    stage.reload(|_| {});
+    stage.next().await.all(delivered());
+    stage.is_empty().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reload_breaks_no_pause_that_the_mail_server_asked_for() {
     let mut stage = Stage::new().await;

@@ -109,6 +109,12 @@ impl Call {
         let _ = self.answer.send(Err(unsent));
     }
 
+    /// Refused until somebody mends something, and not asked again before.
+    pub fn rests_for(self, rest: Duration) {
+        let unsent = Unsent { retry_after: Some(rest), ..Unsent::on_the_way(fault(Kind::IdentityRefused)) };
+        let _ = self.answer.send(Err(unsent));
+    }
+
     /// Nobody was asked: what was said before stands for so long.
     pub fn remembered(self, left: Duration) {
         let _ = self.answer.send(Err(Unsent::remembered(fault(Kind::IdentityRefused), left)));
