@@ -12,7 +12,7 @@ use crate::{
     catalog::{Known, Place, doctor::PORT_TAKEN, is_harmless},
     cli::{
         args::{SendArgs, SendTls},
-        config, language,
+        config, elsewhere, language,
         outcome::Failure,
     },
     config::Config,
@@ -53,7 +53,10 @@ impl Target {
             )
         })?;
         let way = Way { server: address.to_string(), tls: args.tls.unwrap_or(tls) };
-        let is_vacant = store::is_vacant(&config.store) && store::holder_before(&config.store, &file).is_none();
+        // A service has a store that this user does not see.
+        let is_elsewhere = elsewhere::find(&config, &file).is_some();
+        let is_vacant =
+            !is_elsewhere && store::is_vacant(&config.store) && store::holder_before(&config.store, &file).is_none();
         Ok(Self { way, account: account(&config, args), place: Some(Place::of_listener(address)), is_vacant })
     }
 
