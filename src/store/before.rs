@@ -164,7 +164,8 @@ impl Store {
         // Of one that does not answer just now nobody knows it: mail is told, and sign-ins alone are not.
         let asked = timeout(ASKED_WITHIN, self.sign_ins()).await;
         let has_sign_ins = asked.map_or(true, |all| all.is_ok_and(|all| !all.is_empty()));
-        let seen = seen_behind(self.path(), has_sign_ins).await;
+        // However many they are: whoever asks for the status has its answer.
+        let seen = timeout(READ_WITHIN, seen_behind(self.path(), has_sign_ins)).await.unwrap_or(Err(Unseen));
         let mut last = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(left) = seen {
             *last = left;
