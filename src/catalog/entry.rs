@@ -35,8 +35,6 @@ pub struct Entry {
     pub is_heard: bool,
     /// Somebody has to see it. What is none is over once it is said: a recipient that was mistyped, a scan of the port.
     pub is_trouble: bool,
-    /// Its words are met in replies that mean something more particular as well, which stands before it.
-    pub(super) is_general: bool,
     /// The file it stands in: `own`, `token`, `sign-on`, `message`, `session`, `graph`.
     pub layer: &'static str,
     /// Where it is known from: a page, an RFC.
@@ -63,6 +61,8 @@ pub struct Pattern {
     pub protocol: Option<Protocol>,
     /// All of these, lower case, stand in it. `#` is any digit.
     pub words: &'static [&'static str],
+    /// They are met in replies that mean something more particular as well, which goes before.
+    pub(super) is_general: bool,
 }
 
 /// Where words are heard.

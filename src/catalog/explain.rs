@@ -11,18 +11,14 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as CHALLENGE};
 use super::{
     ALL, At, Entry, Pattern,
     caused::caused,
-    doctor::CERTIFICATE_ENDED,
     entra_code,
     filled::{Filled, filled},
     find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word, of_kinds,
-    own::{
-        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, UPSTREAM_TIMEOUT,
-        UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
-    },
     replied::replied,
-    tried::{Tried, Way, alerted, may_be_proxy, not_reached, tried},
+    tried::{Tried, Way, alerted, tried},
+    whose,
 };
 use crate::base::{Lang, Protocol};
 
@@ -130,7 +126,7 @@ fn of_a_way(tried: &Tried) -> Vec<Found> {
     };
     // Whom it was spoken to the way says.
     if is_of_ours_or_theirs(&found) {
-        let is_ours = tried.connected.as_ref().is_some_and(|line| line.split_whitespace().any(is_of_this_machine));
+        let is_ours = tried.connected.as_ref().is_some_and(|line| line.split_whitespace().any(whose::may_be_ours));
         found = found.into_iter().skip(usize::from(!is_ours)).take(1).collect();
     }
     let of_it = || entries.iter().map(|entry| Found { entry, by: by.clone() }).collect();
@@ -370,8 +366,8 @@ fn replies(text: &str) -> Vec<Found> {
     if found.iter().any(|(_, pattern)| has_code(pattern)) {
         found.retain(|(_, pattern)| has_code(pattern));
     }
-    if found.iter().any(|(entry, _)| !entry.is_general) {
-        found.retain(|(entry, _)| !entry.is_general);
+    if found.iter().any(|(_, pattern)| !pattern.is_general) {
+        found.retain(|(_, pattern)| !pattern.is_general);
     }
     found.into_iter().map(|(entry, _)| Found { entry, by: By::Server }).collect()
 }
@@ -392,77 +388,14 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 }
 
 fn log(text: &str) -> Vec<Found> {
-    let found = meant(At::Log, None, text, |_| true);
-    // What is said of us where the same is said of the mail server.
-    let mut pairs = OURS_OR_THEIRS.iter().filter(|(_, theirs)| found.is_some_and(|entry| entry.id == theirs.id));
-    let ours = pairs.find_map(|(ours, _)| Some((*ours, refuser(ours, text)?)));
-    let all: Vec<_> = match ours {
-        Some((ours, Refuser::Ourselves)) => vec![ours],
-        Some((ours, Refuser::Nobody)) => std::iter::once(ours).chain(found).collect(),
-        None => found.into_iter().collect(),
-    };
-    // Whoever types the line of a step asks the proxy first, and curl says the same of it.
-    let proxy = not_reached(text).filter(|(_, port)| may_be_proxy(*port)).map(|_| PROXY_UNREACHABLE);
-    all.into_iter().chain(proxy).map(|entry| Found { entry, by: By::Log }).collect()
+    let all = whose::all(text, meant(At::Log, None, text, |_| true));
+    all.into_iter().map(|entry| Found { entry, by: By::Log }).collect()
 }
-
-/// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server: the rows `either`
-/// of the first have its words. The particular stands first.
-const OURS_OR_THEIRS: [(&Entry, &Entry); 4] = [
-    (DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE),
-    (CERTIFICATE_ENDED, UPSTREAM_TLS_UNTRUSTED),
-    (CLIENT_DISTRUSTS_CERTIFICATE, UPSTREAM_TLS_UNTRUSTED),
-    (DAEMON_HANGS, UPSTREAM_TIMEOUT),
-];
 
 /// Whether these are two of which the one is about us, and the other about the mail server.
 pub fn is_of_ours_or_theirs(found: &[Found]) -> bool {
     let [ours, theirs] = found else { return false };
-    OURS_OR_THEIRS.iter().any(|(one, other)| (one.id, other.id) == (ours.entry.id, theirs.entry.id))
-}
-
-/// Whom a program asked that got no connection, or none that it trusts.
-#[derive(PartialEq, Eq)]
-enum Refuser {
-    /// A port of this machine.
-    Ourselves,
-    /// It does not say: us, or the mail server itself.
-    Nobody,
-}
-
-/// By the lines that mean this of us. `None`: somebody else, or Gatepost itself was refused.
-fn refuser(ours: &Entry, text: &str) -> Option<Refuser> {
-    let says = |line: &&str| {
-        let lower = line.to_ascii_lowercase();
-        let mut rows = ours.replies.iter().filter(|pattern| pattern.at == At::Either);
-        rows.any(|pattern| pattern.words.iter().all(|word| stands_in(word, &lower)))
-            && !lower.contains("while connecting")
-    };
-    let of = |line: &str| {
-        let names = |is: fn(&str) -> bool| line.split_whitespace().any(is);
-        if names(is_of_this_machine) { Some(Refuser::Ourselves) } else { (!names(is_host)).then_some(Refuser::Nobody) }
-    };
-    let all: Vec<_> = text.lines().filter(says).map(of).collect();
-    let is_ours = !all.is_empty() && all.iter().all(|one| *one == Some(Refuser::Ourselves));
-    let ours = is_ours.then_some(Refuser::Ourselves);
-    ours.or_else(|| all.into_iter().flatten().find(|one| *one == Refuser::Nobody))
-}
-
-/// `127.0.0.1:1587`, `[::1]:1587`, `localhost/127.0.0.1:1587`.
-fn is_of_this_machine(word: &str) -> bool {
-    let word = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':');
-    ["localhost", "127.", "::1]"].iter().any(|begin| word.starts_with(begin)) || word.trim_end_matches(',') == "::1"
-}
-
-fn is_host(word: &str) -> bool {
-    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let word = word.trim_matches(|c: char| !part(c) && c != ':');
-    let labels: Vec<&str> = word.split('.').collect();
-    // No domain ends in a number, and `v1.3` is a version.
-    let may_be = labels.len() == 4 || labels.last().is_some_and(|last| last.contains(|c: char| c.is_ascii_lowercase()));
-    let is_dotted = labels.len() > 1 && may_be && labels.iter().all(|label| label.starts_with(part));
-    let is_of_ipv6 = word.contains("::") && word.chars().all(|c| c.is_ascii_hexdigit() || "[]:".contains(c));
-    is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || is_of_ipv6
+    whose::is_pair(ours.entry, theirs.entry)
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ pub(super) fn told(
         pattern.at == at && of_protocol && pattern.words.iter().all(|word| stands_in(word, &lower))
     };
     let of = |general: bool| {
-        let mut entries = ALL.iter().filter(|entry| entry.is_general == general && allowed(entry));
+        let fits = |pattern: &&Pattern| pattern.is_general == general && fits(pattern);
+        let mut entries = ALL.iter().filter(|entry| allowed(entry));
         entries.find_map(|entry| Some((entry, entry.replies.iter().find(fits)?)))
     };
     of(false).or_else(|| of(true))

@@ -24,6 +24,7 @@ mod step;
 pub mod together;
 pub mod tried;
 pub mod upstream;
+mod whose;
 
 pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
 pub use commands::{Deed, cloud, commands_in, one_shell};

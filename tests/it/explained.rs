@@ -30,12 +30,22 @@ struct Corpus {
     oauth: BTreeMap<String, Vec<String>>,
     graph: BTreeMap<String, Vec<String>>,
     reply: Vec<Heard>,
+    fragment: Vec<Fragment>,
 }
 
 #[derive(Deserialize)]
 struct Heard {
     text: String,
-    ids: Vec<String>,
+    /// Empty: nothing fails.
+    id: String,
+}
+
+/// What does not tell by itself which it is.
+#[derive(Deserialize)]
+struct Fragment {
+    text: String,
+    /// The same with what tells, once for each fault that it may be.
+    whole: Vec<Heard>,
 }
 
 fn corpus() -> Corpus {
@@ -46,16 +56,31 @@ fn ids(text: &str) -> Vec<&'static str> {
     explain::read(text).into_iter().map(|found| found.entry.id).collect()
 }
 
+/// Nothing of it means two faults.
 #[test]
 fn what_servers_really_say_resolves_to_the_expected_fault_and_to_no_other() {
-    let Corpus { reply, .. } = corpus();
+    let Corpus { reply, fragment, .. } = corpus();
     assert!(reply.len() > 80, "the corpus was not read");
+    let whole = fragment.iter().flat_map(|fragment| &fragment.whole);
     let wrong: Vec<String> = reply
         .iter()
-        .filter(|heard| ids(&heard.text) != heard.ids)
-        .map(|heard| format!("{}\n  is {:?}, not {:?}", heard.text, ids(&heard.text), heard.ids))
+        .chain(whole)
+        .filter(|heard| ids(&heard.text).join(", ") != heard.id)
+        .map(|heard| format!("{}\n  is {:?}, not {:?}", heard.text, ids(&heard.text), heard.id))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whoever adds the rest is told the one.
+#[test]
+fn a_fragment_is_each_of_the_faults_that_its_whole_may_be_and_the_whole_is_one() {
+    let fragments = corpus().fragment;
+    assert!(fragments.len() > 20, "the corpus was not read");
+    for Fragment { text, whole } in fragments {
+        let each: Vec<&str> = whole.iter().map(|heard| heard.id.as_str()).collect();
+        assert!(each.len() > 1, "{text}: it is a whole reply");
+        assert_eq!(ids(&text), each, "{text}");
+    }
 }
 
 #[test]

@@ -96,15 +96,21 @@ fn what_a_reply_means_depends_on_whose_protocol_it_is() {
     assert!(several.contains(&"send-as-denied") && several.contains(&"day-limit-reached"), "{several:?}");
 }
 
-/// Each of them, with the ids that it is expected to mean.
+/// Each of them, with the ids that it is expected to mean: one, and several of a fragment.
 fn samples() -> Vec<(String, Vec<String>)> {
     let corpus: toml::Table = include_str!("../../../tests/corpus/replies.toml").parse().unwrap();
-    let samples = corpus["reply"].as_array().unwrap();
+    let of = |key: &str| corpus[key].as_array().unwrap().clone();
+    let text = |sample: &toml::Value, key: &str| sample[key].as_str().unwrap().to_owned();
+    let whole = |sample: &toml::Value| (text(sample, "text"), vec![text(sample, "id")]);
+    let mut samples: Vec<_> = of("reply").iter().map(whole).collect();
     assert!(samples.len() > 80, "the corpus was not read");
-    let ids = |sample: &toml::Value| {
-        sample["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
-    };
-    samples.iter().map(|sample| (sample["text"].as_str().unwrap().to_owned(), ids(sample))).collect()
+    for fragment in of("fragment") {
+        let wholes: Vec<_> = fragment["whole"].as_array().unwrap().iter().map(whole).collect();
+        let ids = wholes.iter().flat_map(|(_, ids)| ids.clone()).collect();
+        samples.extend(wholes);
+        samples.push((text(&fragment, "text"), ids));
+    }
+    samples
 }
 
 fn fits(pattern: &Pattern, text: &str) -> bool {
@@ -131,16 +137,36 @@ fn every_row_of_the_data_is_met_by_a_sample_of_its_fault() {
 fn no_sample_is_of_two_faults_at_one_place_but_of_a_particular_and_a_general_one() {
     let mut twice = Vec::new();
     for (text, _) in samples() {
-        for at in [At::SignOn, At::Message, At::Session, At::Log] {
-            let is_meant =
-                |entry: &&Entry| entry.replies.iter().any(|pattern| pattern.at == at && fits(pattern, &text));
-            let (general, particular): (Vec<&Entry>, Vec<&Entry>) =
-                ALL.iter().filter(is_meant).partition(|entry| entry.is_general);
+        for at in [At::SignOn, At::Message, At::Session, At::Log, At::Either] {
+            let of = |is_general: bool| {
+                let fits = |row: &Pattern| row.at == at && row.is_general == is_general && fits(row, &text);
+                ALL.iter().filter(|entry| entry.replies.iter().any(fits)).map(|entry| entry.id).collect::<Vec<_>>()
+            };
+            let (general, particular) = (of(true), of(false));
             if general.len() > 1 || particular.len() > 1 {
-                let ids: Vec<&str> = particular.iter().chain(&general).map(|entry| entry.id).collect();
-                twice.push(format!("{text}: {ids:?}"));
+                twice.push(format!("{text}: {particular:?}, in general {general:?}"));
             }
         }
+    }
+    assert!(twice.is_empty(), "{}", twice.join("\n"));
+}
+
+/// What says no more than the words of one row is of its fault alone, wherever the row stands in the data.
+#[test]
+fn no_row_of_a_fault_has_all_words_of_a_row_of_another_at_its_place() {
+    let rows = || ALL.iter().flat_map(|entry| entry.replies.iter().map(move |pattern| (entry, pattern)));
+    let mut twice = Vec::new();
+    for (entry, row) in rows() {
+        let text = row.words.join(" / ").replace('#', "1");
+        let meets = |(_, other): &(&Entry, &Pattern)| {
+            let of_protocol = other.protocol.is_none() || row.protocol.is_none() || other.protocol == row.protocol;
+            let goes_before = !other.is_general || row.is_general;
+            other.at == row.at && of_protocol && goes_before && other.words.iter().all(|word| stands_in(word, &text))
+        };
+        let others = rows().filter(meets).filter(|(other, _)| other.id != entry.id);
+        twice.extend(others.map(|(other, pattern)| {
+            format!("{}: {:?} {:?}, and {}: {:?}", entry.id, row.at, row.words, other.id, pattern.words)
+        }));
     }
     assert!(twice.is_empty(), "{}", twice.join("\n"));
 }

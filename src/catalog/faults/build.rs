@@ -69,6 +69,8 @@ struct Pattern {
     at: String,
     protocol: Option<String>,
     words: Vec<String>,
+    #[serde(default)]
+    general: bool,
 }
 
 #[derive(Deserialize)]
@@ -175,7 +177,7 @@ fn flaws(fault: &Fault, known: &[BTreeSet<String>; 2], taken: &mut HashSet<Strin
     found.extend(fault.aadsts.iter().map(|(code, _)| once("AADSTS", &code.to_string())));
     found.extend(fault.oauth.iter().map(|word| once("OAuth word", word)));
     found.extend(fault.graph.iter().map(|code| once("Graph code", code)));
-    for Pattern { at, protocol, words } in &fault.replies {
+    for Pattern { at, protocol, words, .. } in &fault.replies {
         found.push(one_of("at", at, &PLACES));
         found.push(protocol.as_deref().and_then(|protocol| one_of("protocol", protocol, &PROTOCOLS)));
         found.push(once("reply", &format!("{at} {protocol:?} {words:?}")));
@@ -253,14 +255,14 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
         )
     };
     let temporary = ["unavailable", "limited", "too-busy"].contains(&fault.kind.as_str());
-    let patterns: Vec<String> = fault.replies.iter().map(pattern).collect();
+    let patterns: Vec<String> = fault.replies.iter().map(|row| pattern(row, fault.general)).collect();
     let reply = fault.graph_reply.as_ref().map(|reply| {
         let (code, enhanced) = reply.split_once(' ').unwrap_or((reply, ""));
         format!("({code}, {enhanced:?})")
     });
     format!(
         "    Entry {{ id: {:?}, kind: Kind::{}, owner: Owner::{}, passes_by_itself: {}, stops_mailbox: {}, doctor_tells: {}, \
-         is_heard: {}, is_trouble: {}, is_general: {}, layer: {:?}, \
+         is_heard: {}, is_trouble: {}, layer: {:?}, \
          source: {:?}, text: {:?}, aadsts: &{:?}, oauth: &{:?}, graph: &{:?}, graph_reply: {}, replies: &[{}], en: {}, ja: {} }},\n",
         fault.id,
         camel(&fault.kind),
@@ -270,7 +272,6 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
         fault.doctor_tells,
         !fault.unheard,
         !fault.no_trouble,
-        fault.general,
         layer,
         fault.source.as_deref().unwrap_or(source),
         fault.text,
@@ -284,9 +285,14 @@ fn entry(fault: &Fault, layer: &str, source: &str) -> String {
     )
 }
 
-fn pattern(Pattern { at, protocol, words }: &Pattern) -> String {
+/// `general`: all rows of its fault are.
+fn pattern(Pattern { at, protocol, words, general: alone }: &Pattern, general: bool) -> String {
     let protocol = protocol.as_ref().map_or("None".to_owned(), |name| format!("Some(Protocol::{})", camel(name)));
-    format!("Pattern {{ at: At::{}, protocol: {protocol}, words: &{words:?} }}", camel(at))
+    format!(
+        "Pattern {{ at: At::{}, protocol: {protocol}, words: &{words:?}, is_general: {} }}",
+        camel(at),
+        general || *alone
+    )
 }
 
 /// `sign-in-needed` as the name of a variant.
