@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use tokio::io::AsyncReadExt;
 
 use super::*;
+use crate::store::SET_ASIDE;
 
 fn spool() -> (tempfile::TempDir, Spool) {
     let dir = tempfile::tempdir().unwrap();
@@ -105,7 +106,7 @@ async fn what_a_store_that_had_no_message_finds_is_left_for_the_one_before_and_t
         let new = Spool::open(spool.directory()).unwrap();
         let swept = new.sweep(HashSet::new(), false).await.unwrap();
         assert_eq!(swept, Swept { left: 1, ..Swept::default() });
-        assert_eq!((files(&spool), new.octets()), (vec![format!("{name}.msg.left")], 0));
+        assert_eq!((files(&spool), new.octets()), (vec![format!("{name}{SET_ASIDE}")], 0));
         // Nor does one that has had messages meanwhile remove it.
         let later = Spool::open(spool.directory()).unwrap();
         assert_eq!(later.sweep(HashSet::new(), true).await.unwrap().left, 1);

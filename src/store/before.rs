@@ -11,7 +11,7 @@ use std::{
 };
 
 use sqlx::{Connection, SqliteConnection};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{Settings, Store, lock, origin, private_file};
 
@@ -19,8 +19,8 @@ use super::{Settings, Store, lock, origin, private_file};
 const NOTE: &str = ".store-before";
 /// Beside the one that was left: which one came behind it.
 const NOTE_AFTER: &str = ".store-after";
-/// How the names of bodies end that were set aside.
-const SET_ASIDE: &[u8] = b".msg.left";
+/// How the names of bodies end that were set aside, as the spool has it.
+pub const SET_ASIDE: &str = ".msg.left";
 /// Of a path, on any system.
 const MOST_BYTES: u64 = 4096;
 /// Of stores that were left one behind the other.
@@ -147,13 +147,15 @@ async fn counted_in(database: &Path) -> Result<(u64, u64), sqlx::Error> {
     let counted = counted(&mut connection).await;
     let _ = connection.close().await;
     let (messages, sign_ins) = counted?;
-    Ok((messages + set_aside_beside(database), sign_ins))
+    let folder = lock::real_path(database).with_extension("queue");
+    let set_aside = spawn_blocking(move || set_aside_in(&folder)).await.unwrap_or_default();
+    Ok((messages + set_aside, sign_ins))
 }
 
-/// Bodies in the folder of its queue for which it has no row, by the names that the spool gives them.
-fn set_aside_beside(database: &Path) -> u64 {
-    let files = fs::read_dir(lock::real_path(database).with_extension("queue")).into_iter().flatten().flatten();
-    files.filter(|file| file.file_name().as_encoded_bytes().ends_with(SET_ASIDE)).count() as u64
+/// Bodies in the folder of a queue for which its store has no row, by the names that the spool gives them.
+fn set_aside_in(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter(|file| file.file_name().as_encoded_bytes().ends_with(SET_ASIDE.as_bytes())).count() as u64
 }
 
 impl Store {

@@ -30,7 +30,7 @@ mod unlock;
 pub const PHRASES: &str = include_str!("japanese.txt");
 
 pub use before::{
-    LeftBehind, forget_before, holder_before, is_moved, left_behind, neighbours, note_before, store_before,
+    LeftBehind, SET_ASIDE, forget_before, holder_before, is_moved, left_behind, neighbours, note_before, store_before,
 };
 pub use error::StoreError;
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key, read as read_key};
