@@ -27,7 +27,7 @@ const OURS_OR_THEIRS: [(&Entry, &Entry); 4] = [
 /// Of Gatepost's own log, which says so of the mail server.
 const OF_THE_LOG: &str = "while connecting";
 /// Ahead of the place that a program speaks to, on a line of its own: curl, OpenSSL, PowerShell, Telnet, JavaMail, and what was typed.
-const LEADS: [&str; 9] = [
+const LEADS: [&str; 8] = [
     "connected to ",
     "connecting to ",
     "established connection to ",
@@ -36,8 +36,9 @@ const LEADS: [&str; 9] = [
     "computername ",
     "host, port: ",
     "-connect ",
-    "://",
 ];
+/// Of what was typed, ahead of an address. What curl ends with has one of a page to read, and is no command.
+const CURL: &str = "curl ";
 
 /// Whether the one is said of us where the other is said of the mail server.
 pub(super) fn is_pair(ours: &Entry, theirs: &Entry) -> bool {
@@ -127,16 +128,19 @@ fn spoken_to(text: &str) -> Option<bool> {
     if lines().any(|line| line.contains("proxy")) {
         return None;
     }
-    let behind = |line| LEADS.iter().filter_map(move |lead| Some(str::split_once(line, lead)?.1)).filter_map(of_first);
-    let named: Vec<bool> = lines().flat_map(behind).collect();
+    let led = |line| LEADS.iter().filter_map(move |lead| Some(str::split_once(line, lead)?.1));
+    let typed =
+        |line: &'_ str| str::split_once(str::split_once(line, CURL)?.1, "://").map(|(_, behind)| of_first(behind));
+    let named: Vec<bool> =
+        lines().flat_map(led).filter_map(of_first).chain(lines().filter_map(typed).flatten()).collect();
     let first = *named.first()?;
     named.iter().all(|one| *one == first).then_some(first)
 }
 
-/// By the first word; Telnet goes on behind three dots.
+/// By the first word, without a user; Telnet goes on behind three dots.
 fn of_first(behind: &str) -> Option<bool> {
     let word = behind.split("...").next()?.trim_start_matches([' ', ':']).split([' ', ',', ';']).next()?;
-    is_ours(word)
+    is_ours(word.rsplit('@').next()?)
 }
 
 /// `127.0.0.1:1587`, `[::1]:1587`, `localhost/127.0.0.1:1587`, and what a machine of one's own network has: no provider does.
