@@ -244,6 +244,7 @@ words! {
     found: "What was found", "詳細";
     last_day: "The last 24 hours", "過去24時間";
     messages: "Messages", "メッセージ";
+    of_clients: "Messages of clients", "クライアントからのメッセージ";
     logins: "Logins", "ログイン";
     well: "accepted", "成功";
     not_well: "refused or lost", "拒否・失敗";
@@ -254,7 +255,6 @@ words! {
     protocol: "Protocol", "プロトコル";
     client: "Client", "クライアント";
     stage: "Stage", "段階";
-    by_login: "login", "ログイン";
     age: "For", "経過";
     recent_messages: "Last messages", "最近のメッセージ";
     no_messages: "No message was sent since the daemon started.", "起動後に送信されたメッセージはありません。";
