@@ -247,7 +247,7 @@ words! {
     of_clients: "Messages of clients", "クライアントからのメッセージ";
     logins: "Logins", "ログイン";
     well: "accepted", "成功";
-    not_well: "refused or lost", "拒否・失敗";
+    not_well: "refused or broken off", "拒否・中断";
     per_hour: "per hour, the running hour at the right", "1時間ごと（右端が現在の1時間）";
     sessions: "Open sessions", "接続中のセッション";
     no_sessions: "Nobody is connected.", "接続はありません。";
@@ -262,7 +262,7 @@ words! {
     sender: "Sender", "差出人";
     recipients: "Recipients", "宛先数";
     size: "Size", "サイズ";
-    answer: "Answer of the mail server", "メールサーバーの応答";
+    answer: "Answer to the client", "クライアントへの応答";
     faults: "Last faults", "最近の問題";
     no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
     fault: "Fault", "問題";

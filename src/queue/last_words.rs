@@ -41,12 +41,8 @@ impl<'r> Ours<'r> {
     fn read(said: &'r str) -> Option<Self> {
         Self::with_cause(said).or_else(|| {
             let (text, id) = said.strip_suffix(']')?.rsplit_once(" [")?;
-            let text = match id.strip_prefix("gatepost ") {
-                Some(_) => without_code(text)?,
-                None => text,
-            };
             let entry = find(id.strip_prefix("gatepost ").unwrap_or(id))?;
-            let behind = text.strip_prefix(entry.short())?;
+            let behind = without_code(text).unwrap_or(text).strip_prefix(entry.short())?;
             // Text and way to sign in, or text and particulars.
             let particular = behind.trim_start_matches([':', ';', ',', ' ']);
             (particular.is_empty() || behind != particular).then_some(Self { entry, particular, is_cause: false })
