@@ -82,12 +82,7 @@ fn held_up(shut: &HashMap<String, Incident>, account: &Account, delivery: Delive
 }
 
 /// Whoever logged in to an account itself, by address. Rules that are no more are not shown.
-fn logins(
-    console: &Console,
-    seen: HashMap<Who, ClientView>,
-    shut: &HashMap<String, Incident>,
-    lang: Lang,
-) -> Vec<Row> {
+fn logins(console: &Console, seen: HashMap<Who, ClientView>, shut: &HashMap<String, Incident>, lang: Lang) -> Vec<Row> {
     let mut logins: Vec<_> = seen
         .into_iter()
         .filter_map(|(who, view)| match who {

@@ -194,8 +194,8 @@ fn reason(hold: &str) -> &str {
     match hold {
         hold::BY_HAND => "手動で保留",
         hold::CAPTURE => "取り込み（`capture = true`）",
-        hold::BODY_MISSING => "本文のファイルなし",
-        hold::BODY_DAMAGED => "本文の破損",
+        hold::BODY_MISSING => "本文のファイルがありません",
+        hold::BODY_DAMAGED => "本文を読み取れません",
         hold::DOUBTFUL => "届いたかどうか不明",
         hold::DROPPED => "配信の終了後に破棄",
         other => other,
@@ -289,6 +289,50 @@ mod tests {
             assert!(text.lines().all(|line| columns(line) <= 110), "{text}");
             assert!(text.contains("    a-long-local-part@subsidiary.contoso.com -> another-"), "{text}");
             assert_eq!(latin_sentence(&text).is_none(), lang == Lang::Ja, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_columns_of_a_list_stand_below_each_other_and_a_login_is_called_one_in_both_languages() {
+        let message = |state: &str| {
+            let (sender, client, account) = ("a@b.c", BY_LOGIN, "a@b.c");
+            json!({ "id": "bcdf23456789", "state": state, "sender": sender, "client": client, "account": account })
+        };
+        for (lang, login) in [(Lang::En, "(login of a@b.c)"), (Lang::Ja, "（a@b.c のログイン）")] {
+            let status = json!({ "messages": [message("waiting"), message("under-way"), message("held")], "failed": [message("")] });
+            let text = list(&status, false, lang);
+            let at = |line: &str| line.find("1970-").map(|at| columns(&line[..at]));
+            let places: Vec<usize> = text.lines().filter_map(at).collect();
+            assert!(places.len() == 4 && places.iter().all(|at| *at == places[0]), "{text}");
+            assert_eq!(text.matches(login).count(), 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_message_waits_for_and_is_held_for_is_japanese_and_the_mail_servers_words_are_quoted() {
+        let said = "451 4.7.500 server busy";
+        let ours = crate::catalog::sign_on::SMTP_AUTH_DISABLED_TENANT.fault();
+        let ours = crate::base::with_id(&ours.text, ours.id);
+        for (hold, reply) in
+            [(json!(null), &*ours), (json!("capture"), said), (json!("by-hand"), said), (json!("doubtful"), said)]
+        {
+            let recipient = json!({ "address": "b@c.de", "state": "waiting", "reply": reply });
+            let message = json!({ "id": "bcdf23456789", "state": "waiting", "hold": hold, "recipients": [recipient] });
+            for text in [
+                list(&json!({ "messages": [message] }), false, Lang::Ja),
+                show(&json!({ "message": message }), Lang::Ja),
+            ] {
+                let own: String = text.split('"').step_by(2).collect();
+                assert_eq!(latin_sentence(&own), None, "{text}");
+                assert!(!own.contains("by-hand") && !own.contains("doubtful"), "{text}");
+                let flat: String = text.split_whitespace().collect();
+                let marked = if reply == said {
+                    "メールサーバーの応答：\"4514.7.500serverbusy\""
+                } else {
+                    "無効になっています。ログの文言：\"SMTPAUTHis"
+                };
+                assert!(flat.contains(marked), "{text}");
+            }
         }
     }
 
