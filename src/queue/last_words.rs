@@ -85,9 +85,10 @@ mod tests {
     use crate::{
         base::latin_sentence,
         catalog::{
-            all,
+            all, asked_again,
             own::{DELIVERY_DOUBTFUL, MESSAGE_BODY_UNREADABLE},
             replies::{coded, lost_behind_the_dot, not_ascii, refusal},
+            token::FRESH_TOKEN_REFUSED,
         },
         queue::outcome::in_the_way,
     };
@@ -149,6 +150,8 @@ mod tests {
                 &["本文を読み取れません"],
             );
         }
+        let asked = FRESH_TOKEN_REFUSED.fault().saying(asked_again(jiff::Timestamp::UNIX_EPOCH)).reply_text();
+        is_told(&asked, &["00:00 UTC に", "[fresh-token-refused]"]);
         let moved = "its file is /b/x.msg; do not drop it: stop the daemon, move that file to /a/x.msg, and start it";
         is_told(&MESSAGE_BODY_UNREADABLE.said(format!("its body cannot be read: {moved}")), &["/a/x.msg に移して"]);
     }
