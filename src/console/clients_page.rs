@@ -118,7 +118,9 @@ impl Row {
         // Behind our own 250 no client heard it.
         let unheard = held_up.or(view.undelivered);
         let unheard = unheard.map(|one| Incident { reply: last_words(&one.reply, lang), ..one });
-        let refusal = unheard.or(view.standing).or(view.refusal);
+        let heard = view.standing.or(view.refusal);
+        let heard = heard.map(|one| Incident { reply: lang.heard(&one.reply), ..one });
+        let refusal = unheard.or(heard);
         let tried = refusal.as_ref().and_then(|refusal| refusal.tried.as_ref());
         Self {
             name: name.to_owned(),

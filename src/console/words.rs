@@ -71,6 +71,14 @@ impl Lang {
         sentences(self, [Some(told), in_short_with_id(trouble.entry().id, self)])
     }
 
+    /// What a client was answered, which is the same in every language.
+    pub fn heard(self, reply: &str) -> String {
+        match self {
+            Lang::En => reply.to_owned(),
+            Lang::Ja => format!("クライアントへの応答：\"{reply}\""),
+        }
+    }
+
     /// What was wrong first with a configuration that a reload refused, and what is written instead.
     pub fn not_taken_over(self, at: &str, what: &str, hint: Option<&str>) -> String {
         let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();

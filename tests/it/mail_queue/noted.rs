@@ -67,7 +67,7 @@ async fn what_befell_queued_mail_is_shown_as_nothing_that_a_client_heard_and_cou
             "ja",
             "ログの文言：",
             "クライアントへの応答：",
-            "キューのメッセージの宛先: 配信済み 1, 失敗 1",
+            "キューのメッセージの宛先: 配信済み 0, 失敗 1",
             "メールサーバーの応答：",
         ),
     ] {
