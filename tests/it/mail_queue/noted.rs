@@ -60,7 +60,7 @@ async fn what_befell_queued_mail_is_shown_as_nothing_that_a_client_heard_and_cou
             "en",
             "What the log says: ",
             "What a client hears",
-            "Recipients of queued messages: delivered 1, failed 1",
+            "Recipients of queued messages: delivered 0, failed 1",
             "",
         ),
         (
