@@ -33,7 +33,7 @@ pub use entry::{Advice, At, Entry, Pattern, Words, consent_in_entra, put_behind}
 pub use harmless::{is_harmless, is_harmless_path, shell};
 pub use known::{Known, Place, Via, has_stand_ins, is_filled_by_account, may_be_exchange};
 pub use moment::{asked_again, beside, clock_off, hour, moment};
-pub use names::{helps_to_wait, in_short, in_short_unheard, in_short_with_id, in_the_log, kind, not_to_do};
+pub use names::{helps_to_wait, in_brief, in_short, in_short_unheard, in_short_with_id, in_the_log, kind, not_to_do};
 pub use names::{owner, said_again, said_in, said_not_to, source, stage};
 pub use of_kinds::{faults_beside, kinds};
 pub use step::{Line, Step, with_label};

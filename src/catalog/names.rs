@@ -127,6 +127,14 @@ pub fn said_again(said: &str, lang: Lang, told: impl Fn(&str) -> String) -> Opti
     Some(said_in(entry, &told(particular), lang))
 }
 
+/// The first sentence of the cause in general, without its stop.
+pub fn in_brief(entry: &Entry, lang: Lang) -> String {
+    let cause = entry.words(lang).cause;
+    let end = if lang == Lang::Ja { "。" } else { ". " };
+    let first = cause.split(end).next().unwrap_or_default();
+    first.trim_end_matches('.').to_owned()
+}
+
 /// Where a session is, in the words of `lang`.
 pub const fn stage(stage: Stage, lang: Lang) -> &'static str {
     match (lang, stage) {

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use crate::{
     base::{Lang, OF_THE_SYSTEM, Phrases},
-    catalog, config, store,
+    catalog, config, queue, store,
 };
 
 static CURRENT: OnceLock<Lang> = OnceLock::new();
@@ -57,8 +57,14 @@ pub fn said(text: &str, lang: Lang) -> String {
 }
 
 /// Most of what commands say.
-pub const FILES: [&str; 5] =
-    [include_str!("japanese.txt"), config::PHRASES, config::import::PHRASES, store::PHRASES, OF_THE_SYSTEM];
+pub const FILES: [&str; 6] = [
+    include_str!("japanese.txt"),
+    config::PHRASES,
+    config::import::PHRASES,
+    queue::PHRASES,
+    store::PHRASES,
+    OF_THE_SYSTEM,
+];
 
 fn phrases() -> &'static Phrases {
     static PHRASES: OnceLock<Phrases> = OnceLock::new();

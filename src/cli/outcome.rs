@@ -5,7 +5,7 @@ use std::{fmt, process::ExitCode};
 use super::language;
 use crate::{
     base::{Lang, invocation, wrapped},
-    catalog::{Step, Words, in_short_with_id, said_not_to},
+    catalog::{Step, Words, in_brief, said_in, said_not_to},
     doctor,
 };
 
@@ -77,7 +77,7 @@ impl Failure {
         let head = match (particular, lang) {
             (Some(particular), _) => language::said(&entry.said(particular), lang),
             (None, Lang::En) => entry.named(),
-            (None, Lang::Ja) => in_short_with_id(entry.id, lang).unwrap_or_default(),
+            (None, Lang::Ja) => said_in(entry, &in_brief(entry, lang), lang),
         };
         let text = format!("{}: {head}\n{}", error_in(lang), problems.told(lang));
         Self { code: CONFIG_REFUSED, text: text.trim_end().to_owned(), lang, ..Self::silent(CONFIG_REFUSED) }

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     account::{Account, Delivery},
+    base::Lang,
     meter::{ClientView, Contact, Incident, Who},
+    queue::last_words,
 };
 
 const SHOWN: usize = 500;
@@ -54,7 +56,7 @@ struct ContactRow {
 }
 
 pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
-    let words = look.words();
+    let lang = look.lang;
     let mut seen = console.meter.clients.list();
     let shut = console.queue.shut_ways();
     let mut clients: Vec<Row> = Vec::new();
@@ -65,10 +67,10 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>) -> Response {
         clients.push(Row {
             sheet: Some(sheet::path_of(&client.name)),
             is_captured: client.rules.capture,
-            ..Row::new(&client.name, &client.account.address, view, held_up, words)
+            ..Row::new(&client.name, &client.account.address, view, held_up, lang)
         });
     }
-    clients.extend(logins(&console, seen, &shut, words));
+    clients.extend(logins(&console, seen, &shut, lang));
     let more = clients.len().saturating_sub(SHOWN);
     clients.truncate(SHOWN);
     drawn(&Page { frame: look.frame(), clients, more })
@@ -80,12 +82,7 @@ fn held_up(shut: &HashMap<String, Incident>, account: &Account, delivery: Delive
 }
 
 /// Whoever logged in to an account itself, by address. Rules that are no more are not shown.
-fn logins(
-    console: &Console,
-    seen: HashMap<Who, ClientView>,
-    shut: &HashMap<String, Incident>,
-    words: &'static Words,
-) -> Vec<Row> {
+fn logins(console: &Console, seen: HashMap<Who, ClientView>, shut: &HashMap<String, Incident>, lang: Lang) -> Vec<Row> {
     let mut logins: Vec<_> = seen
         .into_iter()
         .filter_map(|(who, view)| match who {
@@ -100,14 +97,15 @@ fn logins(
         let held_up = account.as_ref().and_then(|account| held_up(shut, account, account.sending.delivery));
         let sheet = account.filter(has_login);
         let sheet = sheet.map(|account| format!("{}/sheet", account_page::path_of(&account.address)));
-        Row { sheet, ..Row::new(words.login_itself, &address, view, held_up, words) }
+        Row { sheet, ..Row::new(lang.words().login_itself, &address, view, held_up, lang) }
     };
     logins.into_iter().map(row).collect()
 }
 
 impl Row {
     /// `held_up`: why what is queued of it cannot go on.
-    fn new(name: &str, account: &str, view: ClientView, held_up: Option<Incident>, words: &'static Words) -> Self {
+    fn new(name: &str, account: &str, view: ClientView, held_up: Option<Incident>, lang: Lang) -> Self {
+        let words = lang.words();
         let at = |incident: &Option<Incident>| incident.as_ref().map_or(0, |incident| incident.at);
         let (mark, colour, state) = match (at(&view.success), at(&view.refusal)) {
             _ if held_up.is_some() => ("✗", "bad", words.client_held_up),
@@ -117,7 +115,12 @@ impl Row {
             (well, refused) if refused > well || view.standing.is_some() => ("✗", "bad", words.client_refused),
             _ => ("✓", "good", words.client_well),
         };
-        let refusal = held_up.or(view.undelivered).or(view.standing).or(view.refusal);
+        // Behind our own 250 no client heard it.
+        let unheard = held_up.or(view.undelivered);
+        let unheard = unheard.map(|one| Incident { reply: last_words(&one.reply, lang), ..one });
+        let heard = view.standing.or(view.refusal);
+        let heard = heard.map(|one| Incident { reply: lang.heard(&one.reply), ..one });
+        let refusal = unheard.or(heard);
         let tried = refusal.as_ref().and_then(|refusal| refusal.tried.as_ref());
         Self {
             name: name.to_owned(),
@@ -155,7 +158,7 @@ fn version(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::Lang, meter::Clients};
+    use crate::meter::Clients;
 
     #[test]
     fn beside_a_mark_that_a_message_was_refused_stand_the_words_of_that_refusal() {
@@ -165,7 +168,7 @@ mod tests {
             Contact { protocol: "smtp", peer: std::net::Ipv4Addr::LOCALHOST.into(), tls: None, mechanism: None };
         clients.was_refused(&who, "550 5.7.1 no sender".to_owned(), None);
         clients.was_turned_away(&who, "535 5.7.8 no".to_owned(), tried);
-        let row = |view| Row::new("copier", "ann@x", view, None, Lang::En.words()).refusal.unwrap().reply;
+        let row = |view| Row::new("copier", "ann@x", view, None, Lang::En).refusal.unwrap().reply;
         assert_eq!(row(clients.list().remove(&who).unwrap()), "550 5.7.1 no sender");
     }
 }

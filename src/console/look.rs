@@ -16,6 +16,7 @@ use crate::{
     base::{Lang, Secret},
     catalog::{self, Line, Step, moment},
     meter,
+    queue::last_words,
 };
 
 const LANG_COOKIE: &str = "gatepost-lang";
@@ -66,6 +67,11 @@ impl Frame<'_> {
     /// The same of what no client met.
     pub fn in_short_unheard(&self, id: &str) -> Option<String> {
         catalog::in_short_unheard(id, self.lang)
+    }
+
+    /// What stands in the place of a last reply, ours in the language of the page.
+    pub fn last_words(&self, reply: &str) -> String {
+        last_words(reply, self.lang)
     }
 
     /// A next step of the catalogue as a list.

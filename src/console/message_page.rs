@@ -25,7 +25,7 @@ use crate::{
     base::Lang,
     catalog::{in_the_log, own::ACCOUNT_GONE},
     meter,
-    queue::{Done, FailureNote, MessageView, Order, RecipientView, hold},
+    queue::{Done, FailureNote, MessageView, Order, RecipientView, hold, last_words},
 };
 
 /// Named in the list; the message's own page has more.
@@ -132,7 +132,7 @@ impl Row {
             next: next(&one, lang),
             recipients: one.recipients.iter().take(RECIPIENTS_IN_ROW).map(|one| one.address.clone()).collect(),
             more: one.recipients.len().saturating_sub(RECIPIENTS_IN_ROW),
-            reply: telling.and_then(|one| one.reply.clone()),
+            reply: telling.and_then(|one| Some(last_words(one.reply.as_deref()?, lang))),
             is_doubtful: one.recipients.iter().any(|one| one.is_doubtful),
             may_retry: !is_held && has_account,
             may_hold: !is_held && has_account,

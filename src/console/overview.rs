@@ -19,7 +19,7 @@ use super::{
     look::{Frame, Look, drawn},
     mailboxes::{self, DomainStatus},
     plot::Plot,
-    sheet,
+    queue_page, sheet,
     status::{Companions, occasion},
     words::Words,
 };
@@ -58,7 +58,7 @@ struct Overview<'a> {
     /// What was typed that is no mailbox of any domain.
     unknown_mailbox: Option<String>,
     form: String,
-    plots: [Plot; 2],
+    plots: Vec<Plot>,
     stages: Vec<(Stage, usize)>,
     sessions: Vec<SessionView>,
     more_sessions: usize,
@@ -82,6 +82,8 @@ struct FaultRow {
     /// From where, the last of them first.
     peers: String,
     id: &'static str,
+    /// Met behind our own 250.
+    is_unheard: bool,
     stage: Option<Stage>,
     whose_turn: &'static str,
     cause: String,
@@ -185,12 +187,14 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
     })
 }
 
-fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
+/// What clients were answered, and what became of mail behind our own 250, where there was any.
+fn plots(console: &Console, words: &'static Words) -> Vec<Plot> {
     let plot = |title, hours: [meter::Hour; 24]| Plot::new(title, words.well, words.not_well, &hours);
-    [
-        plot(words.messages, console.meter.messages_by_hour.hours()),
-        plot(words.logins, console.meter.logins_by_hour.hours()),
-    ]
+    let of_queue = queue_page::delivered(console, words);
+    let of_queue = Some(of_queue).filter(|plot| plot.accepted + plot.failed > 0);
+    let of_clients = plot(words.of_clients, console.meter.messages_by_hour.hours());
+    let logins = plot(words.logins, console.meter.logins_by_hour.hours());
+    [Some(of_clients), of_queue, Some(logins)].into_iter().flatten().collect()
 }
 
 fn newest<T>(all: Vec<T>, most: usize) -> Vec<T> {
@@ -211,6 +215,7 @@ fn fault_row(console: &Console, fault: FaultView, lang: Lang) -> FaultRow {
         times: fault.times,
         protocol: fault.protocol,
         id: fault.id,
+        is_unheard: fault.unheard,
         stage: fault.stage,
         whose_turn: catalog::owner(fault.owner, lang),
         cause,

@@ -167,13 +167,14 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
 fn plots(console: &Console, words: &'static Words) -> [Plot; 2] {
     [
         Plot::new(words.plot_queued, words.taken_over, "", &console.meter.queued_by_hour.hours()),
-        Plot::new(
-            words.plot_delivered,
-            words.delivered,
-            words.failed_for_good,
-            &console.meter.delivered_by_hour.hours(),
-        ),
+        delivered(console, words),
     ]
+}
+
+/// What became of queued mail.
+pub fn delivered(console: &Console, words: &'static Words) -> Plot {
+    let hours = console.meter.delivered_by_hour.hours();
+    Plot::new(words.plot_delivered, words.delivered, words.failed_for_good, &hours)
 }
 
 fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {

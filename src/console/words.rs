@@ -71,6 +71,14 @@ impl Lang {
         sentences(self, [Some(told), in_short_with_id(trouble.entry().id, self)])
     }
 
+    /// What a client was answered, which is the same in every language.
+    pub fn heard(self, reply: &str) -> String {
+        match self {
+            Lang::En => reply.to_owned(),
+            Lang::Ja => format!("クライアントへの応答：\"{reply}\""),
+        }
+    }
+
     /// What was wrong first with a configuration that a reload refused, and what is written instead.
     pub fn not_taken_over(self, at: &str, what: &str, hint: Option<&str>) -> String {
         let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -244,9 +252,10 @@ words! {
     found: "What was found", "詳細";
     last_day: "The last 24 hours", "過去24時間";
     messages: "Messages", "メッセージ";
+    of_clients: "Messages of clients", "クライアントからのメッセージ";
     logins: "Logins", "ログイン";
     well: "accepted", "成功";
-    not_well: "refused or lost", "拒否・失敗";
+    not_well: "refused or broken off", "拒否・中断";
     per_hour: "per hour, the running hour at the right", "1時間ごと（右端が現在の1時間）";
     sessions: "Open sessions", "接続中のセッション";
     no_sessions: "Nobody is connected.", "接続はありません。";
@@ -254,7 +263,6 @@ words! {
     protocol: "Protocol", "プロトコル";
     client: "Client", "クライアント";
     stage: "Stage", "段階";
-    by_login: "login", "ログイン";
     age: "For", "経過";
     recent_messages: "Last messages", "最近のメッセージ";
     no_messages: "No message was sent since the daemon started.", "起動後に送信されたメッセージはありません。";
@@ -262,7 +270,7 @@ words! {
     sender: "Sender", "差出人";
     recipients: "Recipients", "宛先数";
     size: "Size", "サイズ";
-    answer: "Answer of the mail server", "メールサーバーの応答";
+    answer: "Answer to the client", "クライアントへの応答";
     faults: "Last faults", "最近の問題";
     no_faults: "Nothing went wrong since the daemon started.", "起動後に問題は起きていません。";
     fault: "Fault", "問題";

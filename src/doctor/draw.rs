@@ -47,7 +47,9 @@ pub fn line(check: &Check, marks: Marks, lang: Lang) -> String {
     let mut text = format!("{mark} {} {} {said}", padded(check.layer.as_str(), LAYER), padded(&check.title, TITLE));
     text.truncate(text.trim_end().len());
     // So that whoever has this line alone has its id.
-    if let Some(fault) = check.fault.as_ref().filter(|fault| check.outcome == Outcome::Fail && first != fault.id) {
+    if let Some(fault) =
+        check.fault.as_ref().filter(|fault| check.outcome == Outcome::Fail && !first.ends_with(fault.id))
+    {
         text.push_str(&format!(" [{}]", fault.id));
     }
     for more in detail {

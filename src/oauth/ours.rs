@@ -276,6 +276,29 @@ mod tests {
         }
     }
 
+    /// Where a mail server breaks its protocol no words of its own are told.
+    #[test]
+    fn what_a_mail_server_does_that_no_protocol_allows_is_japanese() {
+        let of = [
+            include_str!("../wire/smtp/back.rs"),
+            include_str!("../wire/imap/back.rs"),
+            include_str!("../wire/pop3/back.rs"),
+        ];
+        let sentences: Vec<String> = of
+            .iter()
+            .flat_map(|code| code.split("(Violation::").skip(1))
+            .filter_map(|call| {
+                let literal = call.split('"').nth(1)?.replace("{}", "501").replace("{wanted}", "XOAUTH2");
+                call.find('"').is_some_and(|at| at < 40).then_some(literal)
+            })
+            .collect();
+        assert!(sentences.len() > 15, "{sentences:?}");
+        for said in sentences {
+            let told = in_japanese(&format!("h:587: {said}"));
+            assert!(latin_sentence(&told).is_none() && told != said, "{told}");
+        }
+    }
+
     #[test]
     fn what_a_provider_said_is_called_a_quotation_and_what_we_say_is_not() {
         for said in [

@@ -4,7 +4,7 @@
 
 use tracing::{error, warn};
 
-use super::{courier::Courier, hold, refusals::Advice};
+use super::{courier::Courier, hold, last_words::LAST, refusals::Advice};
 use crate::{
     catalog::own::DELIVERY_DOUBTFUL,
     store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState, StoreError},
@@ -56,7 +56,7 @@ impl Courier {
             "the mail server never answers this message, which may have arrived each time; it is held: ask whoever it is \
              for, then drop or release it"
         );
-        let why = format!("held, since nobody answered {DOUBTS} times and it may have arrived; last: {last}");
+        let why = format!("held, since nobody answered {DOUBTS} times and it may have arrived{LAST}{last}");
         let reply = DELIVERY_DOUBTFUL.said(why);
         self.queue.note_kept(self.sequence, &message.account, hold::DOUBTFUL);
         self.queue.note_held(message, hold::DOUBTFUL, &reply);

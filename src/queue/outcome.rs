@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::{
     deliver::{Fate, Report, Verdict},
+    last_words::LAST,
     refusals::{Advice, Refusal},
 };
 use crate::{
@@ -177,7 +178,7 @@ impl Outcome {
             if before.is_none() {
                 one.fault = fault.map(str::to_owned);
             }
-            one.reply = Some(before.map_or_else(|| text.clone(), |before| format!("{text}; last: {before}")));
+            one.reply = Some(before.map_or_else(|| text.clone(), |before| format!("{text}{LAST}{before}")));
             one.doubts += u32::from(*is_doubtful);
             one.attempts += 1;
             one.state = match *fate {

@@ -84,7 +84,7 @@ async fn a_refused_recipient_is_the_last_refusal_and_a_success_behind_it_is_well
             && login.contains("may not send as that sender: &#60;eve@elsewhere.example&#62; in MAIL FROM"),
         "{login}"
     );
-    assert!(login.contains("refused or lost 1"), "its message came to nothing: {login}");
+    assert!(login.contains("refused or broken off 1"), "its message came to nothing: {login}");
     assert!(smtp.message("x").await.starts_with("250 "));
     let page = browser.until("/clients", "✓ well").await;
     assert!(row(&page, "login of the account").contains("may not send as"), "the refusal stays to be seen: {page}");

@@ -50,7 +50,8 @@ async fn the_queue_shows_what_waits_what_is_held_and_why_nothing_goes() {
     assert!(page.contains("Queued messages: taken over 0"), "the plot says its numbers: {page}");
     browser.keep_cookies(&browser.get("/queue?lang=ja").await);
     let page = browser.page("/queue").await;
-    for words in ["<h1>キュー</h1>", "… 待機中", "‖ 保留中", "取り込み", "今すぐ再試行"] {
+    let why = "<td class=\"reply\">このアカウントはまだ一度もサインインしていないか、ログアウトされています（";
+    for words in ["<h1>キュー</h1>", "… 待機中", "‖ 保留中", "取り込み", "今すぐ再試行", why] {
         assert!(page.contains(words), "{words}: {page}");
     }
 }

@@ -9,12 +9,13 @@ use std::{
 
 use gatepost::base::{Phrases, columns, latin_sentence};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "src/base/system.txt",
     "src/cli/explain/spoken.txt",
     "src/cli/japanese.txt",
     "src/config/japanese.txt",
     "src/config/import/japanese.txt",
+    "src/queue/japanese.txt",
     "src/store/japanese.txt",
 ];
 /// Whose sentences stand in those files.

@@ -27,7 +27,7 @@ use crate::{
     console::{
         client::Unanswered, known_of_left_behind, known_of_left_bodies, said_of_left_behind, said_of_left_bodies,
     },
-    queue::Order,
+    queue::{Order, last_words},
     spool,
     store::{self, LeftBehind},
 };
@@ -222,7 +222,8 @@ fn failed(id: &str, found: &Value) -> Failure {
     let at = |name: &str| found.pointer(&format!("/failed/{name}"));
     let text = |name: &str| printable(at(name).and_then(Value::as_str).unwrap_or_default(), 400);
     let is_so = |name: &str| at(name).and_then(Value::as_bool) == Some(true);
-    let why = format!("message {id} is not in the queue any more: it failed for good: {}", text("reply"));
+    let reply = printable(&last_words(&text("reply"), language::current()), 1000);
+    let why = format!("message {id} is not in the queue any more: it failed for good: {reply}");
     let (fault, account) = (text("fault"), text("account"));
     let explained = [&fault, &account].into_iter().all(|word| catalog::is_harmless(word));
     let hint = match (is_so("is-sender-told"), is_so("is-notice-wanted"), explained) {

@@ -4,15 +4,20 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
+    account::BY_LOGIN,
     base::{Lang, columns, printable, wrapped},
-    catalog::{in_the_log, moment, said_again},
-    cli::language,
+    catalog::{in_the_log, moment},
+    queue::{hold, last_words},
 };
 
 /// Of one field.
 const CAP: usize = 300;
+/// Of a last reply.
+const REPLY_CAP: usize = 1000;
 /// Columns of a line.
 const WRAP: usize = 100;
+/// Columns of a state.
+const STATE_WIDTH: usize = 10;
 
 /// Ours, in either language.
 const fn said(lang: Lang, en: &'static str, ja: &'static str) -> &'static str {
@@ -79,12 +84,12 @@ fn gone_line(one: &Value, lang: Lang) -> String {
         (more, Lang::Ja) => recipients.push_str(&format!(" ほか{more}件")),
     }
     let sender = Some(word(one, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
-    let head = format!("{}  {:<10}  {}", word(one, "id"), state("failed", lang), at(one, "failed-at"));
+    let head = format!("{}  {}  {}", word(one, "id"), state("failed", lang), at(one, "failed-at"));
     let way = format!("{sender} -> {recipients}");
     let reply = reply(one, lang);
     let lines = wrapped(&reply, WRAP);
     let lines = lines.iter().map(|line| format!("    {line}\n"));
-    joined(&[&head, &way, &format!("({})", word(one, "account"))]) + &lines.collect::<String>()
+    joined(&[&head, &way, &bracketed(&word(one, "account"), lang)]) + &lines.collect::<String>()
 }
 
 /// The message, on two lines where one would be too wide, and why it is still here.
@@ -100,15 +105,14 @@ fn line(message: &Value, lang: Lang) -> String {
     let sender = Some(word(message, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
     let own = word(message, "state");
     let head = format!(
-        "{}  {:<10}  {}  {:>9} B",
+        "{}  {}  {}  {:>9} B",
         word(message, "id"),
         state(&own, lang),
         at(message, "accepted-at"),
         number(message, "bytes"),
     );
     let way = format!("{sender} -> {to}");
-    let whose = format!("({}, {})", word(message, "client"), word(message, "account"));
-    let mut out = joined(&[&head, &way, &whose]);
+    let mut out = joined(&[&head, &way, &whose(message, lang)]);
     let why = why(message, &waiting, lang);
     if !why.is_empty() {
         for line in wrapped(&why.join(said(lang, "; ", "、")), WRAP) {
@@ -116,6 +120,24 @@ fn line(message: &Value, lang: Lang) -> String {
         }
     }
     out
+}
+
+/// The client that brought it, and its account: a rule by its name, else the login of the account itself.
+fn whose(message: &Value, lang: Lang) -> String {
+    let (client, account) = (word(message, "client"), word(message, "account"));
+    let text = match (client.as_str(), lang) {
+        (BY_LOGIN, Lang::En) => format!("login of {account}"),
+        (BY_LOGIN, Lang::Ja) => format!("{account} のログイン"),
+        _ => format!("{client}{}{account}", lang.comma()),
+    };
+    bracketed(&text, lang)
+}
+
+fn bracketed(text: &str, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("({text})"),
+        Lang::Ja => format!("（{text}）"),
+    }
 }
 
 /// On one line as far as they fit it.
@@ -140,7 +162,10 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
     let next = message.get("next-attempt").and_then(Value::as_u64).map(|_| at(message, "next-attempt"));
     let some = |name: &str| Some(word(message, name)).filter(|word| !word.is_empty());
     let mut why = Vec::new();
-    why.extend(some("hold").map(|hold| format!("{}{hold}", said(lang, "held: ", "保留の理由: "))));
+    why.extend(some("hold").map(|hold| match lang {
+        Lang::En => format!("held: {hold}"),
+        Lang::Ja => format!("保留の理由: {}", reason(&hold)),
+    }));
     let reply = waiting.iter().map(|one| reply(one, lang)).find(|reply| !reply.is_empty());
     // What we said ourselves in the place of a reply has short text and id in it.
     let has_it = |id: &String| reply.as_ref().is_some_and(|reply| reply.contains(&format!("[{id}]")));
@@ -160,11 +185,30 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
 
 /// In the words of whoever said it; ours are for who reads them.
 fn reply(recipient: &Value, lang: Lang) -> String {
-    let reply = word(recipient, "reply");
-    said_again(&reply, lang, |particular| language::said(particular, lang)).unwrap_or(reply)
+    let reply = recipient.get("reply").and_then(Value::as_str).unwrap_or_default();
+    printable(&last_words(reply, lang), REPLY_CAP)
 }
 
-fn state(state: &str, lang: Lang) -> &str {
+/// Why it is held, in Japanese.
+fn reason(hold: &str) -> &str {
+    match hold {
+        hold::BY_HAND => "手動で保留",
+        hold::CAPTURE => "取り込み（`capture = true`）",
+        hold::BODY_MISSING => "本文のファイルがありません",
+        hold::BODY_DAMAGED => "本文を読み取れません",
+        hold::DOUBTFUL => "届いたかどうか不明",
+        hold::DROPPED => "配信の終了後に破棄",
+        other => other,
+    }
+}
+
+/// As wide as any of them.
+fn state(state: &str, lang: Lang) -> String {
+    let word = named(state, lang);
+    format!("{word}{:1$}", "", STATE_WIDTH.saturating_sub(columns(word)))
+}
+
+fn named(state: &str, lang: Lang) -> &str {
     match (state, lang) {
         ("waiting", Lang::Ja) => "待機中",
         ("under-way", Lang::Ja) => "配信中",
@@ -192,11 +236,9 @@ pub(super) fn show(found: &Value, lang: Lang) -> String {
             ),
             _ => "",
         };
-        out.push_str(&format!("\n  {}  {}{doubt}\n", word(one, "address"), state(&word(one, "state"), lang)));
+        out.push_str(&format!("\n  {}  {}{doubt}\n", word(one, "address"), named(&word(one, "state"), lang)));
         let reply = reply(one, lang);
-        if !reply.is_empty() {
-            out.push_str(&format!("    {reply}\n"));
-        }
+        wrapped(&reply, WRAP).iter().for_each(|line| out.push_str(&format!("    {line}\n")));
     }
     match found.get("header").and_then(Value::as_str) {
         Some(head) => {
@@ -247,6 +289,50 @@ mod tests {
             assert!(text.lines().all(|line| columns(line) <= 110), "{text}");
             assert!(text.contains("    a-long-local-part@subsidiary.contoso.com -> another-"), "{text}");
             assert_eq!(latin_sentence(&text).is_none(), lang == Lang::Ja, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_columns_of_a_list_stand_below_each_other_and_a_login_is_called_one_in_both_languages() {
+        let message = |state: &str| {
+            let (sender, client, account) = ("a@b.c", BY_LOGIN, "a@b.c");
+            json!({ "id": "bcdf23456789", "state": state, "sender": sender, "client": client, "account": account })
+        };
+        for (lang, login) in [(Lang::En, "(login of a@b.c)"), (Lang::Ja, "（a@b.c のログイン）")] {
+            let status = json!({ "messages": [message("waiting"), message("under-way"), message("held")], "failed": [message("")] });
+            let text = list(&status, false, lang);
+            let at = |line: &str| line.find("1970-").map(|at| columns(&line[..at]));
+            let places: Vec<usize> = text.lines().filter_map(at).collect();
+            assert!(places.len() == 4 && places.iter().all(|at| *at == places[0]), "{text}");
+            assert_eq!(text.matches(login).count(), 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_message_waits_for_and_is_held_for_is_japanese_and_the_mail_servers_words_are_quoted() {
+        let said = "451 4.7.500 server busy";
+        let ours = crate::catalog::sign_on::SMTP_AUTH_DISABLED_TENANT.fault();
+        let ours = crate::base::with_id(&ours.text, ours.id);
+        for (hold, reply) in
+            [(json!(null), &*ours), (json!("capture"), said), (json!("by-hand"), said), (json!("doubtful"), said)]
+        {
+            let recipient = json!({ "address": "b@c.de", "state": "waiting", "reply": reply });
+            let message = json!({ "id": "bcdf23456789", "state": "waiting", "hold": hold, "recipients": [recipient] });
+            for text in [
+                list(&json!({ "messages": [message] }), false, Lang::Ja),
+                show(&json!({ "message": message }), Lang::Ja),
+            ] {
+                let own: String = text.split('"').step_by(2).collect();
+                assert_eq!(latin_sentence(&own), None, "{text}");
+                assert!(!own.contains("by-hand") && !own.contains("doubtful"), "{text}");
+                let flat: String = text.split_whitespace().collect();
+                let marked = if reply == said {
+                    "メールサーバーの応答：\"4514.7.500serverbusy\""
+                } else {
+                    "無効になっています。ログの文言：\"SMTPAUTHis"
+                };
+                assert!(flat.contains(marked), "{text}");
+            }
         }
     }
 

@@ -25,7 +25,7 @@ use crate::{
         own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND},
     },
     oauth::SignInState,
-    queue::{FailureNote, LaneView, Queue, STUCK, Standstill, hold},
+    queue::{FailureNote, LaneView, Queue, STUCK, Standstill, hold, last_words},
     spool::LeftBodies,
     store::LeftBehind,
 };
@@ -240,7 +240,7 @@ fn failed(facts: &Facts<'_>, note: &FailureNote) -> Option<Notice> {
         (all, 0) => all,
         (some, more) => format!("{some} (+ {more})"),
     };
-    let (is_notice, reply) = (note.recipients.is_empty(), note.reply.as_str());
+    let (is_notice, reply) = (note.recipients.is_empty(), &*last_words(&note.reply, lang));
     let cause = Said::Undelivered { is_notice, recipients: &recipients, reply };
     let next = match (note.is_told, note.hold) {
         (_, Some(hold::DOUBTFUL)) => Said::AskWhetherItArrived { id },

@@ -12,7 +12,7 @@ use crate::{
         Lang,
         invocation::{as_called, gatepost, reload},
     },
-    catalog::{self, Entry, Known, doctor::CERTIFICATE_ENDED, in_short_with_id, token},
+    catalog::{self, Entry, Known, doctor::CERTIFICATE_ENDED, in_short_with_id, in_the_log, token},
     console,
     expiry::{Ending, What, days_left},
     oauth::SignInState,
@@ -79,8 +79,14 @@ pub(super) fn whole(facts: &Facts<'_>, event: Event, what: &str, behind: &str) -
     let avoid = event.avoid.as_deref().unwrap_or_default();
     // What has not come yet nobody hears of, and what the cause quotes is not said again.
     let has_come = event.days_left.is_none_or(|days| days < 0);
-    let is_said = |id: &&str| catalog::find(id).is_some_and(|entry| event.cause.contains(&entry.named()));
-    let heard = event.fault.filter(|id| has_come && !is_said(id)).and_then(|id| in_short_with_id(id, lang));
+    let is_said = |id: &&str| {
+        let named = catalog::find(id).map(Entry::named).into_iter().chain(in_the_log(id, lang));
+        named.into_iter().any(|named| event.cause.contains(&named))
+    };
+    // The queue meets what it meets behind our own 250.
+    let is_unheard = matches!(event.event, Kind::QueueStuck | Kind::MessageFailed);
+    let named = if is_unheard { in_the_log } else { in_short_with_id };
+    let heard = event.fault.filter(|id| has_come && !is_said(id)).and_then(|id| named(id, lang));
     let heard = heard.map(|short| Said::Heard { short: &short }.text(lang)).unwrap_or_default();
     let text = joined(lang, &[what, &event.cause, &heard, &event.next_step, avoid, behind]);
     let fault_text = event.fault.and_then(catalog::find).map(Entry::short);

@@ -53,6 +53,21 @@ async fn while_its_file_is_refused_the_daemon_is_shown_as_it_runs_and_the_file_w
     tells_both(&staged, ":").await;
 }
 
+/// The words of the log stand behind it, and are called that.
+#[test]
+fn a_refused_file_is_told_in_the_language_of_the_reader_before_its_short_text_is_quoted() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gatepost.toml");
+    std::fs::write(&file, "nonsense = 1\n").unwrap();
+    for arguments in [&["config", "check", "--lang", "ja"][..], &["status", "--lang", "ja"], &["run", "--lang", "ja"]] {
+        let (code, _, errors) = run(arguments, &file);
+        let head = errors.lines().find(|line| line.starts_with("エラー: ")).unwrap_or_else(|| panic!("{errors}"));
+        assert_eq!(code, 78, "{errors}");
+        assert!(head.starts_with("エラー: 設定ファイルを読めないか、内容に誤りがあります。ログの文言："), "{errors}");
+        assert!(head.ends_with("\"The configuration of Gatepost is refused\" [configuration-refused]"), "{errors}");
+    }
+}
+
 /// Whoever mends the file wants to see the pages of the daemon that runs on.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_its_file_is_refused_the_console_of_the_daemon_is_opened() {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, sandbox::Answer};
+use gatepost::{base::Protocol, catalog, sandbox::Answer};
 
 use super::{ahead_until, arrived, plan, queue, standstill::status, until_empty};
-use crate::world::{ANN, BOB, World, journal};
+use crate::{
+    browser::Browser,
+    short_texts::shown,
+    world::{ANN, BOB, World, journal},
+};
 
 /// Ids of the faults that stand.
 fn standing(world: &World) -> Vec<&'static str> {
@@ -40,6 +44,47 @@ async fn a_message_refused_from_the_queue_is_a_warning_with_its_step_counts_and_
     queue(&mut smtp, "goes").await;
     until_empty(world.dir.path(), 20).await;
     world.until("it stands no more", |world| standing(world) == ["bad-credentials"]).await;
+}
+
+/// Its client had its 250, and nobody told it anything since.
+#[tokio::test]
+async fn what_befell_queued_mail_is_shown_as_nothing_that_a_client_heard_and_counts_among_what_was_lost_that_day() {
+    let world = World::with(plan()).await;
+    let words = "554 5.9.9 these words are nobody's";
+    world.sandbox.faults().set(|faults| faults.smtp.answers = vec![Answer::new(".", words).times(1)]);
+    queue(&mut world.smtp_as_ann().await, "lost").await;
+    until_empty(world.dir.path(), 20).await;
+    let mut browser = Browser::inside(&world).await;
+    for (lang, label, heard, figures, of_server) in [
+        (
+            "en",
+            "What the log says: ",
+            "What a client hears",
+            "Recipients of queued messages: delivered 0, failed 1",
+            "",
+        ),
+        (
+            "ja",
+            "ログの文言：",
+            "クライアントへの応答：",
+            "キューのメッセージの宛先: 配信済み 0, 失敗 1",
+            "メールサーバーの応答：",
+        ),
+    ] {
+        let chosen = browser.get(&format!("/?lang={lang}")).await;
+        browser.keep_cookies(&chosen);
+        let page = shown(&browser, "/").await;
+        let said = format!("<small>{label}\"{}\"</small>", catalog::find("message-refused").unwrap().short());
+        assert!(page.contains(&said) && !page.contains(heard), "{page}");
+        assert!(page.contains(figures), "{page}");
+        for path in ["/queue", "/clients"] {
+            let page = shown(&browser, path).await;
+            assert!(
+                page.contains(&format!("{of_server}{}{words}", if lang == "ja" { "\"" } else { "" })),
+                "{path}: {page}"
+            );
+        }
+    }
 }
 
 /// What it echoes may be the client's, and another Gatepost has ids of its own.

@@ -143,6 +143,21 @@ fn every_fault_is_told_with_its_id_and_short_text_in_both_languages() {
 }
 
 #[test]
+fn what_the_queue_met_behind_our_own_250_is_not_told_as_if_a_client_had_heard_it() {
+    for (lang, log, client) in
+        [(Lang::En, "What the log says", "What a client hears"), (Lang::Ja, "ログの文言", "クライアントへの応答")]
+    {
+        let is_of_queue = |event: &Event| matches!(event.event, Kind::QueueStuck | Kind::MessageFailed);
+        let named = |event: &Event| event.fault_text.is_some_and(|short| event.text.contains(short));
+        let told: Vec<Event> = all(lang).into_iter().filter(|event| is_of_queue(event) && named(event)).collect();
+        assert!(told.len() >= 3, "{told:?}");
+        for event in told {
+            assert!(event.text.contains(log) && !event.text.contains(client), "{}", event.text);
+        }
+    }
+}
+
+#[test]
 fn what_is_still_ahead_is_not_told_as_if_a_client_had_heard_it() {
     let ahead = all(Lang::En).into_iter().filter(|event| event.days_left.is_some_and(|days| days >= 0));
     let texts: Vec<String> = ahead.filter(|event| event.fault.is_some()).map(|event| event.text).collect();
