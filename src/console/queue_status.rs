@@ -1,7 +1,10 @@
 //! The queue in the status: how much waits, for how long, and what stands in its way. It names no message: that is for
 //! `gatepost queue`.
 
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 
@@ -12,6 +15,7 @@ use crate::{
     catalog::{Known, own::SENDER_NOT_TOLD},
     oauth::{Keepers, SignInState},
     queue::{FailureNote, Figures, LaneView, Queue},
+    store::QueueFigures,
 };
 
 /// Mailboxes that stand still are named so many, the first by their address.
@@ -78,6 +82,23 @@ impl QueueStatus {
         standstills.truncate(CAP);
         let lost = LostStatus::of(&queue.lost());
         Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills, lost }
+    }
+
+    /// As stored, with no daemon to say what stands in its way.
+    pub fn stored(figures: &QueueFigures) -> Self {
+        let oldest = figures.oldest.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
+        let number = |of: u64| usize::try_from(of).unwrap_or(usize::MAX);
+        let (waiting, held, bytes) = (number(figures.waiting), number(figures.held), figures.octets);
+        Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes, standstills: Vec::new(), lost: None }
+    }
+}
+
+/// What waits for a daemon that does not run, in a line.
+pub fn said_of_asleep(waiting: u64, lang: Lang) -> String {
+    match (lang, waiting) {
+        (Lang::En, 1) => "1 message waits, and goes once the daemon runs".to_owned(),
+        (Lang::En, _) => format!("{waiting} messages wait, and go once the daemon runs"),
+        (Lang::Ja, _) => format!("{waiting}通のメールが待機中です。デーモンを起動すると配信されます"),
     }
 }
 

@@ -75,6 +75,7 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
     let running = if scope.offline { Running::default() } else { Running::ask(config, &scope.file).await };
     let (checks, kept) = files::look(config, scope, &running).await;
     desk.note_all(checks);
+    let asleep = queue::asleep(scope, config, &kept).await;
     match scope.offline {
         true => {
             desk.note_all(token::stored(scope, config, &kept).await);
@@ -82,6 +83,7 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
         }
         false => online(config, scope, kept, running, &mut desk).await,
     }
+    desk.note_all(asleep);
     Report::new(desk.checks, scope.offline, &scope.file)
 }
 

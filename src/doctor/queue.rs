@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     account::{is_in_the_way, who_of},
     daemon::Running,
+    files::Kept,
     look::Look,
     next::Who,
     report::{Check, Layer, Outcome},
@@ -22,12 +23,16 @@ use crate::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
-        own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL, SENDER_NOT_TOLD},
+        own::{
+            MAIL_AWAITS_DAEMON, MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL,
+            SENDER_NOT_TOLD,
+        },
     },
     config::Config,
     oauth::Resource,
     queue::{MOST_MESSAGES, STUCK},
-    spool, store,
+    spool,
+    store::{self, QueueFigures},
 };
 
 /// Whether somebody's messages are kept here before they go.
@@ -134,6 +139,20 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[
         }
         (_, 0) => vec![look.pass(Said::QueueMoves { waiting, minutes: number("oldest-seconds") / 60 })],
         _ => vec![look.skip(Said::QueueHolds { waiting, held })],
+    }
+}
+
+/// What waits for a daemon that does not run: nothing of it goes, whatever else is well.
+pub(super) async fn asleep(scope: &Scope, config: &Config, kept: &Kept) -> Option<Check> {
+    let is_elsewhere = scope.is_beside_the_service || store::holder_before(&config.store, &scope.file).is_some();
+    let store = kept.store().filter(|_| !is_elsewhere && store::holder(&config.store).is_none())?;
+    let QueueFigures { waiting, held, .. } = store.queue_figures().await.ok()?;
+    let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+    match (waiting, held) {
+        (0, 0) => None,
+        (0, _) => Some(look.skip(Said::QueueHolds { waiting, held })),
+        _ if scope.starts_behind => Some(look.skip(Said::QueueAwaitsDaemon { waiting })),
+        _ => Some(look.fail(Said::QueueAwaitsDaemon { waiting }, &MAIL_AWAITS_DAEMON.fault(), &Who::default())),
     }
 }
 

@@ -70,6 +70,11 @@ impl Silent {
         }
     }
 
+    /// None runs on this store.
+    pub const fn is_down(&self) -> bool {
+        matches!(self, Self::Down | Self::Stranger { .. })
+    }
+
     /// Whether it runs.
     pub fn running(&self, lang: Lang) -> String {
         match (self, lang) {

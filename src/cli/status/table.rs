@@ -155,6 +155,9 @@ fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
         told.push_str(&picked(still, STANDSTILL, lang));
         told.push_str(&steps(&unmet.map(unheard).collect::<Vec<_>>(), lang));
     }
+    if queue.get(SAID).is_some() {
+        told.push_str(&said(queue, lang));
+    }
     told + &queue.get("lost").map(|lost| said(&unheard(lost), lang)).unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::{clock_off, moment, not_to_do},
-    console::said_of_lost,
+    console::{said_of_asleep, said_of_lost},
     net::ListenerTls,
     queue::MOST_MESSAGES,
 };
@@ -259,6 +259,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::QueueRests { id, waiting } => {
             format!("it works now; {waiting} wait until the queue tries again, which last met {id}")
         }
+        Said::QueueAwaitsDaemon { waiting } => said_of_asleep(*waiting, Lang::En),
         Said::QueueOfOthers => "stands still for an account that is not looked at here".to_owned(),
         Said::QueueStandsStill { id, waiting } => format!("stands still, {waiting} wait: {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),

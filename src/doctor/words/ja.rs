@@ -7,7 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::{clock_off, moment, not_to_do},
-    console::said_of_lost,
+    console::{said_of_asleep, said_of_lost},
     queue::MOST_MESSAGES,
 };
 
@@ -275,6 +275,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::QueueRests { id, waiting } => {
             format!("今は動作します。待機中{waiting}通は、キューの次の再試行まで待ちます（前回の結果: {id}）")
         }
+        Said::QueueAwaitsDaemon { waiting } => said_of_asleep(*waiting, Lang::Ja),
         Said::QueueOfOthers => "今回の対象ではないアカウントのメールが停止中です".to_owned(),
         Said::QueueStandsStill { id, waiting } => format!("停止中、待機中{waiting}通: {id}"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),

@@ -391,6 +391,9 @@ pub(super) enum Said {
         waiting: u64,
     },
     QueueOfOthers,
+    QueueAwaitsDaemon {
+        waiting: u64,
+    },
     NoDaemonToAsk,
     NoTrouble,
     /// So many messages of a client in the last day; and what it heard last, where nothing went well since.

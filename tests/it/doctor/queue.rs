@@ -43,6 +43,32 @@ async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes
     assert!(told["detail"].as_str().unwrap().starts_with("stands still, 1 wait: "), "{told}");
 }
 
+/// The doctor called all well, and the status said nothing of a queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_waits_for_a_daemon_that_does_not_run_fails_the_look_and_stands_in_the_status() {
+    let staged = Staged::new(queued("")).await;
+    queued_as(staged.dir.path(), "held", |message| message.hold = Some("by-hand".into())).await;
+    let told = staged.doctor(&[ANN, "--json"]).await;
+    let held = check(&told.json(), "daemon", "queue");
+    assert_eq!((told.code, &held["outcome"]), (0, &"skipped".into()), "what is held waits for a person: {held}");
+    assert!(!run(&["status"], &staged.file).1.contains("once the daemon runs"));
+
+    queued_as(staged.dir.path(), "left", |_| ()).await;
+    staged.fails_first(First { layer: "daemon", name: "queue", id: "mail-awaits-daemon", command: "" }).await;
+    for arguments in [&["--offline"][..], &[ANN, "--offline"]] {
+        let told = staged.doctor(arguments).await;
+        let start = staged.gatepost("run");
+        assert!(told.code == 1 && told.out.contains("[mail-awaits-daemon]") && told.out.contains(&start), "{}", told.out);
+    }
+    let (code, said, errors) = run(&["status"], &staged.file);
+    assert!(said.contains("\nqueue\n  waiting  held  oldest, seconds  bytes\n  1        1 "), "{said}");
+    assert!(code == 1 && said.contains("  1 message waits, and goes once the daemon runs\n"), "{said}{errors}");
+    let japanese = run(&["status", "--lang", "ja"], &staged.file).1;
+    assert!(japanese.contains("  1通のメールが待機中です。デーモンを起動すると配信されます\n"), "{japanese}");
+    let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+    assert_eq!((&json["queue"]["waiting"], &json["queue"]["held"]), (&1.into(), &1.into()), "{json}");
+}
+
 /// It named the identity provider, under a key that nobody had written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_stands_still_at_the_proxy_of_mail_is_told_with_that_proxy_and_the_mail_server() {
