@@ -117,21 +117,33 @@ fn held_in(directory: &Path) -> io::Result<(u64, u64)> {
 pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[Check]) -> Vec<Check> {
     let Some(queue) = running.status.as_ref().and_then(|status| status.get("queue")) else { return Vec::new() };
     let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let (waiting, held) = (number("waiting"), number("held"));
     let still = || queue.get("standstills").and_then(Value::as_array).into_iter().flatten();
     let lost = queue.pointer("/lost/messages").and_then(Value::as_u64).map(|messages| {
         let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
         look.fail(Said::QueueLost { messages }, &SENDER_NOT_TOLD.fault(), &Who::default())
     });
+    let returned = Some(number("returned")).filter(|messages| *messages > 0).map(|messages| {
+        let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+        look.skip(Said::QueueReturned(messages))
+    });
     let checks = still().filter_map(|one| stands_still(scope, config, running, one, found));
-    let checks: Vec<Check> = checks.chain(lost).collect();
-    if !checks.is_empty() {
-        return checks;
+    let mut checks: Vec<Check> = checks.chain(lost).collect();
+    if checks.is_empty() {
+        checks = as_a_whole(scope, config, queue);
     }
+    checks.extend(returned);
+    checks
+}
+
+/// Where nothing stands still for whom this look is about.
+fn as_a_whole(scope: &Scope, config: &Config, queue: &Value) -> Vec<Check> {
+    let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (waiting, held) = (number("waiting"), number("held"));
+    let stands_for_others = queue.get("standstills").and_then(Value::as_array).is_some_and(|still| !still.is_empty());
     let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
     match (waiting, held) {
         // What is said of all would be said of accounts that nobody looks at.
-        _ if still().next().is_some() => vec![look.skip(Said::QueueOfOthers)],
+        _ if stands_for_others => vec![look.skip(Said::QueueOfOthers)],
         (0, 0) if !is_used(config) => Vec::new(),
         (1.., _) if number("oldest-seconds") >= STUCK.as_secs() => {
             let minutes = number("oldest-seconds") / 60;
@@ -151,8 +163,8 @@ pub(super) async fn asleep(scope: &Scope, config: &Config, kept: &Kept) -> Optio
     match (waiting, held) {
         (0, 0) => None,
         (0, _) => Some(look.skip(Said::QueueHolds { waiting, held })),
-        _ if scope.starts_behind => Some(look.skip(Said::QueueAwaitsDaemon { waiting })),
-        _ => Some(look.fail(Said::QueueAwaitsDaemon { waiting }, &MAIL_AWAITS_DAEMON.fault(), &Who::default())),
+        _ if scope.starts_behind => Some(look.skip(Said::QueueAwaitsDaemon(waiting))),
+        _ => Some(look.fail(Said::QueueAwaitsDaemon(waiting), &MAIL_AWAITS_DAEMON.fault(), &Who::default())),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     catalog::{self, Known, Words, doctor::SOMEBODY_ELSE_SIGNED_IN, moment, token::SIGN_IN_MISSING},
     cli::{language, pasted::shell},
     config::Config,
-    console::{known_of_left_bodies, said_of_asleep, said_of_left_behind, said_of_left_bodies, said_of_lost},
+    console::{known_of_left_bodies, said_of_left_behind, said_of_left_bodies, said_of_lost},
     expiry::{Ending, What},
     oauth::Phase,
 };
@@ -167,21 +167,6 @@ fn with_endings(status: &mut Value, config: &Config, lang: Lang) {
     }
 }
 
-/// What a running daemon alone knows is not told as if there were none of it, and whether one runs, and why it was not
-/// asked, stands where it is read.
-/// What waits meanwhile goes with the daemon's start, where `is_down`.
-pub fn asleep(status: &mut Value, running: String, is_down: bool, lang: Lang) {
-    let waiting = status.pointer("/queue/waiting").and_then(Value::as_u64).filter(|waiting| *waiting > 0 && is_down);
-    if let (Some(waiting), Some(queue)) = (waiting, status.get_mut("queue")) {
-        put(queue, SAID, Some(said_of_asleep(waiting, lang)));
-    }
-    let Some(sections) = status.as_object_mut() else { return };
-    for of_sessions in ["listeners", "sessions", "faults"] {
-        sections.remove(of_sessions);
-    }
-    sections.insert("running".to_owned(), json!(running));
-}
-
 /// Of a store that could not be read nobody knows who is signed in.
 pub fn unread(status: &mut Value, lang: Lang) {
     let not_known = match lang {
@@ -333,7 +318,7 @@ fn short(fault: &mut Value) {
     put(fault, "text", cause);
 }
 
-fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
+pub(super) fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
     if let (Some(told), Some(fields)) = (told, of.as_object_mut()) {
         fields.insert(name.to_owned(), told.into());
     }
