@@ -94,7 +94,8 @@ fn who_asks(scope: &Scope, config: &Config, app: &App) -> Who {
 }
 
 async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, desk: &mut Desk<'_>) {
-    let deadline = Instant::now() + scope.within;
+    let began = Instant::now();
+    let deadline = began + scope.within;
     let means = match Means::new(config, scope, kept, &running).await {
         Ok(means) => means,
         Err(check) => return desk.note(check),
@@ -136,6 +137,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, de
     }
     desk.note_all(scope.unnamed(config));
     means.stop().await;
+    let running = running.told_of_sign_ons(scope, config, &desk.checks, began).await;
     let looked = daemon::look(scope, config, &running, &desk.checks).await;
     desk.note_all(looked);
     let remembered = daemon::memory(scope, config, &running, &desk.checks).await;
