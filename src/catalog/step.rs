@@ -4,7 +4,10 @@
 //! The catalogue has a step as one text, and whatever has room for one line alone shows that. All others lay it out by this
 //! one model: a terminal by [`Step::drawn`], the console and the docs as lists. It refuses to know a surface beyond that.
 
-use super::commands::{Deed, REMARKS, Span, connecting, deeds_of, is_typed_behind, without_connecting};
+use super::{
+    commands::{Deed, REMARKS, Span, connecting, deeds_of, is_typed_behind, without_connecting},
+    together::stands_for,
+};
 use crate::base::wrapped;
 
 /// Who it is for, where that is not known.
@@ -177,7 +180,8 @@ impl Step {
             if here.len() > 1 && here.iter().any(|line| line.command().is_none()) {
                 return None;
             }
-            lines.extend(here.into_iter().cloned());
+            let is_open = |line: &Line| here.iter().any(|other| stands_for(line.command(), other.command()));
+            lines.extend(here.iter().filter(|line| !is_open(line)).map(|line| (*line).clone()));
         }
         let way =
             |at: usize| Self::in_common(&all.iter().filter_map(|one| one.ways.get(at).cloned()).collect::<Vec<_>>());

@@ -139,6 +139,16 @@ fn laid_out(met: Vec<Met>, lay_out: fn(&str, Option<&str>) -> Step) -> Together 
     told
 }
 
+/// Whether a command is `other` but for what is not known in it.
+pub(super) fn stands_for(open: Option<&str>, other: Option<&str>) -> bool {
+    let (Some(open), Some(other)) = (open, other) else { return false };
+    let is_open = |word: &str| word.starts_with('<') && word.ends_with('>');
+    let is_as_long = open.split(' ').count() == other.split(' ').count();
+    open != other
+        && is_as_long
+        && open.split(' ').zip(other.split(' ')).all(|(one, other)| one == other || is_open(one))
+}
+
 fn put(all: &mut Vec<String>, one: String) {
     if !all.contains(&one) {
         all.push(one);
@@ -170,6 +180,21 @@ mod tests {
             [met("a", "smtp", &list("Smtp")), met("a", "pop3", &list("Pop")), met("b", "imap", &list("Imap"))];
         let told = together(of_three, Step::behind_remark);
         assert_eq!((told.len(), told[0].causes.len(), told[0].todo.len()), (1, 2, 1), "{told:?}");
+    }
+
+    /// Whoever mistyped the user name as well was told a second line, with nothing in it.
+    #[test]
+    fn a_command_of_which_nothing_is_known_does_not_stand_beside_the_same_one_filled_in() {
+        let step = |of: &str| format!("Type it. Else: `gatepost password --reset {of}`.");
+        let of = |all: &[&str]| {
+            let all: Vec<String> = all.iter().map(|of| step(of)).collect();
+            let told = together(all.iter().map(|step| met("a", "smtp", step)), Step::behind_remark);
+            let deeds = told.iter().flat_map(|one| &one.todo).flat_map(|todo| todo.step.deeds());
+            deeds.map(|deed| deed.text().rsplit_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&["<address>", "ann@x.example"]), ["ann@x.example"]);
+        assert_eq!(of(&["ann@x.example", "<address>", "bob@x.example"]), ["ann@x.example", "bob@x.example"]);
+        assert_eq!(of(&["<address>"]), ["<address>"]);
     }
 
     #[test]

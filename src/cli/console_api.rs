@@ -1,6 +1,11 @@
 //! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status`, `queue` and `console`.
 
-use std::{io, net::SocketAddr, path::Path};
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    time::Duration,
+};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -85,7 +90,11 @@ pub(super) fn unanswered(
         Some(cause @ (Unanswered::Silent(_) | Unanswered::Untold(_)))
             if is_vacant && config.console.listen.is_some() =>
         {
-            displaced(config, cause)
+            store_trouble(config).unwrap_or_else(|| match is_taken(config) {
+                true => displaced(config, cause),
+                // It was there, and is gone.
+                false => Failure::new(text, next),
+            })
         }
         _ => Failure::new(text, next),
     }
@@ -93,18 +102,23 @@ pub(super) fn unanswered(
 
 /// What our daemon waits for: who holds its store, or the store itself.
 pub(super) fn of_a_store_that_waits(config: &Config) -> Failure {
-    let found = super::runtime().map(|runtime| {
-        runtime.block_on(async {
-            let store = Store::glance(&config.store).await?;
-            let proved = store.prove_by_lock().await;
-            store.close().await;
-            proved
-        })
+    store_trouble(config).unwrap_or_else(|| of_entry(STORE_FAILING, &Known::default(), language::current()))
+}
+
+/// Why no daemon of ours can use its store, as far as that shows from here.
+fn store_trouble(config: &Config) -> Option<Failure> {
+    let proved = super::runtime().ok()?.block_on(async {
+        let store = Store::glance(&config.store).await?;
+        let proved = store.prove_by_lock().await;
+        store.close().await;
+        proved
     });
-    match found {
-        Ok(Err(error)) => error.into(),
-        Ok(Ok(())) | Err(_) => of_entry(STORE_FAILING, &Known::default(), language::current()),
-    }
+    proved.err().map(Failure::from)
+}
+
+/// Whether anybody listens at the console's address by now.
+fn is_taken(config: &Config) -> bool {
+    config.console.reached_at().is_some_and(|at| TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok())
 }
 
 /// Whoever answers at the console's address is somebody else: a daemon of ours is not there, and none could start.

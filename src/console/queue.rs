@@ -61,7 +61,9 @@ pub(super) fn by_state(word: Option<&str>) -> Option<(Option<bool>, Option<bool>
 }
 
 pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Query<Search>) -> Response {
-    let lost = if search.is_any() { console.queue.lost() } else { Vec::new() };
+    let is_any = search.is_any();
+    let lost = if is_any { console.queue.lost() } else { Vec::new() };
+    let returned = if is_any { console.queue.returned() } else { 0 };
     let Some(filter) = search.filter() else {
         return refusal(StatusCode::BAD_REQUEST, "state is waiting, under-way or held");
     };
@@ -69,7 +71,7 @@ pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Que
         Ok(found) => {
             let failed = lost.iter().rev().map(FailureView::new).collect();
             let view = QueueView::new(&found, |one| console.queue.view(one));
-            Json(QueueView { failed, ..view }).into_response()
+            Json(QueueView { failed, returned, ..view }).into_response()
         }
         Err(error) => broken(&error.named()),
     }

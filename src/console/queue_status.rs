@@ -1,7 +1,10 @@
 //! The queue in the status: how much waits, for how long, and what stands in its way. It names no message: that is for
 //! `gatepost queue`.
 
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 
@@ -12,6 +15,7 @@ use crate::{
     catalog::{Known, own::SENDER_NOT_TOLD},
     oauth::{Keepers, SignInState},
     queue::{FailureNote, Figures, LaneView, Queue},
+    store::QueueFigures,
 };
 
 /// Mailboxes that stand still are named so many, the first by their address.
@@ -29,6 +33,8 @@ pub struct QueueStatus {
     pub standstills: Vec<StandstillStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<LostStatus>,
+    /// Messages that failed for good in the last day, with their senders told.
+    pub returned: usize,
 }
 
 /// Messages that failed for good although no sender knows, with what the catalogue says of that, in English.
@@ -57,6 +63,9 @@ pub struct StandstillStatus {
     /// In seconds since 1970; `None`: nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
+    /// When it is tried again by itself, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried_again_at: Option<u64>,
     pub text: String,
     #[serde(flatten)]
     pub explained: Explained,
@@ -69,15 +78,62 @@ impl QueueStatus {
         let of_lane = |lane: LaneView| {
             let (fault, since) = lane.trouble.filter(|_| lane.waiting > 0)?;
             let account = account_of(&lane.account, accounts, domains);
-            let at = since.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+            let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+            let at = seconds(since);
+            let tried_again_at = queue.looks_again(&lane.account).and_then(seconds);
             let (account, state) = (account.as_deref(), account.as_ref().and_then(|one| keepers.state(&one.sign_in)));
-            Some(StandstillStatus::new(Some(&lane.account), lane.waiting, at, &fault, account, state.as_ref()))
+            let address = Some(lane.account.as_str());
+            let still = StandstillStatus::new(address, lane.waiting, at, &fault, account, state.as_ref());
+            Some(StandstillStatus { tried_again_at, ..still })
         };
         let mut standstills: Vec<_> = queue.lanes().into_iter().filter_map(of_lane).chain(whole).collect();
         standstills.sort_by(|one, other| one.account.cmp(&other.account));
         standstills.truncate(CAP);
         let lost = LostStatus::of(&queue.lost());
-        Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills, lost }
+        let returned = queue.returned();
+        Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills, lost, returned }
+    }
+
+    /// As stored, with no daemon to say what stands in its way.
+    pub fn stored(figures: &QueueFigures) -> Self {
+        let oldest = figures.oldest.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
+        let number = |of: u64| usize::try_from(of).unwrap_or(usize::MAX);
+        let (waiting, held, bytes) = (number(figures.waiting), number(figures.held), figures.octets);
+        Self {
+            waiting,
+            held,
+            oldest_seconds: oldest.as_secs(),
+            bytes,
+            standstills: Vec::new(),
+            lost: None,
+            returned: 0,
+        }
+    }
+}
+
+/// What failed for good with its sender told, in a line.
+pub fn said_of_returned(messages: u64, lang: Lang) -> String {
+    match (lang, messages) {
+        (Lang::En, 1) => {
+            "1 message failed for good in the last day, and its sender was told: once the cause is mended, send it again"
+                .to_owned()
+        }
+        (Lang::En, _) => format!(
+            "{messages} messages failed for good in the last day, and their senders were told: once the cause is mended, \
+             send them again"
+        ),
+        (Lang::Ja, _) => format!(
+            "過去24時間に{messages}通のメールが配信に失敗し、差出人に通知しました。原因を直してから、送り直してください"
+        ),
+    }
+}
+
+/// What waits for a daemon that does not run, in a line.
+pub fn said_of_asleep(waiting: u64, lang: Lang) -> String {
+    match (lang, waiting) {
+        (Lang::En, 1) => "1 message waits, and goes once the daemon runs".to_owned(),
+        (Lang::En, _) => format!("{waiting} messages wait, and go once the daemon runs"),
+        (Lang::Ja, _) => format!("{waiting}通のメールが待機中です。デーモンを起動すると配信されます"),
     }
 }
 
@@ -112,6 +168,6 @@ impl StandstillStatus {
         let occasion = Occasion { protocol, stage, address, sender, sign_in, ..Occasion::default() };
         let explained = Explained::of(fault.id, account, &occasion);
         let (account, id, owner, text) = (address.map(str::to_owned), fault.id, fault.owner, fault.text.clone());
-        Self { account, waiting, id, owner, at, text, explained }
+        Self { account, waiting, id, owner, at, tried_again_at: None, text, explained }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     catalog::{
         Advice, Entry,
-        doctor::RESTART_PENDING,
+        doctor::{CONFIGURATION_GONE, RESTART_PENDING},
         message::SENDER_NOT_ALLOWED,
         own::{AUTHENTICATION_REQUIRED, TOO_FEW_OPEN_FILES},
     },
@@ -141,6 +141,8 @@ pub fn note_warnings(warnings: &Problems) {
 
 fn told(problems: &Problems, problem: &config::Problem, lang: Lang) -> Problem {
     let (text, hint) = problem.told(lang);
+    // Of one that was there before, the step is another one.
+    let hint = hint.filter(|_| !problems.is_missing);
     Problem { what: format!("{}: {text}", problems.place(problem)), hint }
 }
 
@@ -169,7 +171,8 @@ pub async fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
         }
         Err(problems) => {
             let errors = problems.problems.iter().filter(|one| one.severity == Severity::Error);
-            refuse(daemon, problems.entry(), errors.map(|one| Lang::ALL.map(|lang| told(&problems, one, lang))));
+            let entry = if problems.is_missing { CONFIGURATION_GONE } else { problems.entry() };
+            refuse(daemon, entry, errors.map(|one| Lang::ALL.map(|lang| told(&problems, one, lang))));
             return running;
         }
     };

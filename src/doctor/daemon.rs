@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    base::invocation,
+    base::{Protocol, invocation},
     catalog::{
         self, Place,
         doctor::{
@@ -108,10 +108,46 @@ impl Running {
     /// A message went from `sender`, sent past the daemon since it `began`: what stood of that is over there, too. Where it
     /// cannot be told it stands until a client proves it.
     pub async fn note_proved(&self, config: &Config, account: &Account, sender: &str, began: Instant) {
+        self.tell_proved(config, account, ("sender", sender), began).await;
+    }
+
+    /// Mailboxes that this look, which `began` then, could open, and that were refused before: likewise. What is still answered
+    /// from memory stands until that ends. It, as it is then.
+    pub async fn told_of_sign_ons(self, scope: &Scope, config: &Config, found: &[Check], began: Instant) -> Self {
+        let mut is_told = false;
+        for account in scope.accounts(config) {
+            for protocol in [Protocol::Imap, Protocol::Pop3] {
+                if self.was_refused(&account, protocol) && passed(found, &account, protocol.as_str(), Name::SignOn) {
+                    self.tell_proved(config, &account, ("protocol", protocol.as_str()), began).await;
+                    is_told = true;
+                }
+            }
+        }
+        if is_told { Self::ask(config, &scope.file).await } else { self }
+    }
+
+    /// A client was, and no success followed; nobody hears it from memory any more.
+    fn was_refused(&self, account: &Account, protocol: Protocol) -> bool {
+        let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let by_it = |of: &Value| text(of, "protocol") == protocol.as_str();
+        let rows =
+            |of: Option<&Value>, name: &str| of.and_then(|of| of.get(name)?.as_array().cloned()).unwrap_or_default();
+        let is_remembered = rows(self.account(&account.address), "refusals")
+            .iter()
+            .any(|one| by_it(one) && one.get("until").is_some_and(|until| !until.is_null()));
+        let stands = |one: &Value| {
+            text(one, "account") == account.address
+                && by_it(one)
+                && one.get("worked-again-at").is_none_or(Value::is_null)
+        };
+        !is_remembered && rows(self.status.as_ref(), "faults").iter().any(stands)
+    }
+
+    async fn tell_proved(&self, config: &Config, account: &Account, what: (&str, &str), began: Instant) {
         let Some(at) = config.console.reached_at().filter(|_| self.status.is_some()) else { return };
         let took = began.elapsed().as_millis().to_string();
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs([("account", account.address.as_str()), ("sender", sender), ("milliseconds", &took)]);
+        query.extend_pairs([("account", account.address.as_str()), what, ("milliseconds", &took)]);
         let path = format!("/api/proved?{}", query.finish());
         let _ = client::ask(at, Method::POST, &path, || config.console_token()).await;
     }
@@ -312,13 +348,15 @@ pub(super) async fn memory(scope: &Scope, config: &Config, before: &Running, fou
     vec![Look::at(scope.lang, Layer::Daemon, Name::Memory).pass(Said::NothingRemembered)]
 }
 
+fn passed(found: &[Check], account: &Account, layer: &str, name: Name) -> bool {
+    let mut of_account = found.iter().filter(|check| check.account.as_deref() == Some(&account.address));
+    of_account
+        .any(|check| check.layer.as_str() == layer && check.name == name.as_str() && check.outcome == Outcome::Pass)
+}
+
 fn remembered(scope: &Scope, running: &Running, account: &Account, found: &[Check]) -> Vec<Check> {
     let Some(told) = running.account(&account.address) else { return Vec::new() };
-    let passed = |layer: &str, name: Name| {
-        let of_account = |check: &&Check| check.account.as_deref() == Some(&account.address);
-        let mut same = found.iter().filter(of_account);
-        same.any(|check| check.layer.as_str() == layer && check.name == name.as_str() && check.outcome == Outcome::Pass)
-    };
+    let passed = |layer: &str, name: Name| passed(found, account, layer, name);
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let one = |what: String, id: String, until: String| {
         let look = Look::at(scope.lang, Layer::Daemon, Name::Memory).account(&account.address).target(what);

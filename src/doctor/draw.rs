@@ -7,7 +7,7 @@ use super::{
 use std::path::Path;
 
 use crate::{
-    base::{Lang, columns as width, invocation::gatepost, wrapped},
+    base::{Lang, Protocol, columns as width, invocation::gatepost, wrapped},
     catalog::{Deed, Line, Step, is_harmless, said_not_to},
 };
 
@@ -243,8 +243,11 @@ fn what_stands(report: &Report, frame: &Frame, lang: Lang) -> Option<String> {
     })
 }
 
-/// What may prove its account well, where this look did not try.
+/// What may prove its account well, where this look did not try. A message says nothing of a mailbox that is read.
 fn proving(report: &Report, unproven: &Check) -> Option<String> {
+    if unproven.target.as_deref() != Some(Protocol::Smtp.as_str()) {
+        return None;
+    }
     let address = unproven.account.as_deref().filter(|address| is_harmless(address))?;
     let sent = |check: &Check| check.layer == Layer::Send && check.account.as_deref() == Some(address);
     let was_sent = report.checks.iter().any(sent);

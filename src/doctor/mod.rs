@@ -75,6 +75,7 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
     let running = if scope.offline { Running::default() } else { Running::ask(config, &scope.file).await };
     let (checks, kept) = files::look(config, scope, &running).await;
     desk.note_all(checks);
+    let asleep = queue::asleep(scope, config, &kept).await;
     match scope.offline {
         true => {
             desk.note_all(token::stored(scope, config, &kept).await);
@@ -82,6 +83,7 @@ pub async fn examine(config: &Config, scope: &Scope, on_check: &mut (dyn FnMut(&
         }
         false => online(config, scope, kept, running, &mut desk).await,
     }
+    desk.note_all(asleep);
     Report::new(desk.checks, scope.offline, &scope.file)
 }
 
@@ -92,7 +94,8 @@ fn who_asks(scope: &Scope, config: &Config, app: &App) -> Who {
 }
 
 async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, desk: &mut Desk<'_>) {
-    let deadline = Instant::now() + scope.within;
+    let began = Instant::now();
+    let deadline = began + scope.within;
     let means = match Means::new(config, scope, kept, &running).await {
         Ok(means) => means,
         Err(check) => return desk.note(check),
@@ -134,6 +137,7 @@ async fn online(config: &Config, scope: &Scope, kept: Kept, running: Running, de
     }
     desk.note_all(scope.unnamed(config));
     means.stop().await;
+    let running = running.told_of_sign_ons(scope, config, &desk.checks, began).await;
     let looked = daemon::look(scope, config, &running, &desk.checks).await;
     desk.note_all(looked);
     let remembered = daemon::memory(scope, config, &running, &desk.checks).await;

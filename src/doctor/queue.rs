@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     account::{is_in_the_way, who_of},
     daemon::Running,
+    files::Kept,
     look::Look,
     next::Who,
     report::{Check, Layer, Outcome},
@@ -22,12 +23,16 @@ use crate::{
         self, Entry,
         doctor::REFUSAL_REMEMBERED,
         graph::{GRAPH_ACCESS_DENIED, GRAPH_REFUSES},
-        own::{MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL, SENDER_NOT_TOLD},
+        own::{
+            MAIL_AWAITS_DAEMON, MAIL_DEFERRED, MAIL_LEFT_BEHIND, QUEUE_FAILING, QUEUE_FILLS_UP, QUEUE_FULL,
+            SENDER_NOT_TOLD,
+        },
     },
     config::Config,
     oauth::Resource,
     queue::{MOST_MESSAGES, STUCK},
-    spool, store,
+    spool,
+    store::{self, QueueFigures},
 };
 
 /// Whether somebody's messages are kept here before they go.
@@ -112,21 +117,33 @@ fn held_in(directory: &Path) -> io::Result<(u64, u64)> {
 pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[Check]) -> Vec<Check> {
     let Some(queue) = running.status.as_ref().and_then(|status| status.get("queue")) else { return Vec::new() };
     let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let (waiting, held) = (number("waiting"), number("held"));
     let still = || queue.get("standstills").and_then(Value::as_array).into_iter().flatten();
     let lost = queue.pointer("/lost/messages").and_then(Value::as_u64).map(|messages| {
         let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
         look.fail(Said::QueueLost { messages }, &SENDER_NOT_TOLD.fault(), &Who::default())
     });
+    let returned = Some(number("returned")).filter(|messages| *messages > 0).map(|messages| {
+        let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+        look.skip(Said::QueueReturned(messages))
+    });
     let checks = still().filter_map(|one| stands_still(scope, config, running, one, found));
-    let checks: Vec<Check> = checks.chain(lost).collect();
-    if !checks.is_empty() {
-        return checks;
+    let mut checks: Vec<Check> = checks.chain(lost).collect();
+    if checks.is_empty() {
+        checks = as_a_whole(scope, config, queue);
     }
+    checks.extend(returned);
+    checks
+}
+
+/// Where nothing stands still for whom this look is about.
+fn as_a_whole(scope: &Scope, config: &Config, queue: &Value) -> Vec<Check> {
+    let number = |name: &str| queue.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (waiting, held) = (number("waiting"), number("held"));
+    let stands_for_others = queue.get("standstills").and_then(Value::as_array).is_some_and(|still| !still.is_empty());
     let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
     match (waiting, held) {
         // What is said of all would be said of accounts that nobody looks at.
-        _ if still().next().is_some() => vec![look.skip(Said::QueueOfOthers)],
+        _ if stands_for_others => vec![look.skip(Said::QueueOfOthers)],
         (0, 0) if !is_used(config) => Vec::new(),
         (1.., _) if number("oldest-seconds") >= STUCK.as_secs() => {
             let minutes = number("oldest-seconds") / 60;
@@ -134,6 +151,20 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[
         }
         (_, 0) => vec![look.pass(Said::QueueMoves { waiting, minutes: number("oldest-seconds") / 60 })],
         _ => vec![look.skip(Said::QueueHolds { waiting, held })],
+    }
+}
+
+/// What waits for a daemon that does not run: nothing of it goes, whatever else is well.
+pub(super) async fn asleep(scope: &Scope, config: &Config, kept: &Kept) -> Option<Check> {
+    let is_elsewhere = scope.is_beside_the_service || store::holder_before(&config.store, &scope.file).is_some();
+    let store = kept.store().filter(|_| !is_elsewhere && store::holder(&config.store).is_none())?;
+    let QueueFigures { waiting, held, .. } = store.queue_figures().await.ok()?;
+    let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
+    match (waiting, held) {
+        (0, 0) => None,
+        (0, _) => Some(look.skip(Said::QueueHolds { waiting, held })),
+        _ if scope.starts_behind => Some(look.skip(Said::QueueAwaitsDaemon(waiting))),
+        _ => Some(look.fail(Said::QueueAwaitsDaemon(waiting), &MAIL_AWAITS_DAEMON.fault(), &Who::default())),
     }
 }
 

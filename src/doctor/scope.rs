@@ -37,6 +37,8 @@ pub struct Scope {
     pub anew: bool,
     /// The daemon has another store than this one, which tells nothing of it.
     pub is_beside_the_service: bool,
+    /// The daemon is started behind this look, if none runs.
+    pub starts_behind: bool,
     /// What was not looked at by then is said.
     pub within: Duration,
     pub lang: Lang,
@@ -54,8 +56,21 @@ impl Scope {
     /// Everything, with the network, and no message.
     pub fn all(file: impl Into<PathBuf>, lang: Lang) -> Self {
         let (file, warnings, accounts, sent_behind) = (file.into(), Vec::new(), Vec::new(), Vec::new());
-        let (offline, anew, is_beside_the_service, send) = (false, false, false, None);
-        Self { file, warnings, accounts, offline, send, sent_behind, anew, is_beside_the_service, within: WITHIN, lang }
+        let (offline, anew, is_beside_the_service, starts_behind) = (false, false, false, false);
+        let (send, within) = (None, WITHIN);
+        Self {
+            file,
+            warnings,
+            accounts,
+            offline,
+            send,
+            sent_behind,
+            anew,
+            is_beside_the_service,
+            starts_behind,
+            within,
+            lang,
+        }
     }
 
     pub(super) fn accounts(&self, config: &Config) -> Vec<Arc<Account>> {

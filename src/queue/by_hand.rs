@@ -83,6 +83,7 @@ impl Queue {
     /// As people see it.
     pub fn view(&self, message: &QueuedMessage) -> MessageView {
         let view = view(message, self.orders().account(&message.account).is_some());
+        let view = view.not_before(self.looks_again(&message.account));
         match self.in_its_way(&message.account) {
             Some(fault) => view.with_what_is_in_the_way(&fault),
             None => view,

@@ -25,6 +25,9 @@ const REPLY: usize = 300;
 /// Who was to send a message again did so by then, or does not want to.
 const LOST_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Who was told of it knows it by then.
+const RETURNED_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// Newest last, and how many there were in all.
 #[derive(Debug, Default)]
 pub(super) struct Failures(Mutex<VecDeque<FailureNote>>);
@@ -85,6 +88,12 @@ impl Failures {
     pub fn lost(&self, now: SystemTime) -> Vec<FailureNote> {
         let is_young = |one: &FailureNote| now.duration_since(one.at).is_ok_and(|age| age < LOST_FOR);
         self.notes().iter().filter(|one| one.is_lost() && is_young(one)).cloned().collect()
+    }
+
+    /// Gone for good within a day, with its sender told: who mended the cause has it sent again.
+    pub fn returned(&self, now: SystemTime) -> usize {
+        let is_young = |one: &FailureNote| now.duration_since(one.at).is_ok_and(|age| age < RETURNED_FOR);
+        self.notes().iter().filter(|one| one.is_told && one.hold.is_none() && is_young(one)).count()
     }
 
     /// The last one of this message.

@@ -82,6 +82,11 @@ impl Queue {
         self.failures.lost(self.clock.wall())
     }
 
+    /// How many failed for good in the last day, with their senders told.
+    pub fn returned(&self) -> usize {
+        self.failures.returned(self.clock.wall())
+    }
+
     /// How this message failed, if it did so lately.
     pub fn failure(&self, queue_id: &str) -> Option<super::FailureNote> {
         self.failures.of(queue_id)
@@ -164,6 +169,14 @@ impl Queue {
     pub(super) fn in_its_way(&self, account: &str) -> Option<Fault> {
         let mut schedule = self.schedule();
         Some(trouble_of(schedule.lane_mut(account)?)?.0)
+    }
+
+    /// When a message of this mailbox, whose way out is shut, goes and looks again, with nobody doing anything.
+    pub fn looks_again(&self, account: &str) -> Option<SystemTime> {
+        let (now, wall) = (self.clock.tick(), self.clock.wall());
+        let mut schedule = self.schedule();
+        let lane = schedule.lane_mut(account).filter(|lane| lane.trouble.is_some() && lane.gone_since().is_none())?;
+        wall.checked_add(now.until(lane.due()?))
     }
 
     /// Mailboxes whose way out is shut, and whose trouble `mend` mends.

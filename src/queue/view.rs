@@ -28,12 +28,14 @@ pub struct QueueView {
     /// Not in the queue any more: they failed for good, and their senders were not told. The newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailureView>,
+    /// How many failed so in the last day, with their senders told.
+    pub returned: usize,
 }
 
 impl QueueView {
     pub fn new(found: &Found, view: impl Fn(&QueuedMessage) -> MessageView) -> Self {
         let messages = found.messages.iter().map(view).collect();
-        Self { messages, damaged: found.damaged.clone(), is_cut: found.next.is_some(), failed: Vec::new() }
+        Self { messages, damaged: found.damaged.clone(), is_cut: found.next.is_some(), failed: Vec::new(), returned: 0 }
     }
 }
 
@@ -149,6 +151,14 @@ pub fn view(message: &QueuedMessage, is_known: bool) -> MessageView {
 }
 
 impl MessageView {
+    /// Its mailbox rests until then.
+    pub(super) fn not_before(mut self, at: Option<SystemTime>) -> Self {
+        if self.state == "waiting" && self.fault.is_none() {
+            self.next_attempt = self.next_attempt.max(at.and_then(seconds));
+        }
+        self
+    }
+
     /// What is in the way of its mailbox now, in the place of what was when it was tried itself.
     pub(super) fn with_what_is_in_the_way(mut self, fault: &Fault) -> Self {
         if self.state == "waiting" && self.fault.is_none() {

@@ -40,7 +40,7 @@ pub use lock::{
 pub use queue::{
     DOUBTFUL, DOUBTS, Ended, EndedRecipient, NewMessage, Outline, QueuedMessage, QueuedRecipient, Recovered, TurnedBack,
 };
-pub use queue_search::{Found, QueueFilter};
+pub use queue_search::{Found, QueueFigures, QueueFilter};
 pub use readiness::Trouble;
 pub use recipient_state::RecipientState;
 pub use rotation::Resealed;

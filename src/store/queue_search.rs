@@ -1,10 +1,12 @@
-//! Messages of the queue that somebody looks for.
+//! Messages of the queue that somebody looks for, and how many there are.
 //!
 //! One row that is damaged hides no other: it is named, and whoever looks may drop it.
 
+use std::time::SystemTime;
+
 use sqlx::Row;
 
-use super::{QueuedMessage, Store, StoreError};
+use super::{QueuedMessage, Store, StoreError, columns::count, row::from_unix};
 
 /// `<address>` of a stored command line: neither its verb nor its parameters are looked at. It ends at the first `>`
 /// with a space or nothing behind it; of a quoted local part with that in it, the beginning is looked at.
@@ -50,7 +52,34 @@ pub struct Found {
     pub next: Option<i64>,
 }
 
+/// How much of it there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueFigures {
+    pub waiting: u64,
+    pub held: u64,
+    /// Of those that are not held.
+    pub oldest: Option<SystemTime>,
+    /// Of all bodies.
+    pub octets: u64,
+}
+
 impl Store {
+    /// Without a look at any row by itself: of one that is damaged the rest counts.
+    pub async fn queue_figures(&self) -> Result<QueueFigures, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) - count(hold) AS waiting, count(hold) AS held,
+                    min(CASE WHEN hold IS NULL THEN accepted_at END) AS oldest, coalesce(sum(octets), 0) AS octets
+             FROM queued",
+        );
+        let row = row.fetch_one(&self.pool).await.map_err(|cause| self.failed(cause))?;
+        let figures = || {
+            let oldest = row.try_get::<Option<i64>, _>("oldest")?.map(from_unix);
+            let (waiting, held, octets) = (count(&row, "waiting")?, count(&row, "held")?, count(&row, "octets")?);
+            Ok(QueueFigures { waiting, held, oldest, octets })
+        };
+        figures().map_err(|cause| self.failed(cause))
+    }
+
     /// Whether a message was ever taken into this store; of one from before there were epochs that is all that is known.
     pub async fn had_messages(&self) -> Result<bool, StoreError> {
         let taken =

@@ -63,7 +63,7 @@ fn a_code_is_explained_with_cause_turn_next_step_and_what_not_to_do() {
         "  Or: a Conditional Access Administrator opens Entra > Sign-in logs",
         "\nWhat stands in < >:\n  It stands for your own. There is no configuration here that would fill it in. `gatepost setup`\n  writes one. Where there is one elsewhere:\n  `gatepost explain conditional-access --config <file> --account <address>`.\n",
         "\nWhat not to do:\n  Do not take anybody out of multi-factor authentication or of every policy",
-        "\nPasses by itself:\n  no\n",
+        "\nPasses by itself:\n  no: it takes the step above\n",
         "\nSource:\n  https://",
     ] {
         assert!(said.contains(part), "{part} is not in {said}");

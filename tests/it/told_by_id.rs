@@ -209,6 +209,27 @@ async fn a_configuration_that_a_reload_refused_is_told_by_log_status_and_console
     }
 }
 
+/// The step was `gatepost setup`, and no word that the daemon goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_is_gone_at_a_reload_is_to_be_put_back_while_the_daemon_goes_on_with_what_it_had() {
+    let world = askable(Plan::default()).await;
+    let (file, away) = (world.dir.path().join("gatepost.toml"), world.dir.path().join("away.toml"));
+    let entry = catalog::find("configuration-gone").unwrap();
+    let running = config::load(&file).unwrap().0;
+    fs::rename(&file, &away).unwrap();
+    let running = daemon::reload(&world.daemon, running, &file).await;
+    let place = format!("{}: there is no such file", file.display());
+    let logged = journal().lines(&["the configuration was not taken over, nothing changed: ", &place]);
+    let [line] = &logged[..] else { panic!("{logged:#?}") };
+    assert!(line.contains("next=\"Put the file back") && !line.contains("hint="), "{line}");
+    fs::rename(&away, &file).unwrap();
+    leads_to(entry, line, &file, "en");
+    let (row, page) = shown(&world, &file, "en", "refused-reload").await;
+    assert!(row.unwrap().contains("Put the file back") && page.contains("goes on with what it had"), "{page}");
+    daemon::reload(&world.daemon, running, &file).await;
+    assert!(shown(&world, &file, "en", "refused-reload").await.0.is_none());
+}
+
 /// Only root may give files away.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_another_user_is_told_with_its_id_and_as_whom_to_run_the_command() {

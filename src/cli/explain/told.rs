@@ -57,7 +57,7 @@ const EN: Around = Around {
     not_of_it: "`[app.{app}]` has nothing of the kind that this is about: it was said to another app, or to this one as it was before.",
     passes: "Passes by itself",
     yes: "yes",
-    no: "no",
+    no: "no: it takes the step above",
     source: "Source",
 };
 
@@ -78,7 +78,7 @@ const JA: Around = Around {
     not_of_it: "`[app.{app}]` は、この障害に関わるものを使っていません。別のアプリ、または変更前のこのアプリに対するものです。",
     passes: "自動的に復旧するか",
     yes: "はい",
-    no: "いいえ",
+    no: "いいえ（上の手順が必要です）",
     source: "出典",
 };
 

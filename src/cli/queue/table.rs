@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::{
     account::BY_LOGIN,
-    base::{Lang, columns, printable, wrapped},
+    base::{Lang, columns, invocation, printable, wrapped},
     catalog::{in_the_log, moment},
+    console::said_of_returned,
     queue::{hold, last_words},
 };
 
@@ -37,7 +38,7 @@ pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
             true => said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n"),
             false => said(lang, "the queue is empty\n", "キューは空です\n"),
         };
-        return nothing.to_owned() + &gone(failed, lang);
+        return nothing.to_owned() + &gone(failed, lang) + &returned(found, lang);
     }
     let mut text: String = messages.iter().map(|message| line(message, lang)).collect();
     for id in damaged.iter().filter_map(Value::as_str) {
@@ -58,7 +59,28 @@ pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
             "... ほかにもあります。条件を絞るか、--limit を大きくしてください\n",
         ));
     }
-    text + &gone(failed, lang)
+    text + &tried_again(messages, lang) + &gone(failed, lang) + &returned(found, lang)
+}
+
+/// Behind messages that wait for something to be mended: with the first one's id.
+fn tried_again(messages: &[Value], lang: Lang) -> String {
+    let was_tried =
+        |one: &&Value| word(one, "state") == "waiting" && one.get("next-attempt").is_some_and(Value::is_u64);
+    let Some(id) = messages.iter().find(was_tried).map(|one| word(one, "id")) else { return String::new() };
+    let again = match lang {
+        Lang::En => format!("Each goes by itself at its next attempt; to try one at once: `gatepost queue retry {id}`"),
+        Lang::Ja => {
+            format!("それぞれ次回の時刻に自動的に再試行されます。すぐに再試行するには: `gatepost queue retry {id}`")
+        }
+    };
+    invocation::as_called(&again) + "\n"
+}
+
+fn returned(found: &Value, lang: Lang) -> String {
+    match number(found, "returned") {
+        0 => String::new(),
+        messages => said_of_returned(messages, lang) + "\n",
+    }
 }
 
 /// What is there no more, although nobody has it.

@@ -368,6 +368,7 @@ impl<'a> Setup<'a> {
             accounts: accounts.to_vec(),
             send: (!self.args.no_send).then_some(to),
             anew: self.proves_anew(),
+            starts_behind: true,
             sent_behind: if self.args.no_send { Vec::new() } else { passwords.known_of().to_vec() },
             ..Scope::all(&self.place.path, self.lang)
         };

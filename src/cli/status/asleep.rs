@@ -1,4 +1,4 @@
-//! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins of the store. Of a store
+//! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins and the queue of the store. Of a store
 //! that cannot be read no sign-in is told, not even that there is none.
 
 use std::{collections::BTreeMap, path::Path};
@@ -10,19 +10,25 @@ use crate::{
     cli::{outcome::Failure, state},
     config::Config,
     console::{
-        AccountStatus, Companions, DomainStatus, EndingStatus, LeftBehindStatus, LeftBodiesStatus, STATUS_CAP,
-        known_mailboxes,
+        AccountStatus, Companions, DomainStatus, EndingStatus, LeftBehindStatus, LeftBodiesStatus, QueueStatus,
+        STATUS_CAP, known_mailboxes,
     },
     expiry::Calendar,
     oauth::SignInState,
     spool,
-    store::{self, LeftBehind, Store, TokenRow},
+    store::{self, LeftBehind, QueueFigures, Store, TokenRow},
 };
 
 /// What is told, and why the store is not.
 pub fn status(config: &Config) -> (Value, Option<Failure>) {
     match rows(config) {
-        Ok(rows) => (of_rows(config, Some(&rows), None), None),
+        Ok((rows, figures)) => {
+            let mut status = of_rows(config, Some(&rows), None);
+            if let Some(sections) = status.as_object_mut() {
+                sections.insert("queue".to_owned(), json!(QueueStatus::stored(&figures)));
+            }
+            (status, None)
+        }
         Err(trouble) => (of_rows(config, None, Some(trouble.text())), Some(trouble)),
     }
 }
@@ -78,18 +84,21 @@ fn one(account: &Account, rows: Option<&BTreeMap<String, TokenRow>>) -> AccountS
     AccountStatus::new(account, rows.map(|rows| SignInState::stored(sign_in, rows.get(&sign_in.key()))))
 }
 
-/// Sign-ins by their key. A store that was never made is not made here.
-fn rows(config: &Config) -> Result<BTreeMap<String, TokenRow>, Failure> {
+/// Sign-ins by their key, and how much is queued.
+type Kept = (BTreeMap<String, TokenRow>, QueueFigures);
+
+/// A store that was never made is not made here.
+fn rows(config: &Config) -> Result<Kept, Failure> {
     let database = config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url);
     // Whatever is there is opened, if only to hear what it is.
     if Path::new(database).try_exists().is_ok_and(|is_there| !is_there) {
-        return Ok(BTreeMap::new());
+        return Ok(Kept::default());
     }
     state::refuse_foreign_store(&config.store.url)?;
     crate::cli::runtime()?.block_on(read(config))
 }
 
-async fn read(config: &Config) -> Result<BTreeMap<String, TokenRow>, Failure> {
+async fn read(config: &Config) -> Result<Kept, Failure> {
     let store = Store::glance(&config.store).await?;
     let mut rows = BTreeMap::new();
     let listed = config.accounts.iter().map(|account| account.sign_in.key());
@@ -100,5 +109,5 @@ async fn read(config: &Config) -> Result<BTreeMap<String, TokenRow>, Failure> {
             rows.insert(key, row);
         }
     }
-    Ok(rows)
+    Ok((rows, store.queue_figures().await?))
 }

@@ -109,7 +109,7 @@ fn of_an_unread_store(trouble: Failure, asleep: &Option<(Silent, Unanswered)>) -
 fn for_people(mut status: Value, config: &Config, asleep: Option<&Silent>, is_unread: bool, lang: Lang) -> String {
     told::with_steps(&mut status, config, lang);
     if let Some(silent) = asleep {
-        told::asleep(&mut status, silent.running(lang));
+        silent.put(&mut status, lang);
     }
     if is_unread {
         told::unread(&mut status, lang);

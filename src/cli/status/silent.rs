@@ -3,6 +3,9 @@
 
 use std::{net::SocketAddr, path::Path};
 
+use serde_json::{Value, json};
+
+use super::told::{SAID, put};
 use crate::{
     base::{
         Lang,
@@ -10,7 +13,7 @@ use crate::{
     },
     cli::{console_api, outcome::Failure, state::block_on},
     config::Config,
-    console::client::Unanswered,
+    console::{client::Unanswered, said_of_asleep},
     doctor::greeting,
     store,
 };
@@ -70,8 +73,24 @@ impl Silent {
         }
     }
 
+    /// What a running daemon alone knows is not told as if there were none of it, and whether one runs, and why it was not
+    /// asked, stands where it is read. What waits meanwhile goes with the start of one where none runs on this store.
+    pub fn put(&self, status: &mut Value, lang: Lang) {
+        let is_down = matches!(self, Self::Down | Self::Stranger { .. });
+        let waiting =
+            status.pointer("/queue/waiting").and_then(Value::as_u64).filter(|waiting| *waiting > 0 && is_down);
+        if let (Some(waiting), Some(queue)) = (waiting, status.get_mut("queue")) {
+            put(queue, SAID, Some(said_of_asleep(waiting, lang)));
+        }
+        let Some(sections) = status.as_object_mut() else { return };
+        for of_sessions in ["listeners", "sessions", "faults"] {
+            sections.remove(of_sessions);
+        }
+        sections.insert("running".to_owned(), json!(self.running(lang)));
+    }
+
     /// Whether it runs.
-    pub fn running(&self, lang: Lang) -> String {
+    fn running(&self, lang: Lang) -> String {
         match (self, lang) {
             (Self::Down, Lang::En) => format!("no; to start it: {}", invocation::start()),
             (Self::Down, Lang::Ja) => format!("いいえ。起動するコマンド: {}", invocation::start()),

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     base::{Lang, columns, printable, with_id, wrapped},
     catalog::beside,
+    console::said_of_returned,
 };
 
 /// Columns of a table; a wider one is drawn as one block for each row.
@@ -85,6 +86,7 @@ const REFUSALS: &[Column] = &[
 ];
 
 const WORKED_AGAIN: &str = "worked again at";
+const TRIED_AGAIN: &str = "tried again at";
 
 /// What is told of the queue.
 const QUEUE: &[Column] = &[
@@ -100,6 +102,7 @@ const STANDSTILL: &[Column] = &[
     ("waiting", "待機中", "/waiting"),
     ("id", "ID", "/id"),
     ("at", "停止の時刻", "/at"),
+    (TRIED_AGAIN, "再試行の時刻", "/tried-again-at"),
     ("whose turn", "対応する側", "/owner"),
 ];
 
@@ -154,8 +157,30 @@ fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
         let unmet = still.iter().filter(|one| !is_met(status, one, |of| one.get("account") == Some(of)));
         told.push_str(&picked(still, STANDSTILL, lang));
         told.push_str(&steps(&unmet.map(unheard).collect::<Vec<_>>(), lang));
+        if still.iter().any(|one| one.get("tried-again-at").is_some()) {
+            wrapped(tried_again(lang), WRAP).iter().for_each(|line| told.push_str(&format!("  {line}\n")));
+        }
+    }
+    if let Some(returned) = queue.get("returned").and_then(Value::as_u64).filter(|messages| *messages > 0) {
+        told.push_str(&format!("  {}\n", said_of_returned(returned, lang)));
+    }
+    if queue.get(SAID).is_some() {
+        told.push_str(&said(queue, lang));
     }
     told + &queue.get("lost").map(|lost| said(&unheard(lost), lang)).unwrap_or_default()
+}
+
+const fn tried_again(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => {
+            "What stands still is tried again by itself at the time shown, and goes once the cause is mended; `gatepost queue \
+             retry <id>` has it tried at once, and `gatepost queue list` shows the ids."
+        }
+        Lang::Ja => {
+            "停止中のメールは、表示の時刻に自動的に再試行され、原因が直っていれば配信されます。すぐに再試行するには \
+             `gatepost queue retry <id>` を実行してください。ID は `gatepost queue list` で確認できます。"
+        }
+    }
 }
 
 /// The queue meets what it meets behind our own 250.
@@ -272,7 +297,7 @@ fn blocks(head: &[String], body: &[Vec<String>]) -> String {
 fn named(name: &str, value: &Value, lang: Lang) -> String {
     let time = value
         .as_i64()
-        .filter(|_| ["at", WORKED_AGAIN].contains(&name))
+        .filter(|_| ["at", WORKED_AGAIN, TRIED_AGAIN].contains(&name))
         .and_then(|at| jiff::Timestamp::from_second(at).ok());
     match (time, value) {
         (Some(time), _) => beside(time, "%H:%M:%S", time.to_string()),

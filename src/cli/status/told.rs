@@ -167,16 +167,6 @@ fn with_endings(status: &mut Value, config: &Config, lang: Lang) {
     }
 }
 
-/// What a running daemon alone knows is not told as if there were none of it, and whether one runs, and why it was not
-/// asked, stands where it is read.
-pub fn asleep(status: &mut Value, running: String) {
-    let Some(sections) = status.as_object_mut() else { return };
-    for of_sessions in ["listeners", "sessions", "faults"] {
-        sections.remove(of_sessions);
-    }
-    sections.insert("running".to_owned(), json!(running));
-}
-
 /// Of a store that could not be read nobody knows who is signed in.
 pub fn unread(status: &mut Value, lang: Lang) {
     let not_known = match lang {
@@ -328,7 +318,7 @@ fn short(fault: &mut Value) {
     put(fault, "text", cause);
 }
 
-fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
+pub(super) fn put(of: &mut Value, name: &str, told: Option<impl Into<Value>>) {
     if let (Some(told), Some(fields)) = (told, of.as_object_mut()) {
         fields.insert(name.to_owned(), told.into());
     }

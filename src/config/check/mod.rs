@@ -41,7 +41,7 @@ pub const DATABASE: &str = "gatepost.db";
 /// What of a file that is refused is sound: enough to find the daemon that runs on with what it read before. Nothing may
 /// run on it.
 pub fn salvage(document: &Document, file: raw::File, around: &Surroundings) -> Option<Config> {
-    Checker { document, around, problems: Vec::new(), only_account: None }.config(file)
+    Checker { document, around, problems: Vec::new(), accounts: Vec::new() }.config(file)
 }
 
 /// Collects problems while the sections are checked.
@@ -49,8 +49,8 @@ pub struct Checker<'a> {
     document: &'a Document<'a>,
     pub around: &'a Surroundings,
     problems: Vec<Problem>,
-    /// Where there is but one account, commands name it: its address, and the app that it names.
-    only_account: Option<(String, Option<String>)>,
+    /// Whom commands name: addresses, and the app that each names.
+    accounts: Vec<(String, Option<String>)>,
 }
 
 /// The checked configuration, unless a problem is an error.
@@ -60,11 +60,9 @@ pub fn check(
     problems: Vec<Problem>,
     around: &Surroundings,
 ) -> (Option<Config>, Vec<Problem>) {
-    let only_account = match file.account.as_slice() {
-        [account] => account.address.clone().map(|address| (address, account.app.clone())),
-        _ => None,
-    };
-    let mut checker = Checker { document, around, problems, only_account };
+    let named = file.account.iter().filter_map(|account| Some((account.address.clone()?, account.app.clone())));
+    let accounts = named.filter(|(address, _)| !address.starts_with('*')).collect();
+    let mut checker = Checker { document, around, problems, accounts };
     later::refuse(&mut checker, &file);
     let has_account = !file.account.is_empty();
     let config = checker.config(file);

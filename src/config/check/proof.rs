@@ -105,8 +105,8 @@ impl Checker<'_> {
             return false;
         }
         let is_of_app = |app: &Option<String>| app.as_ref().is_none_or(|app| *key == Key::of("app").field(app));
-        let only = self.only_account.as_ref().filter(|(_, app)| is_of_app(app));
-        let address = only.map_or_else(|| "ADDRESS".to_owned(), |(address, _)| shell(address));
+        let one = self.accounts.iter().find(|(_, app)| is_of_app(app));
+        let address = one.map_or_else(|| "<address>".to_owned(), |(address, _)| shell(address));
         let hint = format!(
             "make a client secret in the app registration (Certificates & secrets; its value is shown once) and write it \
              into a file of its own (such as new.secret), then: `gatepost setup --address {address} --client-secret-file \

@@ -7,7 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::{clock_off, moment, not_to_do},
-    console::said_of_lost,
+    console::{said_of_asleep, said_of_lost, said_of_returned},
     net::ListenerTls,
     queue::MOST_MESSAGES,
 };
@@ -253,12 +253,14 @@ pub(super) fn detail(said: &Said) -> String {
         Said::QueueMoves { waiting: 0, .. } => "nothing waits".to_owned(),
         Said::QueueMoves { waiting, minutes } => format!("{waiting} wait, the oldest for {minutes} minutes"),
         Said::QueueLost { messages } => said_of_lost(*messages, Lang::En),
+        Said::QueueReturned(messages) => said_of_returned(*messages, Lang::En),
         Said::QueueHolds { waiting, held } => {
             format!("{held} are held until somebody lets them go, {waiting} wait: {} queue list", gatepost())
         }
         Said::QueueRests { id, waiting } => {
             format!("it works now; {waiting} wait until the queue tries again, which last met {id}")
         }
+        Said::QueueAwaitsDaemon(waiting) => said_of_asleep(*waiting, Lang::En),
         Said::QueueOfOthers => "stands still for an account that is not looked at here".to_owned(),
         Said::QueueStandsStill { id, waiting } => format!("stands still, {waiting} wait: {id}"),
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),

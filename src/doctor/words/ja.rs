@@ -7,7 +7,7 @@ use crate::{
         invocation::{gatepost, start},
     },
     catalog::{clock_off, moment, not_to_do},
-    console::said_of_lost,
+    console::{said_of_asleep, said_of_lost, said_of_returned},
     queue::MOST_MESSAGES,
 };
 
@@ -269,12 +269,14 @@ pub(super) fn detail(said: &Said) -> String {
         Said::QueueMoves { waiting: 0, .. } => "待機中のメールはありません".to_owned(),
         Said::QueueMoves { waiting, minutes } => format!("待機中{waiting}通、最も古いものは{minutes}分前から"),
         Said::QueueLost { messages } => said_of_lost(*messages, Lang::Ja),
+        Said::QueueReturned(messages) => said_of_returned(*messages, Lang::Ja),
         Said::QueueHolds { waiting, held } => {
             format!("保留中{held}通（送信または破棄されるまで残ります）、待機中{waiting}通: {} queue list", gatepost())
         }
         Said::QueueRests { id, waiting } => {
             format!("今は動作します。待機中{waiting}通は、キューの次の再試行まで待ちます（前回の結果: {id}）")
         }
+        Said::QueueAwaitsDaemon(waiting) => said_of_asleep(*waiting, Lang::Ja),
         Said::QueueOfOthers => "今回の対象ではないアカウントのメールが停止中です".to_owned(),
         Said::QueueStandsStill { id, waiting } => format!("停止中、待機中{waiting}通: {id}"),
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),

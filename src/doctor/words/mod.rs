@@ -377,6 +377,7 @@ pub(super) enum Said {
     QueueLost {
         messages: u64,
     },
+    QueueReturned(u64),
     QueueHolds {
         waiting: u64,
         held: u64,
@@ -391,6 +392,7 @@ pub(super) enum Said {
         waiting: u64,
     },
     QueueOfOthers,
+    QueueAwaitsDaemon(u64),
     NoDaemonToAsk,
     NoTrouble,
     /// So many messages of a client in the last day; and what it heard last, where nothing went well since.

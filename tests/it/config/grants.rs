@@ -234,5 +234,8 @@ fn a_secret_that_an_app_lacks_is_made_for_an_account_of_that_app_alone() {
         ))
     };
     assert!(told("two").contains("`gatepost setup --address ann@contoso.com --client-secret-file"), "{}", told("two"));
-    assert!(told("one").contains("`gatepost setup --address ADDRESS --client-secret-file"), "{}", told("one"));
+    assert!(told("one").contains("`gatepost setup --address <address> --client-secret-file"), "{}", told("one"));
+    // It said ADDRESS where the app has more than one.
+    let several = told("two\"\n[[account]]\naddress = \"bob@contoso.com\"\napp = \"two");
+    assert!(several.contains("`gatepost setup --address ann@contoso.com --client-secret-file"), "{several}");
 }

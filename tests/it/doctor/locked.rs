@@ -59,3 +59,25 @@ async fn a_daemon_that_could_not_start_on_a_locked_store_is_told_to_be_started_a
     other.close().await;
     Program::start(&staged.file).await;
 }
+
+/// A daemon that waits for its store at its start has the console's port, and says nothing; then it ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_is_gone_while_its_store_is_locked_is_no_port_that_another_program_has() {
+    let staged = Staged::new(Plan::default()).await;
+    let console = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = console.local_addr().unwrap();
+    staged.edit("[console]\nlisten = \"127.0.0.1:0\"", &format!("[console]\nlisten = \"{at}\""));
+    let other = beside(&staged).await;
+    let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let ended = tokio::spawn(async move {
+        let asked = console.accept().await.unwrap();
+        drop(console);
+        drop(asked);
+    });
+    let file = staged.file.clone();
+    let (code, out, errors) = tokio::task::spawn_blocking(move || run(&["status"], &file)).await.unwrap();
+    assert!(code == 1 && errors.contains("[store-locked]") && !errors.contains("port-taken"), "{out}{errors}");
+    ended.await.unwrap();
+    lock.rollback().await.unwrap();
+    other.close().await;
+}

@@ -36,11 +36,51 @@ async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes
     assert!(status().contains("\nqueue\n  waiting  held"), "{}", status());
     let japanese = run(&["status", "--lang", "ja"], &staged.file).1;
     assert!(japanese.contains("\nキュー\n  待機中") && japanese.contains("停止中"), "{japanese}");
+    // Nobody knew that it goes by itself, when, and what has it go at once.
+    let flat = status().split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["tried again at", "is tried again by itself at the time shown", "`gatepost queue retry <id>`"] {
+        assert!(flat.contains(part), "{part}: {flat}");
+    }
+    assert!(japanese.contains("表示の時刻に自動的に再試行"), "{japanese}");
+    let list = run(&["queue", "list"], &staged.file).1;
+    let id = list.split_whitespace().next().unwrap();
+    let retry = format!("`{}`", staged.gatepost(&format!("queue retry {id}")));
+    assert!(list.contains("    next at ") && list.contains(&retry), "{list}");
     let report = staged.doctor(&[ANN, "--json"]).await.json();
     let told = check(&report, "daemon", "queue");
     assert_eq!((&told["outcome"], &told["account"]), (&"fail".into(), &ANN.into()), "{told}");
     assert_eq!(told["fault"]["id"], "smtp-auth-disabled-tenant", "{told}");
     assert!(told["detail"].as_str().unwrap().starts_with("stands still, 1 wait: "), "{told}");
+}
+
+/// The doctor called all well, and the status said nothing of a queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_waits_for_a_daemon_that_does_not_run_fails_the_look_and_stands_in_the_status() {
+    let staged = Staged::new(queued("")).await;
+    queued_as(staged.dir.path(), "held", |message| message.hold = Some("by-hand".into())).await;
+    let told = staged.doctor(&[ANN, "--json"]).await;
+    let held = check(&told.json(), "daemon", "queue");
+    assert_eq!((told.code, &held["outcome"]), (0, &"skipped".into()), "what is held waits for a person: {held}");
+    assert!(!run(&["status"], &staged.file).1.contains("once the daemon runs"));
+
+    queued_as(staged.dir.path(), "left", |_| ()).await;
+    staged.fails_first(First { layer: "daemon", name: "queue", id: "mail-awaits-daemon", command: "" }).await;
+    for arguments in [&["--offline"][..], &[ANN, "--offline"]] {
+        let told = staged.doctor(arguments).await;
+        let start = staged.gatepost("run");
+        assert!(
+            told.code == 1 && told.out.contains("[mail-awaits-daemon]") && told.out.contains(&start),
+            "{}",
+            told.out
+        );
+    }
+    let (code, said, errors) = run(&["status"], &staged.file);
+    assert!(said.contains("\nqueue\n  waiting  held  oldest, seconds  bytes\n  1        1 "), "{said}");
+    assert!(code == 1 && said.contains("  1 message waits, and goes once the daemon runs\n"), "{said}{errors}");
+    let japanese = run(&["status", "--lang", "ja"], &staged.file).1;
+    assert!(japanese.contains("  1通のメールが待機中です。デーモンを起動すると配信されます\n"), "{japanese}");
+    let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
+    assert_eq!((&json["queue"]["waiting"], &json["queue"]["held"]), (&1.into(), &1.into()), "{json}");
 }
 
 /// It named the identity provider, under a key that nobody had written.
@@ -376,4 +416,24 @@ async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_u
     assert!(!is_told().await);
     assert!(told(&["queue", "drop", &id]).1.contains(&format!("no message {id} in the queue")));
     assert_eq!(told(&["queue", "list"]).1, "the queue is empty");
+}
+
+/// Whoever mended the cause was told nowhere that the message does not go by itself any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_failed_for_good_and_went_back_to_its_sender_is_to_be_sent_again_wherever_the_queue_is_told() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let denied = "550 5.7.60 SMTP; Client does not have permissions to send as this sender";
+    staged.sandbox.faults().set(|faults| faults.smtp.answers.push(Answer::new("MAIL", denied).times(1)));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    until_so("the notice arrives", Duration::from_secs(20), async || staged.sandbox.submissions().len() == 1).await;
+    for (lang, again) in
+        [("en", "once the cause is mended, send it again"), ("ja", "原因を直してから、送り直してください")]
+    {
+        for words in [&["status", "--lang", lang][..], &["queue", "list", "--lang", lang]] {
+            let told = run(words, &staged.file).1;
+            assert_eq!(told.matches(again).count(), 1, "{told}");
+        }
+        let told = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        assert_eq!(told.matches(again).count(), 1, "{told}");
+    }
 }

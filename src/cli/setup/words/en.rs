@@ -203,7 +203,12 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::HasAFlag { key, flag } => (format!("{key} is not set with --set"), format!("use {flag}")),
         Trouble::Otherwise { file, lines, proof } => (
             format!("{file} says something else than what was asked for, and setup changes no line that is there; nothing was written"),
-            format!("write this there, in the place of the line with the same key if there is one, then run setup again:{}{}", listed(lines, Lang::En), behind(proof.as_ref())),
+            format!(
+                "write this there, in the place of the line with the same key if there is one, then {}:{}{}",
+                if proof.is_some() { "do what stands below it" } else { "run setup again" },
+                listed(lines, Lang::En),
+                behind(proof.as_ref())
+            ),
         ),
         Trouble::NotAListener { typed } => (format!("\"{typed}\" is no listener"), "for example --listen smtp=192.168.10.2:1587 (smtp, imap or pop3)".into()),
         Trouble::Unreadable { file, why } => (format!("{file} cannot be read: {why}"), "check the path and who may read it".into()),

@@ -219,7 +219,8 @@ pub fn trouble(trouble: &Trouble) -> (String, String) {
         Trouble::Otherwise { file, lines, proof } => (
             format!("{file} の内容が指定と異なります。すでにある行は変更しないため、何も書き込みませんでした"),
             format!(
-                "次のように書いて（同じキーの行があれば置き換えて）、もう一度 setup を実行してください:{}{}",
+                "次のように書いて（同じキーの行があれば置き換えて）、{}:{}{}",
+                if proof.is_some() { "その下の手順に進んでください" } else { "もう一度 setup を実行してください" },
                 listed(lines, Lang::Ja),
                 behind(proof.as_ref())
             ),
