@@ -3,7 +3,7 @@
 //! Programs say the same of each. Where the text names a place, that tells which; where it does not, all that may be meant are
 //! told, and nothing is guessed.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::{
     At, Entry,
@@ -15,6 +15,7 @@ use super::{
     },
     tried::{may_be_proxy, not_reached},
 };
+use crate::base::Protocol;
 
 /// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server: the rows `either`
 /// of the first have its words. The particular stands first.
@@ -27,11 +28,12 @@ const OURS_OR_THEIRS: [(&Entry, &Entry); 4] = [
 /// Of Gatepost's own log, which says so of the mail server.
 const OF_THE_LOG: &str = "while connecting";
 /// Ahead of the place that a program speaks to, on a line of its own: curl, OpenSSL, PowerShell, Telnet, JavaMail, and what was typed.
-const LEADS: [&str; 8] = [
+const LEADS: [&str; 9] = [
     "connected to ",
     "connecting to ",
     "established connection to ",
     "trying ",
+    "opening to ",
     "remoteaddress ",
     "computername ",
     "host, port: ",
@@ -105,7 +107,8 @@ fn whom(ours: &Entry, text: &str) -> Option<Whom> {
     match all.as_slice() {
         [] => None,
         all if all.iter().all(|one| *one == Some(true)) => Some(Whom::Us),
-        all if all.iter().all(Option::is_some) => None,
+        all if all.iter().all(|one| *one == Some(false)) => None,
+        // A name beside the address that it has, or no place at all.
         _ => match spoken_to(text) {
             Some(true) => Some(Whom::Us),
             Some(false) => None,
@@ -117,7 +120,13 @@ fn whom(ours: &Entry, text: &str) -> Option<Whom> {
 /// Whether the place that a line names may be ours. `None`: it names none.
 fn is_ours(line: &str) -> Option<bool> {
     let names = |is: fn(&str) -> bool| line.split_whitespace().any(is);
-    if names(may_be_ours) { Some(true) } else { names(is_host).then_some(false) }
+    if names(may_be_ours) || has_port_of_ours(line) { Some(true) } else { names(is_host).then_some(false) }
+}
+
+/// No provider listens there.
+fn has_port_of_ours(line: &str) -> bool {
+    let mut numbers = line.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse().ok());
+    numbers.any(|number: u16| Protocol::ALL.into_iter().any(|protocol| protocol.port_of_ours() == number))
 }
 
 /// The same of what stands behind the words that lead to a place; where these are of both sorts, nobody knows. What goes through a
@@ -139,19 +148,31 @@ fn spoken_to(text: &str) -> Option<bool> {
 
 /// By the first word, without a user; Telnet goes on behind three dots.
 fn of_first(behind: &str) -> Option<bool> {
-    let word = behind.split("...").next()?.trim_start_matches([' ', ':']).split([' ', ',', ';']).next()?;
+    let word = behind
+        .split("...")
+        .next()?
+        .trim_start_matches([' ', '\t'])
+        .trim_start_matches(": ")
+        .split([' ', ',', ';'])
+        .next()?;
     is_ours(word.rsplit('@').next()?)
 }
 
 /// `127.0.0.1:1587`, `[::1]:1587`, `localhost/127.0.0.1:1587`, and what a machine of one's own network has: no provider does.
 pub(super) fn may_be_ours(word: &str) -> bool {
-    let word = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':');
-    let number = word.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
-    let is_near = |ip: Ipv4Addr| ip.is_loopback() || ip.is_private();
-    word.starts_with("localhost")
-        || word.starts_with("::1]")
-        || word.trim_end_matches(',') == "::1"
-        || number.trim_end_matches('.').parse().is_ok_and(is_near)
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':');
+    let places = word.split('/').flat_map(|place| {
+        let without_port = place.rsplit_once(':').map(|(host, _)| host);
+        [Some(place), without_port, place.split(']').next(), place.split('%').next()].into_iter().flatten()
+    });
+    places.into_iter().any(|place| place == "localhost" || place.parse().is_ok_and(is_near))
+}
+
+const fn is_near(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 fn is_host(word: &str) -> bool {

@@ -213,7 +213,7 @@ pub async fn guard(request: Request, next: Next) -> Response {
 }
 
 /// Browsers say where a form comes from (`Origin`, `Sec-Fetch-Site`); programs say nothing, and have no cookie either.
-fn comes_from_here(headers: &HeaderMap) -> bool {
+pub(super) fn comes_from_here(headers: &HeaderMap) -> bool {
     let site = text(headers, header::HeaderName::from_static("sec-fetch-site"));
     let origin = text(headers, header::ORIGIN);
     let host = text(headers, header::HOST);

@@ -43,7 +43,7 @@ use std::{
 use axum::{
     Extension, Json, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -307,6 +307,11 @@ async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
+    // A browser that was let in by a password sends that along with whatever a page of another site asks for.
+    if request.method() == Method::POST && !look::comes_from_here(request.headers()) {
+        return (StatusCode::FORBIDDEN, "A page of another site asked for this, and nothing was done\n")
+            .into_response();
+    }
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match console.access.admit(authorization.unwrap_or_default(), peer).await {
         Ok(()) => next.run(request).await,

@@ -32,8 +32,8 @@ use crate::{
     },
     config::Config,
     net::{
-        self, DialError, DialLayer, Looked, Network, Proxy, Stream, TlsFaultKind, Untrusted, Upstream, UpstreamTls,
-        Want, drive, is_beside,
+        self, DialError, DialLayer, Looked, Network, Proxy, Stream, TlsFault, TlsFaultKind, Untrusted, Upstream,
+        UpstreamTls, Want, drive, is_beside,
     },
     oauth::{App, grants::unattended::meaning},
     wire::{sasl::Credentials, smtp::SmtpBack},
@@ -325,7 +325,7 @@ impl Steps<'_> {
                     Ok(stream) => Ok(stream),
                     Err(error) => Err(match self.page(peer, error.kind, deadline).await {
                         Some(page) => page,
-                        None => self.refused(&looked, &error.to_string()),
+                        None => self.refused(&looked, &error),
                     }),
                 }
             }
@@ -352,7 +352,7 @@ impl Steps<'_> {
         Some(PROXY_PORTAL.fault().detail(page.to_string()))
     }
 
-    fn refused(&self, looked: &Looked, why: &str) -> Fault {
+    fn refused(&self, looked: &Looked, why: &TlsFault) -> Fault {
         let shown = looked.shown();
         let issuer = shown.as_ref().map(|shown| format!("; issued by {}", shown.names.issuer)).unwrap_or_default();
         let detail = format!("{}: {why}{issuer}", self.target.shown());
@@ -361,6 +361,7 @@ impl Steps<'_> {
             // A public server renews in time; more often it is our clock.
             Some(Untrusted::Time) => CLOCK_SKEWED,
             Some(_) if self.target.is_of_mail() => UPSTREAM_TLS_UNTRUSTED,
+            None if self.target.is_of_mail() && why.kind == TlsFaultKind::Timeout => UPSTREAM_TIMEOUT,
             None if self.target.is_of_mail() => UPSTREAM_TLS_FAILED,
             _ if self.target.is_identity() => TOKEN_ENDPOINT_UNTRUSTED,
             _ => self.target.unreachable,

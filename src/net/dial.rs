@@ -37,6 +37,8 @@ pub enum DialLayer {
     /// The certificate is refused: somebody has to act.
     Certificate,
     Tls,
+    /// Connected, and not a word of TLS came in time.
+    Silent,
     Timeout,
 }
 
@@ -57,7 +59,7 @@ impl DialError {
     pub fn from_tls(upstream: &Upstream, proxy: Option<&Proxy>, peer: SocketAddr, fault: &TlsFault) -> Self {
         let layer = match fault.kind {
             TlsFaultKind::Certificate => DialLayer::Certificate,
-            TlsFaultKind::Timeout => DialLayer::Timeout,
+            TlsFaultKind::Timeout => DialLayer::Silent,
             _ => DialLayer::Tls,
         };
         let through = proxy_for(upstream, proxy).map(ToString::to_string);
@@ -74,7 +76,7 @@ impl fmt::Display for DialError {
             DialLayer::Proxy(trouble) => trouble.words(),
             DialLayer::Certificate => "certificate refused",
             DialLayer::Tls => "TLS failed",
-            DialLayer::Timeout => "timed out",
+            DialLayer::Silent | DialLayer::Timeout => "timed out",
         };
         f.write_str(&self.target)?;
         if let Some(proxy) = &self.through {

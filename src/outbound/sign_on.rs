@@ -280,6 +280,7 @@ fn unreachable(error: &DialError) -> Fault {
         DialLayer::Resolve => UPSTREAM_NAME_UNKNOWN,
         DialLayer::Certificate => UPSTREAM_TLS_UNTRUSTED,
         DialLayer::Tls => UPSTREAM_TLS_FAILED,
+        DialLayer::Silent => UPSTREAM_TIMEOUT,
         DialLayer::Connect | DialLayer::Timeout => UPSTREAM_UNREACHABLE,
     };
     entry.fault().detail(error.to_string())

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::FailureNote;
+use super::{FailureNote, outcome::REPLY_CAP};
 use crate::base::printable;
 
 /// Of those of which nobody has to hear any more.
@@ -20,7 +20,6 @@ const OPEN_CAP: usize = 1000;
 /// Of one message so many are named, in so many octets.
 const RECIPIENTS: usize = 30;
 const RECIPIENT_OCTETS: usize = 1024;
-const REPLY: usize = 300;
 
 /// Who was to send a message again did so by then, or does not want to.
 const LOST_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -116,6 +115,6 @@ fn cut(mut note: FailureNote) -> FailureNote {
     let named = fits.count();
     note.more_recipients = note.recipients.len() - named;
     note.recipients.truncate(named);
-    note.reply = printable(&note.reply, REPLY);
+    note.reply = printable(&note.reply, REPLY_CAP);
     note
 }

@@ -2,15 +2,13 @@
 
 use std::{collections::HashMap, time::UNIX_EPOCH};
 
-use super::{Queue, envelope::read_mail};
+use super::{Queue, envelope::read_mail, outcome::REPLY_CAP};
 use crate::{
     account::BY_LOGIN,
     base::printable,
     meter::{Incident, Named, Who},
     store::{QueuedMessage, RecipientState},
 };
-
-const REPLY_CAP: usize = 300;
 
 impl Queue {
     /// Something of the message failed, or it is held and nobody sends it. Notices are nobody's mail.

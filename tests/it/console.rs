@@ -51,6 +51,25 @@ async fn status_is_for_the_holder_of_the_token_or_the_password_and_health_for_ev
     assert!(asked(&world, &elsewhere).await.starts_with("HTTP/1.1 421 "));
 }
 
+/// A browser sends the password that it was let in with along with what a page of another site asks for.
+#[tokio::test]
+async fn no_page_of_another_site_gives_an_order_with_a_password_that_the_browser_has() {
+    let world =
+        World::with(Plan { console: format!("password = \"{}\"", cheap_hash("look")), ..Plan::default() }).await;
+    let order = |more: &str| {
+        let basic = format!("Authorization: Basic {}\r\nContent-Length: 0\r\n{more}", base64("me:look"));
+        get("/api/queue/none/hold", &basic).replace("GET ", "POST ")
+    };
+    for site in ["Origin: http://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        let said = asked(&world, &order(site)).await;
+        assert!(said.starts_with("HTTP/1.1 403 "), "{said}");
+    }
+    for own in ["", "Origin: http://localhost\r\n"] {
+        let said = asked(&world, &order(own)).await;
+        assert!(said.starts_with("HTTP/1.1 404 "), "{said}");
+    }
+}
+
 /// Slow loris: a header that trickles, one that never comes, and a connection kept alive for nothing.
 #[tokio::test]
 async fn a_request_whose_header_does_not_come_is_dropped_after_ten_seconds() {

@@ -70,7 +70,7 @@ async fn a_silent_upstream_holds_a_client_no_longer_than_sign_on_seconds() {
     let world = World::with(plan).await;
     in_each_protocol(async |protocol| {
         let said = world.ann_hears(protocol, FOR_NOW).await;
-        assert!(said.contains("[gatepost upstream-"), "{said}");
+        assert!(said.ends_with("[gatepost upstream-timeout]"), "{protocol}: {said}");
     })
     .await;
     no_token(&world);

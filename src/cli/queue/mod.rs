@@ -220,9 +220,9 @@ fn not_there(id: &str) -> Failure {
 /// It was there.
 fn failed(id: &str, found: &Value) -> Failure {
     let at = |name: &str| found.pointer(&format!("/failed/{name}"));
-    let text = |name: &str| printable(at(name).and_then(Value::as_str).unwrap_or_default(), 400);
+    let text = |name: &str| printable(at(name).and_then(Value::as_str).unwrap_or_default(), 1000);
     let is_so = |name: &str| at(name).and_then(Value::as_bool) == Some(true);
-    let reply = printable(&last_words(&text("reply"), language::current()), 1000);
+    let reply = last_words(&text("reply"), language::current());
     let why = format!("message {id} is not in the queue any more: it failed for good: {reply}");
     let (fault, account) = (text("fault"), text("account"));
     let explained = [&fault, &account].into_iter().all(|word| catalog::is_harmless(word));
