@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 25] = [
+const CASES: [&str; 26] = [
     "console",
     "good-one-stays",
     "google",
@@ -20,6 +20,7 @@ const CASES: [&str; 25] = [
     "of-another",
     "other-ports",
     "owner-signed-in",
+    "pasted",
     "proxy-file",
     "proxy-login",
     "runs",
@@ -73,6 +74,8 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "of-another" => !known.concerns_its_own(),
         "other-ports" => known.needs_other_ports(),
         "owner-signed-in" => is_at_hand("sign-in-as", known) && known.is_itself(&known.signed_in_as),
+        // Nobody looked: what a program showed may have another cause.
+        "pasted" => known.is_in_general,
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
         // Of one that a pasted line names nobody knows whether it still does; and one that could not start does not.

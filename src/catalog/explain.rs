@@ -105,6 +105,9 @@ pub fn read(text: &str) -> Vec<Found> {
         (_, Some(tried)) => of_a_way(&tried),
         (_, None) => surest(text),
     };
+    if found.is_empty() {
+        found.extend(in_a_row(text).map(Found::by_id));
+    }
     let mut seen = Vec::new();
     found.retain(|one| !seen.contains(&one.entry.id) && (seen.push(one.entry.id), true).1);
     found
@@ -240,6 +243,12 @@ fn ids(text: &str) -> Vec<Found> {
     let bare = || first_word(text).and_then(|word| id_of(word.trim_matches([':', ',', '.', '`', '"'])));
     let known = if marked.is_empty() { bare().into_iter().collect() } else { marked };
     known.into_iter().map(Found::by_id).collect()
+}
+
+/// The one that stands by itself in a row of a table of ours, where nobody knows anything else of it.
+fn in_a_row(text: &str) -> Option<&'static Entry> {
+    let mut ids = text.split_whitespace().filter(|word| word.contains('-')).filter_map(find);
+    ids.next().filter(|id| ids.all(|other| other.id == id.id))
 }
 
 /// Japanese goes on without a blank.

@@ -306,7 +306,7 @@ async fn expect_hello(stream: &mut Stream, words: &Bytes, deadline: Instant) -> 
     let fault = match first {
         Some(first) if first.is_empty() || looks_like_tls(&first) => return Ok(()),
         Some(first) => TlsFault::not_hello(&first),
-        None => TlsFault::timeout(),
+        None => TlsFault::no_hello(),
     };
     let farewell = async {
         stream.write_all(words).await?;

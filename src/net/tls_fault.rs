@@ -43,6 +43,14 @@ impl TlsFault {
         Self::new(TlsFaultKind::Timeout, "the TLS handshake did not end in time")
     }
 
+    /// The client begins TLS, and the server a greeting: whoever says nothing waits for that.
+    pub(super) fn no_hello() -> Self {
+        Self::new(
+            TlsFaultKind::NotTls,
+            "the client waited for a greeting where TLS is spoken from the first byte: turn TLS on in it",
+        )
+    }
+
     pub(super) fn injected(bytes: usize) -> Self {
         Self::new(TlsFaultKind::Injected, format!("{bytes} plain bytes came before the TLS handshake; refused"))
     }

@@ -31,6 +31,12 @@ fn an_id_counts_where_it_is_given_and_nowhere_else() {
         ("[queue-full]", &["queue-full"]),
         ("Queue-Full", &["queue-full"]),
         ("queue-full: 3 times", &["queue-full"]),
+        (
+            "ann@contoso.com  smtp  smtp-auth-disabled-tenant  サインオン中  テナントの管理者",
+            &["smtp-auth-disabled-tenant"],
+        ),
+        ("queue-full and queue-failing by turns", &["queue-full"]),
+        ("they were queue-full and queue-failing", &[]),
     ] {
         assert_eq!(means(text), ids, "{text}");
     }

@@ -31,8 +31,9 @@ fn loads_nothing(step: &Step, ahead: bool) -> bool {
 #[test]
 fn whatever_is_loaded_has_ahead_of_it_what_was_to_be_changed() {
     for (entry, _, words) in all_told() {
-        // There the load is all there is to do.
-        let is_all = [doctor::REFUSAL_REMEMBERED.id, own::DAEMON_HANGS.id].contains(&entry.id);
+        // There the load is all there is to do, once somebody looked.
+        let is_looked_at = words.next != entry.words(Lang::En).next && words.next != entry.words(Lang::Ja).next;
+        let is_all = entry.id == doctor::REFUSAL_REMEMBERED.id || entry.id == own::DAEMON_HANGS.id && is_looked_at;
         assert_eq!(loads_nothing(&words.step(), false), is_all, "{}: {}", entry.id, words.next);
     }
 }

@@ -138,6 +138,21 @@ async fn a_plain_client_at_a_tls_port_is_told_in_its_own_protocol() {
     assert_eq!(last_words(client).await, "421 4.7.0 TLS expected\r\n");
 }
 
+/// It heard a fault by its id, and the log had none.
+#[tokio::test(start_paused = true)]
+async fn a_plain_client_that_waits_for_a_greeting_at_a_tls_port_is_told_of_as_one() {
+    let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let open = open(ListenerTls::Implicit, |door| {
+        door.on_turned_away = Arc::new(move |why, _| {
+            if let crate::net::TurnedAway::Tls(fault) = why {
+                told.send(fault.kind).unwrap();
+            }
+        });
+    });
+    let _client = open.connect().await;
+    assert_eq!(seen.recv().await, Some(crate::net::TlsFaultKind::NotTls));
+}
+
 #[tokio::test]
 async fn a_proxy_header_names_the_client_and_what_follows_it_is_kept() {
     let mut open = open(ListenerTls::Implicit, |door| door.proxy_protocol_from = vec![net("127.0.0.1")]);
