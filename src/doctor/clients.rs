@@ -207,7 +207,8 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
     };
     let is_remembered = is_remembered(one, found);
     let is_shown = is_remembered || is_shown(one, found) || is_of_the_queue(one, found);
-    let is_unproven = is_remembered || (!is_of_the_queue(one, found) && one.is_unproven(account.as_deref()) && tried.is_none());
+    let is_unproven =
+        is_remembered || (!is_of_the_queue(one, found) && one.is_unproven(account.as_deref()) && tried.is_none());
     match account.as_deref() {
         Some(account) if one.stands_open(account) && !is_shown && tried.is_none() => {
             open(look, said, one, account, running)

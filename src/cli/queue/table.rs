@@ -108,7 +108,7 @@ fn gone_line(one: &Value, lang: Lang) -> String {
     let sender = Some(word(one, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
     let head = format!("{}  {}  {}", word(one, "id"), state("failed", lang), at(one, "failed-at"));
     let way = format!("{sender} -> {recipients}");
-    let lines = fault_of(one, lang).into_iter().chain([reply(one, lang)]).flat_map(|text| wrapped(&text, WRAP));
+    let lines = [reply(one, lang)].into_iter().chain(fault_of(one, lang)).flat_map(|text| wrapped(&text, WRAP));
     let lines = lines.map(|line| format!("    {line}\n"));
     joined(&[&head, &way, &bracketed(&word(one, "account"), lang)]) + &lines.collect::<String>()
 }
@@ -192,7 +192,6 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
     // What we said ourselves in the place of a reply has short text and id in it.
     let has_it = |id: &String| reply.as_ref().is_some_and(|reply| reply.contains(&format!("[{id}]")));
     why.extend(some("fault").filter(|id| !has_it(id)).map(|id| in_the_log(&id, lang).unwrap_or(id)));
-    why.extend(said.filter(|_| some("fault").is_none()).and_then(|one| fault_of(one, lang)));
     why.extend((tried > 0).then(|| match (lang, tried) {
         (Lang::En, 1) => "tried once".to_owned(),
         (Lang::En, _) => format!("tried {tried} times"),
@@ -203,6 +202,8 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
         Lang::Ja => format!("次回 {next}"),
     }));
     why.extend(reply);
+    // Behind the words that it is about.
+    why.extend(said.filter(|_| some("fault").is_none()).and_then(|one| fault_of(one, lang)));
     why
 }
 

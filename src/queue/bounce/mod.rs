@@ -255,7 +255,9 @@ impl Queue {
             (BY_NOBODY, _) => return self.as_the_mailbox(notice, &rcpt, failed.first().copied()).await,
             (BY_THE_MAILBOX, Some(postmaster)) if !postmaster.eq_ignore_ascii_case(&rcpt.address) => {
                 match self.spool.kept(&notice.id).await {
-                    Ok(body) => return self.tell_postmaster(notice, &body, &rcpt, failed.first().copied(), &postmaster).await,
+                    Ok(body) => {
+                        return self.tell_postmaster(notice, &body, &rcpt, failed.first().copied(), &postmaster).await;
+                    }
                     // Nothing is left to be told, today or later.
                     Err(fault) if fault.is_missing() => {}
                     Err(fault) => return Err(fault.into()),

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, catalog, sandbox::{AfterDot, Answer}};
+use gatepost::{
+    base::Protocol,
+    catalog,
+    sandbox::{AfterDot, Answer},
+};
 
-use super::{ahead_until, arrived, plan, queue, standstill::status, until_empty};
+use super::{ahead_until, arrived, by_steps, plan, queue, standstill::status, until_empty};
 use crate::{
     browser::Browser,
     short_texts::shown,
@@ -206,7 +210,7 @@ async fn what_is_held_is_not_among_what_failed_lately() {
     let world = World::with(plan).await;
     queue(&mut world.smtp_as_ann().await, "doubtful").await;
     let is_held = || standing(&world).contains(&"delivery-doubtful");
-    ahead_until(Duration::from_secs(4 * 3600), "it is held", is_held).await;
+    by_steps(Duration::from_secs(400), 8, "it is held", is_held).await;
     let browser = Browser::inside(&world).await;
     let page = shown(&browser, "/queue").await;
     assert!(page.contains("‖ on hold") && page.contains("[delivery-doubtful]"), "{page}");
