@@ -23,7 +23,7 @@ use crate::{
     account::{Occasion, told},
     base::{Lang, Protocol},
     meter,
-    queue::{FailureNote, LaneView},
+    queue::{FailureNote, LaneView, fault_beside},
     store::{Found, QueueFilter},
 };
 
@@ -85,6 +85,8 @@ struct LaneRow {
 struct FailureRow {
     at: u64,
     note: FailureNote,
+    /// What the reply means, where that does not say so.
+    fault: Option<String>,
 }
 
 impl Sought {
@@ -159,7 +161,7 @@ pub async fn page(look: Look, State(console): State<Arc<Console>>, Query(sought)
         lanes: lanes.iter().filter_map(|lane| lane_row(&console, lane, look.lang)).take(LANES_SHOWN).collect(),
         messages: found.messages.iter().map(|message| Row::new(console.queue.view(message), look.lang)).collect(),
         next_page: next.map(|query| format!("/queue?{query}")),
-        failures: failures(&console),
+        failures: failures(&console, look.lang),
         frame,
     })
 }
@@ -204,9 +206,14 @@ fn lane_row(console: &Console, lane: &LaneView, lang: Lang) -> Option<LaneRow> {
     })
 }
 
-fn failures(console: &Console) -> Vec<FailureRow> {
-    let newest = console.queue.failures().into_iter().rev().take(FAILURES_SHOWN);
-    newest.map(|note| FailureRow { at: seconds(note.at), note }).collect()
+/// What is held did not fail, and stands above.
+fn failures(console: &Console, lang: Lang) -> Vec<FailureRow> {
+    let failed = console.queue.failures().into_iter().rev().filter(|note| note.hold.is_none());
+    let row = |note: FailureNote| {
+        let fault = fault_beside(&note.reply, note.fault, lang);
+        FailureRow { at: seconds(note.at), note, fault }
+    };
+    failed.take(FAILURES_SHOWN).map(row).collect()
 }
 
 fn seconds(at: SystemTime) -> u64 {

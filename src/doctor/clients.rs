@@ -24,6 +24,7 @@ use crate::{
         self, Entry, doctor::REFUSAL_REMEMBERED, is_harmless, message::SENDER_NOT_ALLOWED, replies::AHEAD_OF_THE_QUEUE,
     },
     config::Config,
+    queue::hold,
 };
 
 /// Seconds. What happened longer ago may be mended.
@@ -100,9 +101,10 @@ impl Met<'_> {
     }
 
     /// A test message goes past the queue and the rules of clients, and is no message of theirs: it proves nothing of what
-    /// Gatepost itself refused, but for the sender, which it has.
+    /// Gatepost itself refused, but for the sender, which it has; nor of one that is held.
     fn is_past_a_test(&self) -> bool {
-        AHEAD_OF_THE_QUEUE.contains(&self.entry.id) && self.entry.id != SENDER_NOT_ALLOWED.id
+        let id = self.entry.id;
+        hold::FAULTS.contains(&id) || (AHEAD_OF_THE_QUEUE.contains(&id) && id != SENDER_NOT_ALLOWED.id)
     }
 
     fn is_the_clients(&self) -> bool {
@@ -204,8 +206,9 @@ fn told(scope: &Scope, config: &Config, running: &Running, one: &Met<'_>, found:
         },
     };
     let is_remembered = is_remembered(one, found);
-    let is_shown = is_remembered || is_shown(one, found);
-    let is_unproven = is_remembered || (one.is_unproven(account.as_deref()) && tried.is_none());
+    let is_shown = is_remembered || is_shown(one, found) || is_of_the_queue(one, found);
+    let is_unproven =
+        is_remembered || (!is_of_the_queue(one, found) && one.is_unproven(account.as_deref()) && tried.is_none());
     match account.as_deref() {
         Some(account) if one.stands_open(account) && !is_shown && tried.is_none() => {
             open(look, said, one, account, running)
@@ -225,6 +228,13 @@ fn is_shown(one: &Met<'_>, found: &[Check]) -> bool {
     let mut failing = found.iter().filter(|check| check.outcome == Outcome::Fail);
     let is_same = |check: &Check| check.fault.as_ref().is_some_and(|fault| fault.id == one.entry.id);
     failing.any(|check| check.account.as_deref() == Some(text(one.fault, "account")) && is_same(check))
+}
+
+/// The line of the queue tells what is waited for: time, or a person who looks.
+fn is_of_the_queue(one: &Met<'_>, found: &[Check]) -> bool {
+    let account = Some(text(one.fault, "account"));
+    let mut kept = found.iter().filter(|check| check.is_of_the_queue());
+    kept.any(|check| check.account.as_deref() == account && check.is_of(one.entry))
 }
 
 /// It is mended, and answered from memory: that is told above, with what ends it.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::{
     base::{Lang, Protocol, columns as width, invocation::gatepost, wrapped},
-    catalog::{Deed, Line, Step, is_harmless, said_not_to},
+    catalog::{Deed, Line, Step, doctor::REFUSAL_REMEMBERED, is_harmless, said_not_to},
 };
 
 /// Columns of a terminal, as far as can be told without asking it.
@@ -226,6 +226,12 @@ fn what_stands(report: &Report, frame: &Frame, lang: Lang) -> Option<String> {
     }
     if report.lacks_daemon() {
         return Some((frame.well_but_down)());
+    }
+    // One that is mended says itself what ends its rest.
+    let kept = report.checks.iter().filter(|check| check.is_of_the_queue() && !check.is_of(REFUSAL_REMEMBERED));
+    let kept = listed(kept.filter_map(|check| Some(check.fault.as_ref()?.id.to_owned())), ", ");
+    if !kept.is_empty() {
+        return Some((frame.well_but_queue)(&kept));
     }
     let Some(unproven) = report.unproven() else {
         return report.is_daemon_silent().then(|| frame.well_but_silent.to_owned());

@@ -30,7 +30,7 @@ use crate::{
     },
     config::Config,
     oauth::Resource,
-    queue::{MOST_MESSAGES, STUCK},
+    queue::{MOST_MESSAGES, STUCK, hold},
     spool,
     store::{self, QueueFigures},
 };
@@ -128,6 +128,7 @@ pub(super) fn moves(scope: &Scope, config: &Config, running: &Running, found: &[
     });
     let checks = still().filter_map(|one| stands_still(scope, config, running, one, found));
     let mut checks: Vec<Check> = checks.chain(lost).collect();
+    checks.extend(held_for_faults(scope, config, running, number("held"), number("waiting")));
     if checks.is_empty() {
         checks = as_a_whole(scope, config, queue);
     }
@@ -152,6 +153,23 @@ fn as_a_whole(scope: &Scope, config: &Config, queue: &Value) -> Vec<Check> {
         (_, 0) => vec![look.pass(Said::QueueMoves { waiting, minutes: number("oldest-seconds") / 60 })],
         _ => vec![look.skip(Said::QueueHolds { waiting, held })],
     }
+}
+
+/// What is held until a person looks at it, for a fault that stands: no look and no test message ends that.
+fn held_for_faults(scope: &Scope, config: &Config, running: &Running, held: u64, waiting: u64) -> Vec<Check> {
+    let faults = running.status.as_ref().and_then(|status| status.get("faults")?.as_array()).into_iter().flatten();
+    let one = |fault: &Value| {
+        let text = |name: &str| fault.get(name).and_then(Value::as_str);
+        let entry = catalog::find(text("id")?).filter(|entry| hold::FAULTS.contains(&entry.id))?;
+        let address = text("account")?;
+        let is_meant = scope.accounts.is_empty() || scope.has(address);
+        let stands = fault.get("worked-again-at").is_none_or(Value::is_null);
+        let account = account_of(address, &config.accounts, &config.domains);
+        let who = account.as_deref().map(who_of).unwrap_or_default();
+        let look = Look::at(scope.lang, Layer::Daemon, Name::Queue).account(address);
+        (is_meant && stands && held > 0).then(|| look.note(Said::QueueHolds { waiting, held }, &entry.fault(), &who))
+    };
+    faults.filter_map(one).collect()
 }
 
 /// What waits for a daemon that does not run: nothing of it goes, whatever else is well.
@@ -191,7 +209,9 @@ fn stands_still(scope: &Scope, config: &Config, running: &Running, one: &Value, 
             return Some(Check { is_repeated, ..look.note(Said::QueueRests { id: entry.id, waiting }, &fault, &who) });
         }
     }
-    let said = Said::QueueStandsStill { id: entry.id, waiting };
+    let again = one.get("tried-again-at").and_then(Value::as_u64).filter(|_| entry.passes_by_itself);
+    let again = again.and_then(|at| jiff::Timestamp::from_second(i64::try_from(at).ok()?).ok());
+    let said = Said::QueueStandsStill { id: entry.id, waiting, again };
     // What passes by itself fails nothing: that is what a queue is for.
     Some(match entry.passes_by_itself {
         true => look.note(said, &entry.fault(), &who),

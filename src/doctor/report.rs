@@ -139,6 +139,11 @@ impl Check {
         self.fault.as_ref().is_some_and(|fault| fault.id == entry.id)
     }
 
+    /// It fails nothing, and mail of the queue stays for it.
+    pub fn is_of_the_queue(&self) -> bool {
+        self.layer == Layer::Daemon && self.name == Name::Queue.as_str() && self.is_told()
+    }
+
     /// It fails nothing, and is explained where it stands.
     pub fn is_told(&self) -> bool {
         self.outcome == Outcome::Skipped && self.fault.is_some() && !self.is_open()

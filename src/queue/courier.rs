@@ -327,8 +327,9 @@ impl Courier {
         let advice = queue.note_refusals(message, &outcome).await;
         outcome.log(message, waiting.len(), took, pause, &advice);
         outcome.count(&queue.meter, waiting.len(), message.bounce > 0);
-        if is_held {
-            self.tell_of_hold(message);
+        match is_held {
+            true => self.tell_of_hold(message),
+            false => outcome.log_doubt(message),
         }
         if is_done {
             queue.remove_body(&message.id);

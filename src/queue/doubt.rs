@@ -10,6 +10,10 @@ use crate::{
     store::{DOUBTS, QueuedMessage, QueuedRecipient, RecipientState, StoreError},
 };
 
+/// Of a message that waits behind such an attempt, and is not held for it.
+pub(super) const GOES_AGAIN: &str =
+    "nothing is to be done now: it goes by itself, and `gatepost queue list` shows it until then; do not drop it";
+
 /// One that waits although it may have it that often.
 fn last_doubt(message: &QueuedMessage) -> Option<&QueuedRecipient> {
     let is_doubt = |one: &&QueuedRecipient| one.doubts >= DOUBTS && one.state == RecipientState::Waiting;
@@ -24,20 +28,19 @@ impl Courier {
 
     /// A courier that broke down left the message under way: nobody knows what became of it. Whether it is held for that.
     pub(super) async fn left_in_doubt(&self, message: &mut QueuedMessage) -> Result<bool, StoreError> {
-        let fault = DELIVERY_DOUBTFUL.fault();
-        warn!(
-            queue_id = message.id,
-            session = message.session,
-            %fault,
-            "its last delivery broke off in the middle; it is delivered again and may arrive twice"
-        );
         message.is_under_way = false;
         message.recipients.iter_mut().for_each(|one| one.doubts += u32::from(one.state == RecipientState::Waiting));
         let holding = self.holding(self.doubt(message).filter(|_| message.hold.is_none())).await;
         self.queue.store.doubt_queued(self.sequence, holding.reason).await?;
         let is_held = holding.written();
-        if is_held {
-            self.tell_of_hold(message);
+        match is_held {
+            true => self.tell_of_hold(message),
+            false => warn!(
+                queue_id = message.id,
+                session = message.session,
+                hint = GOES_AGAIN,
+                "its last delivery broke off in the middle; it is delivered again and may arrive twice"
+            ),
         }
         Ok(is_held)
     }

@@ -28,6 +28,13 @@ pub fn last_words(reply: &str, lang: Lang) -> String {
     }
 }
 
+/// Short text and id of `fault` as they stand beside a last reply, where that has them not in it.
+pub fn fault_beside(reply: &str, fault: Option<&str>, lang: Lang) -> Option<String> {
+    let fault = fault?;
+    let has_it = reply.split(LAST).filter_map(Ours::read).any(|ours| ours.entry.id == fault);
+    in_the_log(fault, lang).filter(|_| !has_it)
+}
+
 /// A fault that we told of.
 struct Ours<'r> {
     entry: &'static Entry,

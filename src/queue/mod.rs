@@ -58,7 +58,7 @@ pub use dispatch::COURIERS;
 use failures::Failures;
 pub use fault::{NotQueued, OpenFault};
 pub use lanes::{Figures, LaneView, Standing};
-pub use last_words::{PHRASES, last_words};
+pub use last_words::{PHRASES, fault_beside, last_words};
 pub use orders::Orders;
 use refusals::Advice;
 use schedule::{Entry, Place, Schedule};
@@ -100,6 +100,9 @@ pub mod hold {
         Entry,
         own::{DELIVERY_DOUBTFUL, MESSAGE_BODY_UNREADABLE},
     };
+
+    /// All of them, by the id of the catalogue.
+    pub const FAULTS: [&str; 2] = [DELIVERY_DOUBTFUL.id, MESSAGE_BODY_UNREADABLE.id];
 
     /// The fault that it is held for, where it is for one.
     pub fn fault(reason: &str) -> Option<&'static Entry> {
@@ -168,7 +171,7 @@ impl Queue {
         for id in left.cut_off {
             warn!(
                 queue_id = id,
-                fault = %DELIVERY_DOUBTFUL.fault(),
+                hint = doubt::GOES_AGAIN,
                 "its delivery was under way when Gatepost ended; it is delivered again and may arrive twice"
             );
         }

@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::{
     deliver::{Fate, Report, Verdict},
+    doubt::GOES_AGAIN,
     last_words::LAST,
     refusals::{Advice, Refusal},
 };
@@ -13,7 +14,7 @@ use crate::{
     base::{Fault, printable, redacted, with_id},
     catalog::{
         Entry,
-        own::{DELIVERY_DOUBTFUL, ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
+        own::{ENVELOPE_DAMAGED, MESSAGE_EXPIRED, UPSTREAM_PROTOCOL},
         replies::{coded, refusal},
         upstream::message_refusal,
     },
@@ -262,13 +263,16 @@ impl Outcome {
             retry_in_seconds = (deferred > 0).then_some(pause.as_secs()),
             "delivery from the queue"
         );
+    }
+
+    /// It waits, and is not held for it.
+    pub fn log_doubt(&self, message: &QueuedMessage) {
         if self.is_doubtful() {
-            let fault = DELIVERY_DOUBTFUL.fault();
             warn!(
                 queue_id = message.id,
                 session = message.session,
-                %fault,
-                "the mail server was silent behind the end of this message: it may have taken it; it is sent again and may arrive twice"
+                hint = GOES_AGAIN,
+                "the mail server did not answer behind the end of this message: it may have taken it; it is sent again and may arrive twice"
             );
         }
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::Fault,
-    catalog::{Entry, own::ACCOUNT_GONE},
+    catalog::{Entry, find, own::ACCOUNT_GONE},
     store::{Found, QueuedMessage, QueuedRecipient, RecipientState},
 };
 
@@ -118,6 +118,9 @@ pub struct RecipientView {
     pub attempts: u32,
     /// What the mail server said last.
     pub reply: Option<String>,
+    /// What that means, by the id of the catalogue, while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
     /// The mail server may have taken it without saying so; it may arrive twice.
     pub is_doubtful: bool,
 }
@@ -163,18 +166,22 @@ impl MessageView {
     pub(super) fn with_what_is_in_the_way(mut self, fault: &Fault) -> Self {
         if self.state == "waiting" && self.fault.is_none() {
             let waiting = self.recipients.iter_mut().filter(|one| one.state == RecipientState::Waiting.as_str());
-            waiting.for_each(|one| one.reply = Some(in_the_way(fault)));
+            waiting.for_each(|one| (one.reply, one.fault) = (Some(in_the_way(fault)), Some(fault.id)));
         }
         self
     }
 }
 
 fn recipient(recipient: &QueuedRecipient) -> RecipientView {
+    // Why one failed, its message knows (see `Queue::explained`).
+    let waits = recipient.state == RecipientState::Waiting;
+    let fault = recipient.fault.as_deref().filter(|_| waits).and_then(find);
     RecipientView {
         address: read_recipient(&recipient.line).unwrap_or_default().address,
         state: recipient.state.as_str(),
         attempts: recipient.attempts,
         reply: recipient.reply.clone(),
+        fault: fault.map(|entry| entry.id),
         is_doubtful: recipient.is_doubtful(),
     }
 }

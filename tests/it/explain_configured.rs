@@ -42,3 +42,45 @@ fn without_an_account_the_proxy_of_the_configuration_is_named_all_the_same() {
     assert!(code == 0 && said.contains(&url.display().to_string()), "{said}{errors}");
     assert!(!said.contains("http-proxy ="), "{said}");
 }
+
+/// One that is left signs in as the one that is gone.
+fn left(dir: &std::path::Path) -> std::path::PathBuf {
+    let file = configured(dir, "");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, _) = text.split_once("[[account]]").unwrap();
+    let (_, shared) = text.rsplit_once("[[account]]").unwrap();
+    std::fs::write(&file, format!("{before}[[account]]{shared}")).unwrap();
+    file
+}
+
+/// The only account that is left was named, in the commands that list and drop as well.
+#[test]
+fn of_an_account_that_is_gone_no_other_one_of_the_configuration_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = left(dir.path());
+    let line = "WARN mail waits for an account that is not in the configuration account=\"ann@contoso.com\" messages=2 \
+                fault=Mail waits in the queue for an account that is not in the configuration [account-gone]";
+    let asked: [(&[&str], &str); 3] = [
+        (&["explain", line], "ann@contoso.com"),
+        (&["explain", "account-gone", "--account", "ann@contoso.com"], "ann@contoso.com"),
+        (&["explain", "account-gone"], "<address>"),
+    ];
+    for (words, named) in asked {
+        let (code, said, errors) = run(words, &file);
+        assert!(code == 0 && !said.contains("shared@contoso.com"), "{words:?}: {said}{errors}");
+        assert!(said.contains(&format!("queue list --account {named}")), "{words:?}: {said}");
+    }
+}
+
+/// Of another one, the only one or the sender, were sign-in and steps.
+#[test]
+fn a_line_that_names_an_account_is_filled_in_from_no_other_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = left(dir.path());
+    for sender in ["", " sender=\"shared@contoso.com\""] {
+        let line = format!("WARN refused account=\"ann@contoso.com\"{sender} protocol=smtp fault=so [sign-in-missing]");
+        let (code, said, errors) = run(&["explain", &line], &file);
+        assert!(code == 0 && said.contains("login ann@contoso.com"), "{line}: {said}{errors}");
+        assert!(!said.contains("shared@contoso.com"), "{line}: {said}");
+    }
+}

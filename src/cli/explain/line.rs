@@ -76,7 +76,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             let is_app_only = sign_in(text).map(|(_, who)| who == BY_ITSELF).or_else(of_trustee);
             let (host, port) = server(text).unzip();
             Known {
-                address: address(text, "account").or(table).or(told.address),
+                address: self::account(text).or(table).or(told.address),
                 mailbox: address(text, "mailbox").or(told.mailbox),
                 smtp_user: smtp_user.or(told.smtp_user),
                 who_signs_on: person.or(told.who_signs_on),
@@ -229,6 +229,11 @@ fn protocol(text: &str) -> Option<Protocol> {
 
 fn address(text: &str, name: &str) -> Option<String> {
     field(text, name).filter(|value| is_mailbox(value)).map(str::to_owned)
+}
+
+/// `account="ann@contoso.com"`: whom a line of the log is about.
+pub fn account(text: &str) -> Option<String> {
+    address(text, "account")
 }
 
 /// The `[[client]]` by its name, which may be any text; whoever logs in as an account has none.

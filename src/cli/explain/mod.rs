@@ -24,15 +24,16 @@ use super::{
     terminal::print,
 };
 use crate::{
-    account::Account,
+    account::{Account, account_of},
     base::{
         Lang,
         invocation::{self, Daemon},
-        printable,
+        is_mailbox, printable,
     },
     catalog::{
         self, Known,
         explain::{self, By, Found},
+        own::ACCOUNT_GONE,
     },
     config::Config,
     store,
@@ -96,11 +97,15 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     let proxies = config.as_ref().ok().map(|config| config.proxies.clone());
     let whose = config.as_ref().ok().and_then(|config| way::whose(config, &text));
     let places = config.as_ref().map(line::places).unwrap_or_default();
+    let (mut found, kinds) = (spoken::faults(&text), coded::Meant::of(&text));
+    // Of whom no configuration knows: only whoever asks, or the text, can name that account.
+    let is_gone = |found: &Found| found.entry.id == ACCOUNT_GONE.id;
+    let gone = args.account.as_ref().filter(|name| is_mailbox(name) && found.iter().any(is_gone));
     let account = match (&args.account, config) {
+        (Some(_), _) if gone.is_some() && found.iter().all(is_gone) => None,
         (Some(name), config) => Some(configured(&config?, name)?),
         (None, config) => config.ok().and_then(|config| meant(&config, &text)),
     };
-    let (mut found, kinds) = (spoken::faults(&text), coded::Meant::of(&text));
     // Of what a program did not reach the configuration may know whose it is.
     if let Some(entry) = whose.filter(|_| found.iter().all(|one| matches!(one.by, By::Log | By::Server))) {
         found = vec![Found { entry, by: By::Log }];
@@ -114,13 +119,18 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
         is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
     };
     let known = |found: &Found| {
-        let known = line::known(account.as_deref().filter(|_| meets(found)), found.entry, &text);
+        let account = account.as_ref().filter(|_| !is_gone(found));
+        let known = line::known(account.map(Arc::as_ref).filter(|_| meets(found)), found.entry, &text);
         let known = line::at_a_place(known, found.entry, &places);
         // An account knows which way it was.
         let known = line::behind(known, proxies.as_ref().filter(|_| account.is_none()), found.entry);
-        Known { running_file: running_file.clone(), is_unconfigured: !is_there, ..known }
+        let address = gone.filter(|_| is_gone(found)).cloned().or_else(|| known.address.clone());
+        Known { address, running_file: running_file.clone(), is_unconfigured: !is_there, ..known }
     };
-    let fills_in = account.is_none().then_some(if is_elsewhere { " --config <file>" } else { "" });
+    let fills_in = |found: &Found| {
+        let is_filled = account.is_some() && !is_gone(found);
+        (!is_filled).then_some(if is_elsewhere { " --config <file>" } else { "" })
+    };
     let other_app = |found: &Found| account.as_ref().filter(|_| !meets(found)).map(|one| one.sign_in.app.name.clone());
     if found.is_empty() && kinds.is_empty() {
         return unmatched(&text, args.json, lang);
@@ -132,7 +142,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     let mut page = kinds.page(&text, !found.is_empty(), lang)
         + &way::several(&text, &found, lang).unwrap_or_else(|| told::several(&found, lang));
     for one in &found {
-        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in, lang));
+        page.push_str(&told::page(one, &known(one), other_app(one).as_deref(), fills_in(one), lang));
     }
     out(&page)
 }
@@ -197,11 +207,15 @@ fn configured(config: &Config, name: &str) -> Result<Arc<Account>, Failure> {
     })
 }
 
-/// Whose `send-as` the text is about, or the first address in it that is an account, else the only account that lives on the sign-in it names, or that there is.
+/// Whose `send-as` the text is about, or the account that a line of the log names, which no other one stands in for. Or the
+/// first address in it that is an account, else the only account that lives on the sign-in it names, or that there is.
 fn meant(config: &Config, text: &str) -> Option<Arc<Account>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
     let addresses = text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).filter(|word| word.contains('@'));
     let of_list = line::not_allowed(text).and_then(|(table, _)| account_named(config, &table));
+    if let Some(address) = line::account(text).filter(|_| of_list.is_none()) {
+        return account_of(&address, &config.accounts, &config.domains);
+    }
     let named = of_list.or_else(|| addresses.take(20).find_map(|address| account_named(config, address)));
     let app = line::sign_in(text).map(|(app, _)| app);
     let mut of_app = config.accounts.iter().filter(|account| app == Some(account.sign_in.app.name.as_str()));

@@ -8,7 +8,7 @@ use crate::{
     base::{Lang, columns, invocation, printable, wrapped},
     catalog::{in_the_log, moment},
     console::said_of_returned,
-    queue::{hold, last_words},
+    queue::{fault_beside, hold, last_words},
 };
 
 /// Of one field.
@@ -108,9 +108,8 @@ fn gone_line(one: &Value, lang: Lang) -> String {
     let sender = Some(word(one, "sender")).filter(|sender| !sender.is_empty()).unwrap_or_else(|| "<>".to_owned());
     let head = format!("{}  {}  {}", word(one, "id"), state("failed", lang), at(one, "failed-at"));
     let way = format!("{sender} -> {recipients}");
-    let reply = reply(one, lang);
-    let lines = wrapped(&reply, WRAP);
-    let lines = lines.iter().map(|line| format!("    {line}\n"));
+    let lines = [reply(one, lang)].into_iter().chain(fault_of(one, lang)).flat_map(|text| wrapped(&text, WRAP));
+    let lines = lines.map(|line| format!("    {line}\n"));
     joined(&[&head, &way, &bracketed(&word(one, "account"), lang)]) + &lines.collect::<String>()
 }
 
@@ -188,7 +187,8 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
         Lang::En => format!("held: {hold}"),
         Lang::Ja => format!("保留の理由: {}", reason(&hold)),
     }));
-    let reply = waiting.iter().map(|one| reply(one, lang)).find(|reply| !reply.is_empty());
+    let said = waiting.iter().find(|one| !reply(one, lang).is_empty());
+    let reply = said.map(|one| reply(one, lang));
     // What we said ourselves in the place of a reply has short text and id in it.
     let has_it = |id: &String| reply.as_ref().is_some_and(|reply| reply.contains(&format!("[{id}]")));
     why.extend(some("fault").filter(|id| !has_it(id)).map(|id| in_the_log(&id, lang).unwrap_or(id)));
@@ -202,7 +202,15 @@ fn why(message: &Value, waiting: &[&Value], lang: Lang) -> Vec<String> {
         Lang::Ja => format!("次回 {next}"),
     }));
     why.extend(reply);
+    // Behind the words that it is about.
+    why.extend(said.filter(|_| some("fault").is_none()).and_then(|one| fault_of(one, lang)));
     why
+}
+
+/// What the reply means, where that does not say so itself.
+fn fault_of(one: &Value, lang: Lang) -> Option<String> {
+    let text = |name: &str| one.get(name).and_then(Value::as_str);
+    fault_beside(text("reply").unwrap_or_default(), text("fault"), lang)
 }
 
 /// In the words of whoever said it; ours are for who reads them.
@@ -381,6 +389,23 @@ mod tests {
             let count = |part: &str| told.matches(&part.replace(' ', "")).count();
             assert_eq!((count(entry.short()), count("[message-body-unreadable]"), count(why)), (1, 1, 1), "{text}");
             assert_eq!(told.contains("fileisgone"), lang == Lang::En, "{text}");
+        }
+    }
+
+    /// Whoever looked its words up was told of a right that is not missing.
+    #[test]
+    fn what_the_mail_server_refused_has_short_text_and_id_of_what_that_means_in_the_list() {
+        let entry = crate::catalog::message::OWN_ADDRESS_DENIED;
+        let failed = json!({ "id": "bcdf23456789", "fault": entry.id, "reply": "554 5.2.252 SendAsDenied; so it is" });
+        let waiting = json!({ "id": "bcdf23456789", "state": "waiting", "recipients": [
+            { "address": "b@c.de", "state": "waiting", "fault": entry.id, "reply": "454 4.2.252 SendAsDenied; so it is" }
+        ] });
+        for found in [json!({ "failed": [failed] }), json!({ "messages": [waiting] })] {
+            for lang in Lang::ALL {
+                let told: String = list(&found, false, lang).split_whitespace().collect();
+                let means = format!("{}\"[{}]", entry.short().replace(' ', ""), entry.id);
+                assert!(told.contains(&means) && told.contains("SendAsDenied;soitis"), "{told}");
+            }
         }
     }
 

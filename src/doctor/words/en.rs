@@ -6,7 +6,7 @@ use crate::{
         Lang, Owner,
         invocation::{gatepost, start},
     },
-    catalog::{clock_off, moment, not_to_do},
+    catalog::{clock_off, in_the_log, moment, not_to_do},
     console::{said_of_asleep, said_of_lost, said_of_returned},
     net::ListenerTls,
     queue::MOST_MESSAGES,
@@ -37,6 +37,9 @@ pub(super) const FRAME: Frame = Frame {
         format!(
             "Nothing fails in this look, but a client met trouble of its own; its line, above, says what to do: {what}"
         )
+    },
+    well_but_queue: |ids| {
+        format!("Nothing fails in this look, but mail stays in the queue ({ids}); its line, above, says what to do.")
     },
     well_but_a_sign_in: |who| {
         format!(
@@ -262,7 +265,11 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::QueueAwaitsDaemon(waiting) => said_of_asleep(*waiting, Lang::En),
         Said::QueueOfOthers => "stands still for an account that is not looked at here".to_owned(),
-        Said::QueueStandsStill { id, waiting } => format!("stands still, {waiting} wait: {id}"),
+        Said::QueueStandsStill { id, waiting, again: None } => format!("stands still, {waiting} wait: {id}"),
+        Said::QueueStandsStill { id, waiting, again: Some(at) } => {
+            let (at, short) = (moment(*at, "%Y-%m-%d %H:%M"), in_the_log(id, Lang::En).unwrap_or_default());
+            format!("stands still, {waiting} wait, and go on by themselves, next at {at}: {short}")
+        }
         Said::NoDaemonToAsk => "not looked at: only a running daemon knows".to_owned(),
         Said::NoTrouble => "no trouble in the last day".to_owned(),
         Said::MessagesRefused { refused, messages, reply } => {

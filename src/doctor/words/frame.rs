@@ -29,6 +29,8 @@ pub(in crate::doctor) struct Frame {
     pub well_but_unproven: fn(&str) -> String,
     /// Nothing fails, and clients do these wrong.
     pub well_but_a_client: fn(&str) -> String,
+    /// Nothing fails, and for these mail waits or is held.
+    pub well_but_queue: fn(&str) -> String,
     /// Nothing fails, and these sign-ins were refused beside those that are stored.
     pub well_but_a_sign_in: fn(&str) -> String,
     pub others: fn(usize, bool) -> String,

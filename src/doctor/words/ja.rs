@@ -6,7 +6,7 @@ use crate::{
         Lang, Owner,
         invocation::{gatepost, start},
     },
-    catalog::{clock_off, moment, not_to_do},
+    catalog::{clock_off, in_the_log, moment, not_to_do},
     console::{said_of_asleep, said_of_lost, said_of_returned},
     queue::MOST_MESSAGES,
 };
@@ -41,6 +41,11 @@ pub(super) const FRAME: Frame = Frame {
     well_but_a_client: |what| {
         format!(
             "今回の確認で失敗した項目はありません。ただし、クライアント側に問題があります。次の手順は、上の該当する行にあります: {what}"
+        )
+    },
+    well_but_queue: |ids| {
+        format!(
+            "今回の確認で失敗した項目はありません。ただし、キューにメールが残っています（{ids}）。次の手順は、上の該当する行にあります。"
         )
     },
     well_but_a_sign_in: |who| {
@@ -278,7 +283,11 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::QueueAwaitsDaemon(waiting) => said_of_asleep(*waiting, Lang::Ja),
         Said::QueueOfOthers => "今回の対象ではないアカウントのメールが停止中です".to_owned(),
-        Said::QueueStandsStill { id, waiting } => format!("停止中、待機中{waiting}通: {id}"),
+        Said::QueueStandsStill { id, waiting, again: None } => format!("停止中、待機中{waiting}通: {id}"),
+        Said::QueueStandsStill { id, waiting, again: Some(at) } => {
+            let (at, short) = (moment(*at, "%Y-%m-%d %H:%M"), in_the_log(id, Lang::Ja).unwrap_or_default());
+            format!("停止中、待機中{waiting}通（自動的に再開、次回 {at}）: {short}")
+        }
         Said::NoDaemonToAsk => "未確認: 動作中のデーモンだけが知っています".to_owned(),
         Said::NoTrouble => "過去24時間に問題はありません".to_owned(),
         Said::MessagesRefused { refused, messages, reply } => {

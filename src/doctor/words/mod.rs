@@ -382,9 +382,11 @@ pub(super) enum Said {
         waiting: u64,
         held: u64,
     },
+    /// `again`: when what passes by itself is tried again.
     QueueStandsStill {
         id: &'static str,
         waiting: u64,
+        again: Option<jiff::Timestamp>,
     },
     /// It last met this, which is mended.
     QueueRests {

@@ -197,9 +197,10 @@ impl Queue {
         notice: &QueuedMessage,
         text: &Spooled,
         failed: &Rcpt,
-        reply: &str,
+        why: Option<&QueuedRecipient>,
         to: &str,
     ) -> Result<Told, NotQueued> {
+        let reply = why.and_then(|one| one.reply.as_deref()).unwrap_or_default();
         let onward = Onward {
             lang: self.orders().lang,
             host: &self.host,
@@ -228,10 +229,15 @@ impl Queue {
         let next = self.notice(notice, &body, &mail, to, TO_THE_POSTMASTER);
         self.send_notice(notice, &next, &mut body).await?;
         self.failures.goes_on(&notice.id, &next.id);
+        let advice = self.advice_of(notice, why).await;
         warn!(
             queue_id = notice.id,
             session = notice.session,
             reply,
+            id = advice.id,
+            text = advice.text,
+            owner = advice.owner,
+            next = advice.next,
             notice = next.id,
             "a notice about a failed message was refused; the postmaster is told"
         );
@@ -246,10 +252,12 @@ impl Queue {
         let postmaster = self.orders().postmaster.clone();
         match (notice.bounce, postmaster) {
             _ if outcome::is_expiry(reply) => {}
-            (BY_NOBODY, _) => return self.as_the_mailbox(notice, &rcpt, reply).await,
+            (BY_NOBODY, _) => return self.as_the_mailbox(notice, &rcpt, failed.first().copied()).await,
             (BY_THE_MAILBOX, Some(postmaster)) if !postmaster.eq_ignore_ascii_case(&rcpt.address) => {
                 match self.spool.kept(&notice.id).await {
-                    Ok(body) => return self.tell_postmaster(notice, &body, &rcpt, reply, &postmaster).await,
+                    Ok(body) => {
+                        return self.tell_postmaster(notice, &body, &rcpt, failed.first().copied(), &postmaster).await;
+                    }
                     // Nothing is left to be told, today or later.
                     Err(fault) if fault.is_missing() => {}
                     Err(fault) => return Err(fault.into()),
@@ -279,11 +287,21 @@ impl Queue {
         Ok(Told::Settled)
     }
 
-    async fn as_the_mailbox(&self, notice: &QueuedMessage, to: &Rcpt, reply: &str) -> Result<Told, NotQueued> {
+    async fn as_the_mailbox(
+        &self,
+        notice: &QueuedMessage,
+        to: &Rcpt,
+        why: Option<&QueuedRecipient>,
+    ) -> Result<Told, NotQueued> {
+        let Advice { id, text, owner, next, .. } = self.advice_of(notice, why).await;
         warn!(
             queue_id = notice.id,
             session = notice.session,
-            reply,
+            reply = why.and_then(|one| one.reply.as_deref()),
+            id,
+            text,
+            owner,
+            next,
             "a notice about a failed message was refused; it goes as the mailbox"
         );
         let before = read_mail(&notice.mail).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use gatepost::{
-    sandbox::{Answer, CONFIDENTIAL_CLIENT, object_id},
+    sandbox::{AfterDot, Answer, CONFIDENTIAL_CLIENT, object_id},
     store::{Ended, EndedRecipient, RecipientState, Store},
 };
 
@@ -435,5 +435,64 @@ async fn mail_that_failed_for_good_and_went_back_to_its_sender_is_to_be_sent_aga
         }
         let told = staged.doctor(&[ANN, "--lang", lang]).await.out;
         assert_eq!(told.matches(again).count(), 1, "{told}");
+    }
+}
+
+/// All was well, and a test message was to prove it mended: it proves nothing of one that is held.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_is_held_for_a_fault_is_told_in_the_line_of_the_queue_and_not_called_well() {
+    let staged = Staged::new(queued("")).await;
+    staged.sandbox.faults().set(|faults| faults.smtp.after_dot = AfterDot::DropUndelivered);
+    let id = queued_as(staged.dir.path(), "doubtful", |_| ()).await;
+    let store = Store::open(&settings(staged.dir.path())).await.unwrap();
+    let sequence = store.queued_by_id(&id).await.unwrap().unwrap().sequence;
+    for _ in 0..2 {
+        let (state, reply) = (RecipientState::Waiting, "450 4.4.2 lost".to_owned());
+        let recipients = vec![EndedRecipient { position: 0, state, reply, fault: None, is_doubtful: true }];
+        let next_at = Some(SystemTime::now());
+        store.end_attempt(sequence, &Ended { attempts: 2, recipients, next_at, ..Ended::default() }).await.unwrap();
+    }
+    let _program = daemon_of(&staged).await;
+    until_so("it is held", Duration::from_secs(20), async || {
+        run(&["status"], &staged.file).1.contains("delivery-doubtful")
+    })
+    .await;
+    staged.mended();
+    for arguments in [&[ANN, "--lang", "en"][..], &[ANN, "--send", ANN, "--lang", "en"]] {
+        let told = staged.doctor(arguments).await;
+        assert!(told.code == 0 && !told.out.contains("All is well"), "{}", told.out);
+        assert!(!told.out.contains("--send"), "{}", told.out);
+        let mut met = told.out.lines().filter(|line| line.contains("delivery-doubtful: once"));
+        assert!(met.all(|line| !line.contains("went")), "{}", told.out);
+        for command in ["queue drop <id>", "queue release <id>", "queue list"] {
+            assert!(told.out.contains(&staged.gatepost(command)), "{command}: {}", told.out);
+        }
+        assert!(told.out.lines().last().unwrap().contains("(delivery-doubtful)"), "{}", told.out);
+    }
+    let report = staged.doctor(&[ANN, "--json"]).await.json();
+    let told = check(&report, "daemon", "queue");
+    assert_eq!((&told["outcome"], &told["fault"]["id"]), (&"skipped".into(), &"delivery-doubtful".into()), "{told}");
+}
+
+/// It gave no cause and no step, and proposed a test message from a mailbox that may send none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_waits_for_a_day_to_pass_is_told_with_that_and_when_and_no_test_message_is_proposed() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    staged.sandbox.faults().set(|faults| faults.apply("daily-quota"));
+    assert!(sent(&program, ANN, ANN).await.starts_with("250 "));
+    until_so("it stands still", Duration::from_secs(20), async || {
+        run(&["status"], &staged.file).1.contains("stands still")
+    })
+    .await;
+    for (lang, short, by_itself) in [
+        ("en", "This mailbox has sent as much as the mail server allows in a day", "go on by themselves, next at "),
+        ("ja", "This mailbox has sent as much as the mail server allows in a day", "自動的に再開、次回 "),
+    ] {
+        let told = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        let line = told.lines().find(|line| line.contains(by_itself)).unwrap_or_else(|| panic!("{told}"));
+        assert!(line.contains(short) && line.ends_with("[day-limit-reached]"), "{line}");
+        assert!(told.contains("limits.recipients-per-day"), "{told}");
+        assert!(!told.contains("--send"), "{told}");
+        assert!(told.lines().last().unwrap().contains("day-limit-reached"), "{told}");
     }
 }

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use gatepost::{base::Protocol, catalog, sandbox::Answer};
+use gatepost::{
+    base::Protocol,
+    catalog,
+    sandbox::{AfterDot, Answer},
+};
 
-use super::{ahead_until, arrived, plan, queue, standstill::status, until_empty};
+use super::{ahead_until, arrived, by_steps, plan, queue, standstill::status, until_empty};
 use crate::{
     browser::Browser,
     short_texts::shown,
+    unconfigured::unconfigured,
     world::{ANN, BOB, World, journal},
 };
 
@@ -156,4 +161,58 @@ async fn a_failure_that_nobody_is_told_of_by_mail_has_one_id_in_all_lines_whatev
             assert!(told.len() == 1 && told[0].contains(&format!("id={id:?}")), "{words}: {told:?}");
         }
     }
+}
+
+/// Whoever looked the line up was told of a right that is not missing.
+#[tokio::test]
+async fn a_notice_that_is_refused_is_logged_and_shown_with_what_that_means() {
+    let mut plan = plan();
+    plan.more.push_str("[queue]\npostmaster = \"admin@contoso.example\"\n");
+    let world = World::with(plan).await;
+    world.sandbox.faults().set(|faults| faults.apply("own-address-denied"));
+    queue(&mut world.smtp_as_ann().await, "lost").await;
+    until_empty(world.dir.path(), 20).await;
+    for end in ["it goes as the mailbox", "the postmaster is told"] {
+        let told = journal().lines(&[&format!("a notice about a failed message was refused; {end}"), "5.2.252"]);
+        let means = |line: &&String| line.contains("id=\"own-address-denied\"") && line.contains("next=\"");
+        assert!(told.iter().any(|line| means(&line)), "{end}: {told:?}");
+    }
+    let mut browser = Browser::inside(&world).await;
+    for lang in ["en", "ja"] {
+        browser.keep_cookies(&browser.get(&format!("/queue?lang={lang}")).await);
+        let page = shown(&browser, "/queue").await;
+        assert!(page.contains("5.2.252 SendAsDenied") && page.contains("[own-address-denied]</small>"), "{page}");
+    }
+}
+
+/// It said that it is held, and whoever dropped it lost it.
+#[tokio::test]
+async fn a_message_that_is_sent_again_behind_a_lost_answer_is_not_called_held() {
+    let mut plan = plan();
+    plan.sandbox.faults.smtp.after_dot = AfterDot::DropUndelivered;
+    let world = World::with(plan).await;
+    let id = queue(&mut world.smtp_as_ann().await, "again").await;
+    let lines = || journal().lines(&[&format!("queue_id=\"{id}\""), "it is sent again and may arrive twice"]);
+    world.until("it is told", |_| !lines().is_empty()).await;
+    let line = lines().remove(0);
+    assert!(line.contains("did not answer") && line.contains("goes by itself"), "{line}");
+    assert!(!line.contains("delivery-doubtful") && !line.contains("silent"), "{line}");
+    let told = unconfigured(&["explain", &line]).output().unwrap();
+    let said = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success() && !said.contains("queue drop") && !said.contains("queue release"), "{said}");
+}
+
+/// It was a failure whose sender was not told.
+#[tokio::test]
+async fn what_is_held_is_not_among_what_failed_lately() {
+    let mut plan = plan();
+    plan.sandbox.faults.smtp.after_dot = AfterDot::DropUndelivered;
+    let world = World::with(plan).await;
+    queue(&mut world.smtp_as_ann().await, "doubtful").await;
+    let is_held = || standing(&world).contains(&"delivery-doubtful");
+    by_steps(Duration::from_secs(400), 8, "it is held", is_held).await;
+    let browser = Browser::inside(&world).await;
+    let page = shown(&browser, "/queue").await;
+    assert!(page.contains("‖ on hold") && page.contains("[delivery-doubtful]"), "{page}");
+    assert!(!page.contains("Failed lately"), "{page}");
 }
