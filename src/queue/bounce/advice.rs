@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use crate::{
     base::Lang,
     catalog::{
-        Entry, Known,
+        Entry, Known, in_the_log,
         message::{
             MAILBOX_FULL, MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, MESSAGE_TOO_LARGE, OWN_ADDRESS_DENIED,
             RECIPIENT_LIMIT, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN, SEND_AS_DENIED,
@@ -208,10 +208,10 @@ fn by_code(of: &str) -> (Advice, Advice) {
 
 /// Who wrote the message has no hand in it: whoever has looks it up by its id.
 fn for_the_administrator(entry: &Entry, lang: Lang) -> (Cow<'static, str>, Cow<'static, str>) {
-    let id = entry.id;
+    let named = in_the_log(entry.id, lang).unwrap_or_default();
     let step = match lang {
-        Lang::En => format!("Show this notice to your administrator, who finds what to do under [{id}]."),
-        Lang::Ja => format!("この通知を管理者に見せてください。直し方は [{id}] にあります。"),
+        Lang::En => format!("Show this notice to your administrator: {named}"),
+        Lang::Ja => format!("この通知を管理者に見せてください。{named}"),
     };
     (entry.told(lang, &Known::default()).cause.into(), step.into())
 }

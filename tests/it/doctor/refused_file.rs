@@ -109,6 +109,7 @@ async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mend
                 code == 78 && errors.contains(&format!("`gatepost --config {} setup`", missing.display())),
                 "{command}: {errors}"
             );
+            assert!(errors.find(put_back).unwrap() < errors.find(" setup`").unwrap(), "{command}: {errors}");
         }
     }
 }
