@@ -59,8 +59,8 @@ impl Problems {
 
     /// There is none.
     pub fn missing(file: impl Into<String>, text: impl Into<String>) -> Self {
-        const HINT: &str =
-            "make one with `gatepost setup`, name one with --config FILE, or try gatepost demo, which needs none";
+        const HINT: &str = "put it back from a copy where there was one; else make one with `gatepost setup`, name one with \
+                            --config FILE, or try gatepost demo, which needs none";
         Self { is_missing: true, ..Self::unreadable(file, text, HINT) }
     }
 

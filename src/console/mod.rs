@@ -63,7 +63,7 @@ pub use left_behind::{
 };
 pub use loaded::{Loaded, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
-pub use queue_status::{QueueStatus, said_of_asleep, said_of_lost, said_of_returned};
+pub use queue_status::{QueueStatus, returned, said_of_asleep, said_of_lost, said_of_returned};
 pub use sign_ins::SignIns;
 use status::ClockStatus;
 pub use status::{AccountStatus, Companions, ListenerStatus, Status};

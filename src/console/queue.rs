@@ -20,6 +20,8 @@ use crate::{
 /// Messages in one answer, if nobody says; and at most.
 const SHOWN: u32 = 200;
 const SHOWN_CAP: u32 = 2000;
+/// Of what failed with its sender told: who has to be told again which it was needs the last ones.
+const RETURNED: usize = 5;
 
 /// `?account=&sender=&recipient=&client=&state=&limit=`; each may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -63,15 +65,16 @@ pub(super) fn by_state(word: Option<&str>) -> Option<(Option<bool>, Option<bool>
 pub(super) async fn list(State(console): State<Arc<Console>>, Query(search): Query<Search>) -> Response {
     let is_any = search.is_any();
     let lost = if is_any { console.queue.lost() } else { Vec::new() };
-    let returned = if is_any { console.queue.returned() } else { 0 };
+    let (returned, last) = if is_any { console.queue.returned(RETURNED) } else { (0, Vec::new()) };
     let Some(filter) = search.filter() else {
         return refusal(StatusCode::BAD_REQUEST, "state is waiting, under-way or held");
     };
     match console.queue.search(&filter).await {
         Ok(found) => {
             let failed = lost.iter().rev().map(FailureView::new).collect();
+            let last_returned = last.iter().map(FailureView::new).collect();
             let view = QueueView::new(&found, |one| console.queue.view(one));
-            Json(QueueView { failed, returned, ..view }).into_response()
+            Json(QueueView { failed, returned, last_returned, ..view }).into_response()
         }
         Err(error) => broken(&error.named()),
     }

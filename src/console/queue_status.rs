@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::status::Explained;
 use crate::{
     account::{Account, Domain, Occasion, account_of},
-    base::{Fault, Lang, Owner, Protocol},
+    base::{Fault, Lang, Owner, Protocol, invocation},
     catalog::{Known, own::SENDER_NOT_TOLD},
     oauth::{Keepers, SignInState},
     queue::{FailureNote, Figures, LaneView, Queue},
@@ -90,7 +90,7 @@ impl QueueStatus {
         standstills.sort_by(|one, other| one.account.cmp(&other.account));
         standstills.truncate(CAP);
         let lost = LostStatus::of(&queue.lost());
-        let returned = queue.returned();
+        let (returned, _) = queue.returned(0);
         Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills, lost, returned }
     }
 
@@ -111,8 +111,18 @@ impl QueueStatus {
     }
 }
 
-/// What failed for good with its sender told, in a line.
+/// What failed for good with its sender told, in a line, with what names it.
 pub fn said_of_returned(messages: u64, lang: Lang) -> String {
+    let said = returned(messages, lang);
+    invocation::as_called(&match (lang, messages) {
+        (Lang::En, 1) => format!("{said}; `gatepost queue list` names it"),
+        (Lang::En, _) => format!("{said}; `gatepost queue list` names the last of them"),
+        (Lang::Ja, _) => format!("{said}（`gatepost queue list` で確認できます）"),
+    })
+}
+
+/// The same where they are named.
+pub fn returned(messages: u64, lang: Lang) -> String {
     match (lang, messages) {
         (Lang::En, 1) => {
             "1 message failed for good in the last day, and its sender was told: once the cause is mended, send it again"

@@ -82,9 +82,9 @@ impl Queue {
         self.failures.lost(self.clock.wall())
     }
 
-    /// How many failed for good in the last day, with their senders told.
-    pub fn returned(&self) -> usize {
-        self.failures.returned(self.clock.wall())
+    /// How many failed for good in the last day, with their senders told, and the last `most` of them, the newest first.
+    pub fn returned(&self, most: usize) -> (usize, Vec<super::FailureNote>) {
+        self.failures.returned(self.clock.wall(), most)
     }
 
     /// How this message failed, if it did so lately.

@@ -232,7 +232,7 @@ impl Queue {
             let hint = format!(
                 "they belong to another database, or to a later state of this one: where that is still there, stop the daemon, \
                  put it back to {database}, and start it, and they are delivered; else each file is a message as it was handed \
-                 over, and its header says for whom"
+                 over, and its header mostly says for whom (To, Cc; no recipients in Bcc)"
             );
             let owner = MAIL_LEFT_BEHIND.owner.as_str();
             warn!(

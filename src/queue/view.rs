@@ -30,12 +30,22 @@ pub struct QueueView {
     pub failed: Vec<FailureView>,
     /// How many failed so in the last day, with their senders told.
     pub returned: usize,
+    /// The last of those. The newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_returned: Vec<FailureView>,
 }
 
 impl QueueView {
     pub fn new(found: &Found, view: impl Fn(&QueuedMessage) -> MessageView) -> Self {
         let messages = found.messages.iter().map(view).collect();
-        Self { messages, damaged: found.damaged.clone(), is_cut: found.next.is_some(), failed: Vec::new(), returned: 0 }
+        Self {
+            messages,
+            damaged: found.damaged.clone(),
+            is_cut: found.next.is_some(),
+            failed: Vec::new(),
+            returned: 0,
+            last_returned: Vec::new(),
+        }
     }
 }
 

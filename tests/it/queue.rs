@@ -4,7 +4,7 @@ use std::{path::Path, time::SystemTime};
 
 use gatepost::{
     spool::{Spool, Spooled},
-    store::{NewMessage, QueueFilter, Store},
+    store::{Ended, NewMessage, QueueFilter, Store},
 };
 use serde_json::Value;
 use tokio::{
@@ -145,12 +145,45 @@ async fn without_a_daemon_the_command_works_on_the_store() {
     assert!(errors.contains("is held") && errors.contains(&format!(" queue release {id}")), "{errors}");
     let (_, json, _) = run(&["queue", "list", "--state", "held", "--json"], &file);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["messages"][0]["hold"], "by-hand");
-    assert_eq!(run(&["queue", "release", &id], &file).0, 0);
+    let (code, released, _) = run(&["queue", "release", &id], &file);
+    assert!(code == 0 && released.starts_with(&format!("{id}: released")), "{released}");
     assert_eq!(run(&["queue", "drop", &id], &file).1, format!("{id}: dropped\n"));
     assert!(is_empty(dir.path()).await);
     let (code, _, errors) = run(&["queue", "show", &id], &file);
     assert_eq!(code, 1);
     assert!(errors.contains(&format!("no message {id} in the queue")), "{errors}");
+}
+
+/// It said that each goes by itself, and a release kept the pause of before it was held.
+#[tokio::test]
+async fn without_a_daemon_nothing_is_told_to_go_by_itself_and_what_is_released_goes_next() {
+    let (_sandbox, dir, file) = stage(&Plan::default()).await;
+    let id = queued(dir.path(), "later", None).await;
+    let start = format!("`gatepost --config {} run`", file.display());
+    let store = Store::open(&settings(dir.path())).await.unwrap();
+    let stored = async || store.queued_by_id(&id).await.unwrap().unwrap();
+    let later = Ended {
+        next_at: Some(SystemTime::now() + std::time::Duration::from_secs(3000)),
+        pause: std::time::Duration::from_secs(3000),
+        ..Ended::default()
+    };
+    store.end_attempt(stored().await.sequence, &later).await.unwrap();
+    for (lang, waits) in
+        [("en", "Nothing goes until the daemon runs"), ("ja", "デーモンを起動するまで、配信されません")]
+    {
+        let list = run(&["queue", "list", "--lang", lang], &file).1;
+        let end = list.lines().last().unwrap();
+        assert!(end.starts_with(&format!("{waits} [mail-awaits-daemon]")) && end.contains(&start), "{list}");
+        assert!(!list.contains("by itself") && !list.contains("queue retry"), "{list}");
+    }
+    let goes = format!("goes once the daemon runs; to start it: {start}\n");
+    assert_eq!(run(&["queue", "hold", &id], &file).0, 0);
+    assert_eq!(run(&["queue", "list"], &file).1.matches("[mail-awaits-daemon]").count(), 0, "it waits for a person");
+    assert_eq!(run(&["queue", "release", &id], &file).1, format!("{id}: released, and {goes}"));
+    assert_eq!(stored().await.next_at, SystemTime::UNIX_EPOCH);
+    assert_eq!(run(&["queue", "retry", &id], &file).1, format!("{id}: {goes}"));
+    let japanese = run(&["queue", "retry", &id, "--lang", "ja"], &file).1;
+    assert!(japanese.contains("デーモンを起動すると配信されます") && japanese.contains(&start), "{japanese}");
 }
 
 /// The daemon has it in its memory: beside it the store is not touched.

@@ -86,7 +86,11 @@ async fn carry_out(store: &Store, message: &QueuedMessage, order: Order) -> Resu
         Order::Release if message.hold.is_none() => return Ok(Done::NotHeld),
         Order::Hold if message.hold.is_some() => {}
         Order::Hold => drop(store.hold_queued(message.sequence, Some(hold::BY_HAND)).await?),
-        Order::Release => drop(store.hold_queued(message.sequence, None).await?),
+        // It goes next, as with a daemon: what it waited for before it was held counts no more.
+        Order::Release => {
+            store.hasten_queued(message.sequence).await?;
+            store.hold_queued(message.sequence, None).await?;
+        }
         Order::Retry => drop(store.hasten_queued(message.sequence).await?),
         Order::Drop => return discard(store, &message.id).await,
     }

@@ -21,13 +21,13 @@ use super::{
     terminal,
 };
 use crate::{
-    base::{Lang, printable, printable_json},
+    base::{Lang, invocation, printable, printable_json},
     catalog::{self, Known, own::MAIL_LEFT_BEHIND},
     config::Config,
     console::{
         client::Unanswered, known_of_left_behind, known_of_left_bodies, said_of_left_behind, said_of_left_bodies,
     },
-    queue::{Order, last_words},
+    queue::{Order, fault_beside, last_words},
     spool,
     store::{self, LeftBehind},
 };
@@ -62,14 +62,17 @@ struct Desk {
 impl Desk {
     fn list(&self, args: &QueueListArgs) -> Outcome {
         let path = format!("/api/queue?{}", query(args));
-        let found = match console_api::ask(&self.config, Method::GET, &path) {
-            Ok(found) => found,
-            Err(cause) => self.by_store(&cause, |config| asleep::list(config, args))?,
+        let (found, is_asleep) = match console_api::ask(&self.config, Method::GET, &path) {
+            Ok(found) => (found, false),
+            Err(cause) => {
+                let found = self.by_store(&cause, |config| asleep::list(config, args))?;
+                (found, store::holder(&self.config.store).is_none())
+            }
         };
         if args.json {
             return print(&as_json(&found));
         }
-        print(&table::list(&found, args.is_search(), language::current()))?;
+        print(&table::list(&found, args.is_search(), is_asleep, language::current()))?;
         self.note_left_behind();
         Ok(())
     }
@@ -102,16 +105,21 @@ impl Desk {
 
     fn order(&self, id: &str, order: Order) -> Outcome {
         let path = format!("/api/queue/{}/{}", path_word(id), order.as_str());
-        let done = match console_api::ask(&self.config, Method::POST, &path) {
+        let (done, is_asleep) = match console_api::ask(&self.config, Method::POST, &path) {
             // It answers, and its store does not: nobody is told to let the console listen.
             Err(Unanswered::Waits(_) | Unanswered::Untold(_)) if self.is_asked_in_vain() => {
                 return Err(console_api::of_a_store_that_waits(&self.config));
             }
-            Ok(answer) => answer.get("done").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            Err(cause) => self.by_store(&cause, |config| asleep::order(config, id, order))?.as_str().to_owned(),
+            Ok(answer) => (answer.get("done").and_then(Value::as_str).unwrap_or_default().to_owned(), false),
+            Err(cause) => (self.by_store(&cause, |config| asleep::order(config, id, order))?.as_str().to_owned(), true),
         };
+        let start = invocation::start();
         let said = match (done.as_str(), order) {
             ("done", Order::Hold) => "held: nothing is sent until it is released",
+            ("done", Order::Release) if is_asleep => {
+                &format!("released, and goes once the daemon runs; to start it: `{start}`")
+            }
+            ("done", Order::Retry) if is_asleep => &format!("goes once the daemon runs; to start it: `{start}`"),
             ("done", Order::Release) => "released",
             ("done", Order::Retry) => "tried at the next occasion",
             ("done", Order::Drop) => "dropped",
@@ -222,11 +230,17 @@ fn failed(id: &str, found: &Value) -> Failure {
     let at = |name: &str| found.pointer(&format!("/failed/{name}"));
     let text = |name: &str| printable(at(name).and_then(Value::as_str).unwrap_or_default(), 1000);
     let is_so = |name: &str| at(name).and_then(Value::as_bool) == Some(true);
-    let reply = last_words(&text("reply"), language::current());
+    let lang = language::current();
+    let beside = fault_beside(&text("reply"), Some(&text("fault")), lang);
+    let reply = [last_words(&text("reply"), lang)].into_iter().chain(beside).collect::<Vec<_>>().join("; ");
     let why = format!("message {id} is not in the queue any more: it failed for good: {reply}");
     let (fault, account) = (text("fault"), text("account"));
     let explained = [&fault, &account].into_iter().all(|word| catalog::is_harmless(word));
     let hint = match (is_so("is-sender-told"), is_so("is-notice-wanted"), explained) {
+        (true, _, true) if !fault.is_empty() => format!(
+            "its sender was told by a notice: do what `gatepost explain {fault} --account {account}` says, then have it sent \
+             again"
+        ),
         (true, ..) => "its sender was told by a notice".to_owned(),
         (_, false, _) => "it has no sender, or its sender wants no notice".to_owned(),
         (_, _, false) => "its sender was not told: have it sent again".to_owned(),

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::{
     account::BY_LOGIN,
     base::{Lang, columns, invocation, printable, wrapped},
-    catalog::{in_the_log, moment},
-    console::said_of_returned,
+    catalog::{in_the_log, moment, own::MAIL_AWAITS_DAEMON},
+    console,
     queue::{fault_beside, hold, last_words},
 };
 
@@ -28,8 +28,8 @@ const fn said(lang: Lang, en: &'static str, ja: &'static str) -> &'static str {
     }
 }
 
-/// `is_searched`: not all of it was asked for.
-pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
+/// `is_searched`: not all of it was asked for. `is_asleep`: no daemon runs that would deliver it.
+pub(super) fn list(found: &Value, is_searched: bool, is_asleep: bool, lang: Lang) -> String {
     let messages = found.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let damaged = found.get("damaged").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let failed = array(found, "failed");
@@ -59,7 +59,9 @@ pub(super) fn list(found: &Value, is_searched: bool, lang: Lang) -> String {
             "... ほかにもあります。条件を絞るか、--limit を大きくしてください\n",
         ));
     }
-    text + &tried_again(messages, lang) + &gone(failed, lang) + &returned(found, lang)
+    text + &if is_asleep { awaits_daemon(messages, lang) } else { tried_again(messages, lang) }
+        + &gone(failed, lang)
+        + &returned(found, lang)
 }
 
 /// Behind messages that wait for something to be mended: with the first one's id.
@@ -68,19 +70,45 @@ fn tried_again(messages: &[Value], lang: Lang) -> String {
         |one: &&Value| word(one, "state") == "waiting" && one.get("next-attempt").is_some_and(Value::is_u64);
     let Some(id) = messages.iter().find(was_tried).map(|one| word(one, "id")) else { return String::new() };
     let again = match lang {
-        Lang::En => format!("Each goes by itself at its next attempt; to try one at once: `gatepost queue retry {id}`"),
-        Lang::Ja => {
-            format!("それぞれ次回の時刻に自動的に再試行されます。すぐに再試行するには: `gatepost queue retry {id}`")
-        }
+        Lang::En => format!(
+            "Each is tried again by itself at its next attempt, and goes once its cause is over or mended; to try one at \
+             once: `gatepost queue retry {id}`"
+        ),
+        Lang::Ja => format!(
+            "それぞれ次回の時刻に自動的に再試行され、原因が解消していれば配信されます。すぐに再試行するには: \
+             `gatepost queue retry {id}`"
+        ),
     };
     invocation::as_called(&again) + "\n"
 }
 
-fn returned(found: &Value, lang: Lang) -> String {
-    match number(found, "returned") {
-        0 => String::new(),
-        messages => said_of_returned(messages, lang) + "\n",
+/// In its place where nothing is tried.
+fn awaits_daemon(messages: &[Value], lang: Lang) -> String {
+    if messages.iter().all(|one| word(one, "state") == "held") {
+        return String::new();
     }
+    let (id, start) = (MAIL_AWAITS_DAEMON.id, invocation::start());
+    match lang {
+        Lang::En => format!("Nothing goes until the daemon runs [{id}]; to start it: `{start}`\n"),
+        Lang::Ja => format!("デーモンを起動するまで、配信されません [{id}]。起動するコマンド: `{start}`\n"),
+    }
+}
+
+fn returned(found: &Value, lang: Lang) -> String {
+    let messages = number(found, "returned");
+    if messages == 0 {
+        return String::new();
+    }
+    let last = array(found, "last-returned");
+    let colon = if last.is_empty() { "" } else { said(lang, ":", "：") };
+    let head = format!("{}{colon}\n", console::returned(messages, lang));
+    let rest = match (messages.saturating_sub(last.len() as u64), lang) {
+        (0, _) => String::new(),
+        _ if last.is_empty() => String::new(),
+        (more, Lang::En) => format!("... and {more} before: the log has them\n"),
+        (more, Lang::Ja) => format!("... その前の{more}通は、ログにあります\n"),
+    };
+    head + &last.iter().map(|one| gone_line(one, lang)).collect::<String>() + &rest
 }
 
 /// What is there no more, although nobody has it.
@@ -315,7 +343,7 @@ mod tests {
         });
         let status = json!({ "messages": [message], "damaged": ["cdfg23456789"], "is-cut": true });
         for lang in Lang::ALL {
-            let text = list(&status, false, lang) + &show(&json!({ "message": message }), lang);
+            let text = list(&status, false, false, lang) + &show(&json!({ "message": message }), lang);
             assert!(text.lines().all(|line| columns(line) <= 110), "{text}");
             assert!(text.contains("    a-long-local-part@subsidiary.contoso.com -> another-"), "{text}");
             assert_eq!(latin_sentence(&text).is_none(), lang == Lang::Ja, "{text}");
@@ -330,7 +358,7 @@ mod tests {
         };
         for (lang, login) in [(Lang::En, "(login of a@b.c)"), (Lang::Ja, "（a@b.c のログイン）")] {
             let status = json!({ "messages": [message("waiting"), message("under-way"), message("held")], "failed": [message("")] });
-            let text = list(&status, false, lang);
+            let text = list(&status, false, false, lang);
             let at = |line: &str| line.find("1970-").map(|at| columns(&line[..at]));
             let places: Vec<usize> = text.lines().filter_map(at).collect();
             assert!(places.len() == 4 && places.iter().all(|at| *at == places[0]), "{text}");
@@ -349,7 +377,7 @@ mod tests {
             let recipient = json!({ "address": "b@c.de", "state": "waiting", "reply": reply });
             let message = json!({ "id": "bcdf23456789", "state": "waiting", "hold": hold, "recipients": [recipient] });
             for text in [
-                list(&json!({ "messages": [message] }), false, Lang::Ja),
+                list(&json!({ "messages": [message] }), false, false, Lang::Ja),
                 show(&json!({ "message": message }), Lang::Ja),
             ] {
                 let own: String = text.split('"').step_by(2).collect();
@@ -369,7 +397,7 @@ mod tests {
     #[test]
     fn what_waits_for_its_account_is_not_called_held() {
         let message = json!({ "id": "bcdf23456789", "state": "waiting", "fault": "account-gone", "recipients": [] });
-        let text = list(&json!({ "messages": [message] }), false, Lang::En);
+        let text = list(&json!({ "messages": [message] }), false, false, Lang::En);
         assert!(text.contains("  waiting ") && text.contains("[account-gone]\n"), "{text}");
         assert!(!text.contains("held"), "{text}");
     }
@@ -384,7 +412,7 @@ mod tests {
         });
         for (lang, why) in [(Lang::En, "its body cannot be read: its file is gone"), (Lang::Ja, "本文を読み取れません")]
         {
-            let text = list(&json!({ "messages": [message] }), false, lang);
+            let text = list(&json!({ "messages": [message] }), false, false, lang);
             let told: String = text.split_whitespace().collect();
             let count = |part: &str| told.matches(&part.replace(' ', "")).count();
             assert_eq!((count(entry.short()), count("[message-body-unreadable]"), count(why)), (1, 1, 1), "{text}");
@@ -402,7 +430,7 @@ mod tests {
         ] });
         for found in [json!({ "failed": [failed] }), json!({ "messages": [waiting] })] {
             for lang in Lang::ALL {
-                let told: String = list(&found, false, lang).split_whitespace().collect();
+                let told: String = list(&found, false, false, lang).split_whitespace().collect();
                 let means = format!("{}\"[{}]", entry.short().replace(' ', ""), entry.id);
                 assert!(told.contains(&means) && told.contains("SendAsDenied;soitis"), "{told}");
             }
@@ -413,7 +441,7 @@ mod tests {
     fn what_is_held_for_a_fault_has_its_id_and_short_text_in_the_readers_language() {
         let message = json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "message-body-unreadable" });
         for lang in Lang::ALL {
-            let text = list(&json!({ "messages": [message] }), false, lang);
+            let text = list(&json!({ "messages": [message] }), false, false, lang);
             let told: String = text.split_whitespace().collect();
             let short = crate::catalog::own::MESSAGE_BODY_UNREADABLE.short().replace(' ', "");
             assert!(told.contains(&format!("{short}\"[message-body-unreadable]")), "{text}");

@@ -1,13 +1,43 @@
-//! What a refusal means for who wrote the message, by its enhanced status code (RFC 3463). Where a server gives none,
-//! or one that says little, its own words have to do.
+//! What a refusal means for who wrote the message: what the catalogue knows its words to mean, as log and direct reply have
+//! it, and else by its enhanced status code (RFC 3463). Where a server gives none, or one that says little, its own words
+//! have to do.
+
+use std::borrow::Cow;
 
 use crate::{
     base::Lang,
+    catalog::{
+        Entry, Known, in_the_log,
+        message::{
+            MAILBOX_FULL, MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, MESSAGE_TOO_LARGE, OWN_ADDRESS_DENIED,
+            RECIPIENT_LIMIT, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN, SEND_AS_DENIED,
+            SEND_ON_BEHALF_DENIED,
+        },
+        own::MESSAGE_EXPIRED,
+    },
     wire::smtp::{Enhanced, Reply},
 };
 
 /// Cause and next step.
 type Advice = (&'static str, &'static str);
+
+/// Of these the code, or the words of the server, say as much to who wrote the message.
+const BY_CODE: [&Entry; 5] =
+    [MESSAGE_EXPIRED, MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW];
+
+/// What stands under a code below; Exchange gives them with others, too.
+const AS_CODE: [(&Entry, &str); 5] = [
+    (RECIPIENT_UNKNOWN, "1.1"),
+    (MESSAGE_TOO_LARGE, "3.4"),
+    (SEND_AS_DENIED, "7.60"),
+    (OWN_ADDRESS_DENIED, "7.60"),
+    (SEND_ON_BEHALF_DENIED, "7.60"),
+];
+
+const LIMITED: (Advice, Advice) = (
+    ("The recipient gets more mail in an hour than the mail server allows.", "Send the message again in an hour."),
+    ("宛先が1時間に受け取れる件数の上限に達しています。", "1時間ほど待ってから、もう一度送信してください。"),
+);
 
 /// Code without the class; the advice in English, the same in Japanese.
 const ADVICE: &[(&str, Advice, Advice)] = &[
@@ -148,18 +178,48 @@ pub(super) fn status(reply: &str) -> String {
     own.filter(|code| code.0 == 5).unwrap_or(Enhanced(5, 0, 0)).to_string()
 }
 
-pub(super) fn advice(status: &str, lang: Lang) -> Advice {
-    let detail = status.split_once('.').map(|(_, detail)| detail).unwrap_or_default();
-    let fits = |code: &str| if code.ends_with('.') { detail.starts_with(code) } else { detail == code };
+/// `entry`: what the catalogue knows it to mean.
+pub(super) fn advice(reply: &str, entry: Option<&Entry>, lang: Lang) -> (Cow<'static, str>, Cow<'static, str>) {
+    let status = status(reply);
+    let code = status.split_once('.').map(|(_, detail)| detail).unwrap_or_default();
+    // Of a domain that takes no mail (RFC 7504, RFC 7505), under the code that Exchange has for a recipient.
+    let known = entry.filter(|entry| !reply.starts_with("556") && BY_CODE.iter().all(|one| one.id != entry.id));
+    let (english, japanese) = match known {
+        None => by_code(code),
+        Some(entry) if entry.id == RECIPIENT_LIMIT.id => LIMITED,
+        // A server with other words means the recipient's.
+        Some(entry) if entry.id == MAILBOX_FULL.id && !reply.to_ascii_lowercase().contains("quotaexceeded") => {
+            by_code(code)
+        }
+        Some(entry) => match AS_CODE.iter().find(|(one, _)| one.id == entry.id) {
+            Some((_, code)) => by_code(code),
+            None => return for_the_administrator(entry, lang),
+        },
+    };
+    let (cause, step) = if lang == Lang::Ja { japanese } else { english };
+    (cause.into(), step.into())
+}
+
+fn by_code(of: &str) -> (Advice, Advice) {
+    let fits = |code: &str| if code.ends_with('.') { of.starts_with(code) } else { of == code };
     let found = ADVICE.iter().find(|(code, ..)| fits(code)).map(|(_, english, japanese)| (*english, *japanese));
-    let (english, japanese) = found.unwrap_or(REFUSED);
-    if lang == Lang::Ja { japanese } else { english }
+    found.unwrap_or(REFUSED)
+}
+
+/// Who wrote the message has no hand in it: whoever has looks it up by its id.
+fn for_the_administrator(entry: &Entry, lang: Lang) -> (Cow<'static, str>, Cow<'static, str>) {
+    let named = in_the_log(entry.id, lang).unwrap_or_default();
+    let step = match lang {
+        Lang::En => format!("Show this notice to your administrator: {named}"),
+        Lang::Ja => format!("この通知を管理者に見せてください。{named}"),
+    };
+    (entry.told(lang, &Known::default()).cause.into(), step.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::latin_sentence;
+    use crate::{base::latin_sentence, catalog::upstream::message_refusal};
 
     #[test]
     fn a_status_is_the_servers_own_or_says_nothing() {
@@ -187,12 +247,58 @@ mod tests {
             ("5.7.1", "administrator"),
             ("5.0.0", "refused"),
         ] {
-            let (cause, next) = advice(status, Lang::En);
+            let (cause, next) = advice(&format!("550 {status} no"), None, Lang::En);
             assert!(cause.contains(told) || next.contains(told), "{status}");
         }
-        let all = || ADVICE.iter().map(|(_, english, japanese)| (english, japanese)).chain([(&REFUSED.0, &REFUSED.1)]);
+        let all = || {
+            let others = [&REFUSED, &LIMITED].map(|(english, japanese)| (english, japanese));
+            ADVICE.iter().map(|(_, english, japanese)| (english, japanese)).chain(others)
+        };
         assert!(all().all(|((cause, next), _)| cause.is_ascii() && next.is_ascii()));
         assert!(all().all(|(_, (cause, next))| cause.ends_with('。') && next.ends_with('。')));
         assert!(all().all(|(_, (cause, next))| latin_sentence(&format!("{cause}{next}")).is_none()));
+    }
+
+    /// Exchange's replies of which the code alone says something else (fact sheet microsoft.md, 3.2).
+    #[test]
+    fn what_the_catalogue_knows_of_a_reply_goes_before_its_code() {
+        for (reply, wanted) in [
+            (
+                "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+                "no mailbox of this",
+            ),
+            ("550 5.4.1 Recipient address rejected: Access denied. [AM0]", "no mailbox of this"),
+            ("556 5.1.10 Recipient address has null MX", "domain of this address takes no mail"),
+            (
+                "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException.MapiException",
+                "copy in Sent",
+            ),
+            ("552 5.2.2 over quota", "recipient's mailbox is full"),
+            ("554 5.2.252 SendAsDenied; ann@contoso.com not allowed to send as bob@contoso.com", "send as this sender"),
+            (
+                "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied",
+                "as this sender",
+            ),
+            ("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", "[day-limit-reached]"),
+            ("550 5.1.20 Multiple From addresses are not allowed without Sender address", "From names more than one"),
+            ("550 5.1.8 Access denied, bad outbound sender", "administrator"),
+            ("550 5.1.90 Your message can't be sent because you've reached your daily limit", "administrator"),
+            ("550 5.2.121 RESOLVER.ADR.RecipLimit", "in an hour"),
+            ("552 5.3.4 Header size exceeds fixed maximum size", "header block"),
+            ("552 5.3.4 Message size exceeds fixed maximum message size", "larger than a mail server"),
+            ("550 5.7.512 Access denied, message must be RFC 5322 section 3.6.2 compliant", "not spelled as RFC 5322"),
+            ("550 5.7.233 tenant", "external recipients"),
+            ("550 5.7.750 unregistered domain", "not an accepted domain"),
+        ] {
+            for lang in Lang::ALL {
+                let (cause, step) = advice(reply, message_refusal(reply), lang);
+                let told = format!("{cause} {step}");
+                assert!(lang == Lang::Ja || told.contains(wanted), "{reply}: {told}");
+                assert_eq!(lang == Lang::En, told.is_ascii(), "{reply}: {told}");
+                assert!(!told.contains(['{', '⟨']), "{reply}: {told}");
+            }
+        }
+        let recipient = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found";
+        assert_eq!(advice(recipient, message_refusal(recipient), Lang::Ja).0, by_code("1.1").1.0);
     }
 }

@@ -8,7 +8,8 @@ use mailparse::MailHeaderMap;
 
 use crate::{
     base::Lang,
-    queue::envelope::read_recipient,
+    catalog::Entry,
+    queue::{envelope::read_recipient, refusals::Refusal},
     store::{QueuedMessage, QueuedRecipient},
     wire::smtp::{Mail, Rcpt},
 };
@@ -54,6 +55,8 @@ impl Facts<'_> {
 pub(super) struct Failed {
     pub rcpt: Rcpt,
     pub reply: String,
+    /// What that means, as the log has it.
+    pub entry: Option<&'static Entry>,
 }
 
 impl Failed {
@@ -62,7 +65,8 @@ impl Failed {
         let rcpt = read_recipient(&recipient.line)?;
         let says = |notify: &str| notify.split(',').any(|word| word.eq_ignore_ascii_case("FAILURE"));
         let wants = rcpt.notify.as_deref().is_none_or(says);
-        wants.then(|| Self { reply: recipient.reply.clone().unwrap_or_default(), rcpt })
+        let entry = Refusal::beside(recipient).map(|refusal| refusal.entry);
+        wants.then(|| Self { reply: recipient.reply.clone().unwrap_or_default(), rcpt, entry })
     }
 }
 

@@ -36,7 +36,7 @@ fn of_the_failed(facts: &Facts<'_>, lang: Lang) -> String {
     let [answer, meaning, next, subject, accepted, id] = about;
     let mut out = format!("{opening}\r\n");
     for one in facts.failed {
-        let (cause, step) = advice::advice(&advice::status(&one.reply), lang);
+        let (cause, step) = advice::advice(&one.reply, one.entry, lang);
         let (address, reply) = (&one.rcpt.address, &one.reply);
         let _ = write!(out, "\r\n<{address}>\r\n  {answer}{reply}\r\n  {meaning}{cause}\r\n  {next}{step}\r\n");
     }

@@ -46,6 +46,8 @@ async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes
     let id = list.split_whitespace().next().unwrap();
     let retry = format!("`{}`", staged.gatepost(&format!("queue retry {id}")));
     assert!(list.contains("    next at ") && list.contains(&retry), "{list}");
+    // It said that each goes by itself, where an administrator has to act first.
+    assert!(list.contains("goes once its cause is over or mended") && !list.contains("Each goes by itself"), "{list}");
     let report = staged.doctor(&[ANN, "--json"]).await.json();
     let told = check(&report, "daemon", "queue");
     assert_eq!((&told["outcome"], &told["account"]), (&"fail".into(), &ANN.into()), "{told}");
@@ -494,5 +496,37 @@ async fn a_queue_that_waits_for_a_day_to_pass_is_told_with_that_and_when_and_no_
         assert!(told.contains("limits.recipients-per-day"), "{told}");
         assert!(!told.contains("--send"), "{told}");
         assert!(told.lines().last().unwrap().contains("day-limit-reached"), "{told}");
+    }
+}
+
+/// Nothing said which message it was; and the notice blamed the domain, since 5.1.10 elsewhere is one that takes no mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_went_back_to_its_sender_is_named_with_what_it_failed_of_and_its_notice_has_the_same_cause() {
+    let (staged, program) = beside_a_daemon(queued("")).await;
+    let unknown = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup";
+    staged.sandbox.faults().set(|faults| faults.smtp.answers.push(Answer::new("RCPT", unknown).times(1)));
+    let said = sent(&program, ANN, ANN).await;
+    let id = said.rsplit(' ').next().unwrap().to_owned();
+    until_so("the notice arrives", Duration::from_secs(20), async || staged.sandbox.submissions().len() == 1).await;
+    let notice = String::from_utf8_lossy(&staged.sandbox.submissions()[0].bytes).into_owned();
+    assert!(notice.contains("Meaning: There is no mailbox of this address."), "{notice}");
+    let told = |words: &[&str]| {
+        let (_, out, errors) = run(words, &staged.file);
+        out.split_whitespace().chain(errors.split_whitespace()).collect::<Vec<_>>().join(" ")
+    };
+    let names = format!("`{}`", staged.gatepost("queue list"));
+    let step = format!("`{}`", staged.gatepost(&format!("explain recipient-unknown --account {ANN}")));
+    for lang in ["en", "ja"] {
+        let list = told(&["queue", "list", "--lang", lang]);
+        for part in [&id, &format!("{ANN} -> {BOB}"), "[recipient-unknown]", "RecipientNotFound"] {
+            assert!(list.contains(part), "{part}: {list}");
+        }
+        assert!(!list.contains(&names), "it is what names it: {list}");
+        let doctor = staged.doctor(&[ANN, "--lang", lang]).await.out;
+        for told in [told(&["status", "--lang", lang]), doctor.split_whitespace().collect::<Vec<_>>().join(" ")] {
+            assert!(told.contains(&names), "{told}");
+        }
+        let shown = told(&["queue", "show", &id, "--lang", lang]);
+        assert!(shown.contains("[recipient-unknown]") && shown.contains(&step), "{shown}");
     }
 }

@@ -98,6 +98,9 @@ async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mend
         assert!(code == 78 && told.contains("[configuration-missing]"), "{told}");
         let of_setup = told.find("setup").unwrap();
         assert!(told.contains("demo") && of_setup < told.find("demo").unwrap(), "{told}");
+        // Setup came first, where the file had only been moved away, and mail waited in the store that it named.
+        let put_back = if lang == "en" { "put it back" } else { "元の場所に戻して" };
+        assert!(told.find(put_back).unwrap() < of_setup, "{told}");
         assert!(!told.contains("config check"), "{told}");
         for command in ["status", "login ann@contoso.com", "logout ann@contoso.com", "queue list", "config check"] {
             let words: Vec<&str> = command.split(' ').chain(["--lang", lang]).collect();
@@ -106,6 +109,7 @@ async fn where_there_is_no_file_the_step_is_setup_and_no_line_that_could_be_mend
                 code == 78 && errors.contains(&format!("`gatepost --config {} setup`", missing.display())),
                 "{command}: {errors}"
             );
+            assert!(errors.find(put_back).unwrap() < errors.find(" setup`").unwrap(), "{command}: {errors}");
         }
     }
 }
