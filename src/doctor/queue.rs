@@ -31,8 +31,7 @@ use crate::{
     config::Config,
     oauth::Resource,
     queue::{MOST_MESSAGES, STUCK},
-    spool,
-    store,
+    spool, store,
 };
 
 /// Whether somebody's messages are kept here before they go.
@@ -164,7 +163,10 @@ pub(super) async fn asleep(scope: &Scope, config: &Config, kept: &Kept) -> Optio
         false => {
             let (outlines, _) = store.queue_outlines().await.ok()?;
             let theirs = outlines.iter().filter(|one| scope.has(&one.account));
-            theirs.fold((0, 0), |(waiting, held), one| if one.hold.is_some() { (waiting, held + 1) } else { (waiting + 1, held) })
+            theirs.fold(
+                (0, 0),
+                |(waiting, held), one| if one.hold.is_some() { (waiting, held + 1) } else { (waiting + 1, held) },
+            )
         }
     };
     let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);

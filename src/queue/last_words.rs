@@ -140,7 +140,11 @@ mod tests {
             let fault = CONDITIONAL_ACCESS.fault();
             let said = format!("{}; {how} [{}]", fault.text, fault.id);
             is_told(&said, &[&format!("`{login}`")]);
-            assert_eq!(last_words(&said, Lang::Ja).contains("ann@x.y としてサインイン"), how.contains(as_whom), "{how}");
+            assert_eq!(
+                last_words(&said, Lang::Ja).contains("ann@x.y としてサインイン"),
+                how.contains(as_whom),
+                "{how}"
+            );
         }
     }
 
