@@ -175,8 +175,9 @@ pub struct StatusArgs {
 #[command(
     after_help = "Examples:\n  gatepost doctor\n  gatepost doctor ann@contoso.com --lang ja\n  gatepost doctor --offline\n  \
                   gatepost doctor ann@contoso.com --send bob@contoso.com\n  gatepost doctor --bundle support.tar.gz\n\n\
-                  It stores access tokens that it had to fetch, and refresh tokens that came with them, as the daemon would, and \
-                  changes nothing else (--offline: nothing at all).\n\
+                  It stores access tokens that it had to fetch, and refresh tokens that came with them, as the daemon would. \
+                  It tells a daemon that runs what it proved (a mailbox that opens, a message that went), so that its \
+                  status no longer shows that refusal, and changes nothing else (--offline: nothing at all).\n\
                   It sends nothing without --send. Exit codes: 0 all well, 1 something fails, 78 configuration refused."
 )]
 pub struct DoctorArgs {

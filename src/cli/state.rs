@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     console::client,
     net::{ClientTls, HttpClient, SetupFault},
-    oauth::verdict::Verdict,
+    oauth::{self, verdict::Verdict},
     store::{self, Store, StoreError},
 };
 
@@ -146,7 +146,8 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     let particular = match lang {
         _ if detail.is_empty() => cause.clone(),
         Lang::En => format!("{detail}. {cause}"),
-        Lang::Ja => format!("{}（{detail}）", cause.trim_end_matches('。')),
+        // Of the whole, nobody could tell any more where that begins.
+        Lang::Ja => format!("{}（{}）", cause.trim_end_matches('。'), oauth::found(lang, detail)),
     };
     Failure::told(said_in(verdict.entry, &particular, lang), &words, lang).of_fault(verdict.entry.id)
 }
@@ -185,4 +186,24 @@ pub(super) fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
 #[cfg(not(unix))]
 pub(super) fn refuse_foreign_store(_: &str) -> Result<(), Failure> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::doctor::SOMEBODY_ELSE_SIGNED_IN;
+
+    #[test]
+    fn whose_sign_in_stays_is_japanese_behind_its_cause() {
+        let detail =
+            "bob@contoso.com signed in; the sign-in of ann@contoso.com stays: ann@contoso.com is who was meant";
+        let verdict = Verdict::new(SOMEBODY_ELSE_SIGNED_IN, detail);
+        let told = refused_as(&verdict, &Known::default(), Lang::Ja).to_string();
+        let (error, _) = told.split_once("\n次の手順").unwrap();
+        assert!(
+            error.contains("bob@contoso.com がサインインしましたが、ann@contoso.com のサインインがそのまま"),
+            "{told}"
+        );
+        assert!(!error.contains("stays"), "{told}");
+    }
 }

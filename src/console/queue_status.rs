@@ -33,8 +33,9 @@ pub struct QueueStatus {
     pub standstills: Vec<StandstillStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<LostStatus>,
-    /// Messages that failed for good in the last day, with their senders told.
-    pub returned: usize,
+    /// Messages that failed for good in the last day, with their senders told; `None`: nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<usize>,
 }
 
 /// Messages that failed for good although no sender knows, with what the catalogue says of that, in English.
@@ -90,7 +91,7 @@ impl QueueStatus {
         standstills.sort_by(|one, other| one.account.cmp(&other.account));
         standstills.truncate(CAP);
         let lost = LostStatus::of(&queue.lost());
-        let (returned, _) = queue.returned(0);
+        let returned = Some(queue.returned(0).0);
         Self { waiting, held, oldest_seconds: oldest.as_secs(), bytes: octets, standstills, lost, returned }
     }
 
@@ -106,7 +107,7 @@ impl QueueStatus {
             bytes,
             standstills: Vec::new(),
             lost: None,
-            returned: 0,
+            returned: None,
         }
     }
 }
@@ -133,7 +134,7 @@ pub fn returned(messages: u64, lang: Lang) -> String {
              send them again"
         ),
         (Lang::Ja, _) => format!(
-            "過去24時間に{messages}通のメールが配信に失敗し、差出人に通知しました。原因を直してから、送り直してください"
+            "過去24時間に{messages}通のメールの配信に失敗し、差出人に通知しました。原因を直してから、送り直してください"
         ),
     }
 }
@@ -161,7 +162,7 @@ pub fn said_of_lost(messages: u64, lang: Lang) -> String {
     match (lang, messages) {
         (Lang::En, 1) => "1 message failed for good, and its sender was not told".to_owned(),
         (Lang::En, _) => format!("{messages} messages failed for good, and their senders were not told"),
-        (Lang::Ja, _) => format!("{messages}通のメールが配信に失敗し、差出人に通知できませんでした"),
+        (Lang::Ja, _) => format!("{messages}通のメールの配信に失敗し、差出人に通知できませんでした"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use http::Method;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::form_urlencoded;
 
 use super::{
@@ -112,18 +112,23 @@ impl Running {
     }
 
     /// Mailboxes that this look, which `began` then, could open, and that were refused before: likewise. What is still answered
-    /// from memory stands until that ends. It, as it is then.
+    /// from memory stands until that ends. It, as it is then; what is not told within the look's time stands, too.
     pub async fn told_of_sign_ons(self, scope: &Scope, config: &Config, found: &[Check], began: Instant) -> Self {
-        let mut is_told = false;
-        for account in scope.accounts(config) {
-            for protocol in [Protocol::Imap, Protocol::Pop3] {
-                if self.was_refused(&account, protocol) && passed(found, &account, protocol.as_str(), Name::SignOn) {
-                    self.tell_proved(config, &account, ("protocol", protocol.as_str()), began).await;
-                    is_told = true;
+        let deadline = began + scope.within;
+        let told = timeout_at(deadline, async {
+            let mut is_told = false;
+            for account in scope.accounts(config) {
+                for protocol in [Protocol::Imap, Protocol::Pop3] {
+                    if self.was_refused(&account, protocol) && passed(found, &account, protocol.as_str(), Name::SignOn)
+                    {
+                        self.tell_proved(config, &account, ("protocol", protocol.as_str()), began).await;
+                        is_told = true;
+                    }
                 }
             }
-        }
-        if is_told { Self::ask(config, &scope.file).await } else { self }
+            if is_told { Some(Self::ask(config, &scope.file).await) } else { None }
+        });
+        told.await.ok().flatten().unwrap_or(self)
     }
 
     /// A client was, and no success followed; nobody hears it from memory any more.

@@ -31,8 +31,7 @@ use crate::{
     config::Config,
     oauth::Resource,
     queue::{MOST_MESSAGES, STUCK, hold},
-    spool,
-    store::{self, QueueFigures},
+    spool, store,
 };
 
 /// Whether somebody's messages are kept here before they go.
@@ -176,7 +175,18 @@ fn held_for_faults(scope: &Scope, config: &Config, running: &Running, held: u64,
 pub(super) async fn asleep(scope: &Scope, config: &Config, kept: &Kept) -> Option<Check> {
     let is_elsewhere = scope.is_beside_the_service || store::holder_before(&config.store, &scope.file).is_some();
     let store = kept.store().filter(|_| !is_elsewhere && store::holder(&config.store).is_none())?;
-    let QueueFigures { waiting, held, .. } = store.queue_figures().await.ok()?;
+    let (waiting, held) = match scope.accounts.is_empty() {
+        true => store.queue_figures().await.ok().map(|figures| (figures.waiting, figures.held))?,
+        // What waits for others is theirs.
+        false => {
+            let (outlines, _) = store.queue_outlines().await.ok()?;
+            let theirs = outlines.iter().filter(|one| scope.has(&one.account));
+            theirs.fold(
+                (0, 0),
+                |(waiting, held), one| if one.hold.is_some() { (waiting, held + 1) } else { (waiting + 1, held) },
+            )
+        }
+    };
     let look = Look::at(scope.lang, Layer::Daemon, Name::Queue);
     match (waiting, held) {
         (0, 0) => None,

@@ -295,11 +295,12 @@ pub struct SignIn {
     pub password: Option<Secret>,
 }
 
-/// What is typed behind `gatepost` to sign in for an account, and as whom, where that is another one than its own address.
+/// What is typed behind `gatepost` to sign in for an account, and, in brackets behind it, as whom, where that is another one
+/// than its own address.
 pub fn login_for(account: &str, identity: &str) -> String {
     match account.eq_ignore_ascii_case(identity) {
         true => format!("login {account}"),
-        false => format!("login {account} and sign in as {identity}"),
+        false => format!("login {account} (then sign in as {identity})"),
     }
 }
 

@@ -266,6 +266,8 @@ impl Queue {
             return Ok(());
         }
         info!(queue_id = id, "dropped from the queue");
+        // Whoever drops a notice keeps it from the sender of what it is about.
+        self.failures.is_untold(id, self.clock.wall());
         self.remove_body(id);
         Ok(())
     }

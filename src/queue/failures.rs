@@ -89,12 +89,12 @@ impl Failures {
         self.notes().iter().filter(|one| one.is_lost() && is_young(one)).cloned().collect()
     }
 
-    /// Gone for good within a day, with its sender told: who mended the cause has it sent again. How many, and the last
+    /// Gone for good within a day, with its sender told, whose mail server took the notice: who mended the cause has it sent again. How many, and the last
     /// `most` of them, the newest first.
     pub fn returned(&self, now: SystemTime, most: usize) -> (usize, Vec<FailureNote>) {
         let is_young = |one: &FailureNote| now.duration_since(one.at).is_ok_and(|age| age < RETURNED_FOR);
         let notes = self.notes();
-        let returned = || notes.iter().rev().filter(|one| one.is_told && one.hold.is_none() && is_young(one));
+        let returned = || notes.iter().rev().filter(|one| one.is_returned() && is_young(one));
         (returned().count(), returned().take(most).cloned().collect())
     }
 

@@ -95,7 +95,7 @@ mod tests {
             all, asked_again,
             own::{DELIVERY_DOUBTFUL, MESSAGE_BODY_UNREADABLE},
             replies::{coded, lost_behind_the_dot, not_ascii, refusal},
-            token::FRESH_TOKEN_REFUSED,
+            token::{CONDITIONAL_ACCESS, FRESH_TOKEN_REFUSED},
         },
         queue::outcome::in_the_way,
     };
@@ -126,6 +126,32 @@ mod tests {
         }
         for coded in coded::ALL {
             is_told(&coded.reply().text(), &[&in_brief(coded.entry, Lang::Ja)]);
+        }
+    }
+
+    /// Of a shared mailbox somebody else signs in; behind a policy they do once it lets them. Nothing but the command can be typed.
+    #[test]
+    fn the_way_to_sign_in_is_a_command_by_itself_and_as_whom_stands_behind_it() {
+        let login = "gatepost --config '/a b.toml' login desk@x.y";
+        let as_whom = "(then sign in as ann@x.y)";
+        let page = "http://127.0.0.1:8425/";
+        for how in [
+            format!("run: {login} {as_whom}"),
+            format!("open {page} or run: {login} {as_whom}"),
+            format!("after that run: {login}"),
+            format!("after that run: {login} {as_whom}"),
+            format!("after that open {page} or run: {login}"),
+            format!("after that open {page} or run: {login} {as_whom}"),
+            format!("an administrator consents for all at {page}; after that run: {login}"),
+        ] {
+            let fault = CONDITIONAL_ACCESS.fault();
+            let said = format!("{}; {how} [{}]", fault.text, fault.id);
+            is_told(&said, &[&format!("`{login}`")]);
+            assert_eq!(
+                last_words(&said, Lang::Ja).contains("ann@x.y としてサインイン"),
+                how.contains(as_whom),
+                "{how}"
+            );
         }
     }
 

@@ -246,7 +246,7 @@ async fn whoever_is_to_sign_in_for_several_accounts_is_told_by_the_account_that_
     let world = World::with(Plan { signed_in: vec![], ..each_its_own() }).await;
     for address in [ANN, SHARED[0], SHARED[1], ANN] {
         let said = world.login(Protocol::Imap, address, PASSWORD).await;
-        let as_whom = if address == ANN { String::new() } else { format!(" and sign in as {ANN}") };
+        let as_whom = if address == ANN { String::new() } else { format!(" (then sign in as {ANN})") };
         assert!(said.contains(&format!(" login {address}{as_whom} [gatepost sign-in-missing]")), "{said}");
     }
 }

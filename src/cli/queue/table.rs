@@ -43,14 +43,14 @@ pub(super) fn list(found: &Value, is_searched: bool, is_asleep: bool, lang: Lang
     let mut text: String = messages.iter().map(|message| line(message, lang)).collect();
     for id in damaged.iter().filter_map(Value::as_str) {
         let id = printable(id, CAP);
-        text.push_str(&match lang {
+        text.push_str(&invocation::as_called(&match lang {
             Lang::En => format!(
                 "{id}  damaged\n    its row in the database cannot be read, and it is not delivered: `gatepost queue drop {id}`\n"
             ),
             Lang::Ja => {
                 format!("{id}  破損\n    データベースの行を読み取れないため、配信されません: `gatepost queue drop {id}`\n")
             }
-        });
+        }));
     }
     if found.get("is-cut").and_then(Value::as_bool) == Some(true) {
         text.push_str(said(
@@ -121,7 +121,7 @@ fn gone(failed: &[Value], lang: Lang) -> String {
         "not in the queue any more: failed for good, and their senders were not told. Have them sent again, then `gatepost queue drop <id>`:\n",
         "キューに残っていないメッセージ（配信に失敗し、差出人に通知できませんでした。再送を依頼し、`gatepost queue drop <id>` を実行してください）:\n",
     );
-    head.to_owned() + &failed.iter().map(|one| gone_line(one, lang)).collect::<String>()
+    invocation::as_called(head) + &failed.iter().map(|one| gone_line(one, lang)).collect::<String>()
 }
 
 fn gone_line(one: &Value, lang: Lang) -> String {

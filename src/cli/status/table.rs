@@ -10,7 +10,7 @@ use super::{
     told::SAID,
 };
 use crate::{
-    base::{Lang, columns, printable, with_id, wrapped},
+    base::{Lang, columns, invocation, printable, with_id, wrapped},
     catalog::beside,
     console::said_of_returned,
 };
@@ -158,7 +158,9 @@ fn queue(queue: &Value, status: &Value, lang: Lang) -> String {
         told.push_str(&picked(still, STANDSTILL, lang));
         told.push_str(&steps(&unmet.map(unheard).collect::<Vec<_>>(), lang));
         if still.iter().any(|one| one.get("tried-again-at").is_some()) {
-            wrapped(tried_again(lang), WRAP).iter().for_each(|line| told.push_str(&format!("  {line}\n")));
+            wrapped(&invocation::as_called(tried_again(lang)), WRAP)
+                .iter()
+                .for_each(|line| told.push_str(&format!("  {line}\n")));
         }
     }
     if let Some(returned) = queue.get("returned").and_then(Value::as_u64).filter(|messages| *messages > 0) {

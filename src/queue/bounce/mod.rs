@@ -85,6 +85,11 @@ impl FailureNote {
     pub const fn is_lost(&self) -> bool {
         !self.is_told && self.hold.is_none() && self.is_notice_wanted
     }
+
+    /// It is gone, and the notice of that was taken: one that waits may fail yet.
+    pub const fn is_returned(&self) -> bool {
+        self.is_told && self.hold.is_none() && self.notice.is_none()
+    }
 }
 
 impl Queue {

@@ -78,6 +78,15 @@ async fn a_graph_that_denies_the_mailbox_is_told() {
     assert_eq!(staged.doctor(&[ANN]).await.code, 0);
 }
 
+/// It is reached, and no page of a hotel is in its place.
+#[tokio::test]
+async fn a_graph_that_asks_for_a_pause_is_told_as_that() {
+    let staged = staged(&[SEND]).await;
+    staged.sandbox.faults().set(|faults| faults.apply("graph-throttled"));
+    let wanted = First { layer: "graph", name: "graph-mailbox", id: "graph-throttled", command: "" };
+    staged.fails_first(wanted).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_met_and_a_layer_shows_too_is_told_once() {
     let staged = staged(&[SEND]).await;

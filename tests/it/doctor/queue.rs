@@ -38,7 +38,8 @@ async fn a_queue_that_stands_still_fails_with_its_step_and_one_that_moves_passes
     assert!(japanese.contains("\nキュー\n  待機中") && japanese.contains("停止中"), "{japanese}");
     // Nobody knew that it goes by itself, when, and what has it go at once.
     let flat = status().split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in ["tried again at", "is tried again by itself at the time shown", "`gatepost queue retry <id>`"] {
+    let [retry, list] = ["queue retry <id>", "queue list"].map(|rest| format!("`{}`", staged.gatepost(rest)));
+    for part in ["tried again at", "is tried again by itself at the time shown", &retry, &list] {
         assert!(flat.contains(part), "{part}: {flat}");
     }
     assert!(japanese.contains("表示の時刻に自動的に再試行"), "{japanese}");
@@ -83,6 +84,20 @@ async fn mail_that_waits_for_a_daemon_that_does_not_run_fails_the_look_and_stand
     assert!(japanese.contains("  1通のメールが待機中です。デーモンを起動すると配信されます\n"), "{japanese}");
     let json: serde_json::Value = serde_json::from_str(&run(&["status", "--json"], &staged.file).1).unwrap();
     assert_eq!((&json["queue"]["waiting"], &json["queue"]["held"]), (&1.into(), &1.into()), "{json}");
+    assert!(json["queue"].get("returned").is_none(), "the daemon alone knows: {json}");
+}
+
+/// Whoever looked at one account was told to see to the mail of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_of_an_account_that_nobody_looks_at_fails_no_look_while_the_daemon_is_down() {
+    let staged = Staged::new(Plan { more: account(BOB, ""), ..queued("") }).await;
+    queued_as(staged.dir.path(), "left", |_| ()).await;
+    let told = staged.doctor(&[BOB, "--offline"]).await;
+    assert!(!told.out.contains("mail-awaits-daemon"), "{}", told.out);
+    for arguments in [&["--offline"][..], &[ANN, "--offline"]] {
+        let told = staged.doctor(arguments).await;
+        assert!(told.out.contains("[mail-awaits-daemon]"), "{}", told.out);
+    }
 }
 
 /// It named the identity provider, under a key that nobody had written.
@@ -395,12 +410,13 @@ async fn mail_that_failed_for_good_and_whose_notice_failed_too_is_told_as_gone_u
     ] {
         let list = told(&["queue", "list", "--lang", lang]).1;
         assert!(list.contains(&id) && list.contains("5.7.60") && list.contains(&format!("{ANN} -> {BOB}")), "{list}");
+        assert!(list.contains(&format!("`{}`", staged.gatepost("queue drop <id>"))), "{list}");
         for words in [&["queue", "show", &id, "--lang", lang][..], &["queue", "retry", &id, "--lang", lang]] {
             let (code, shown) = told(words);
             assert!(code == 1 && shown.contains(gone) && shown.contains(again) && shown.contains("5.7.60"), "{shown}");
         }
         let status = told(&["status", "--lang", lang]).1;
-        assert!(status.contains(if lang == "en" { gone } else { "1通のメールが配信に失敗し" }), "{status}");
+        assert!(status.contains(if lang == "en" { gone } else { "1通のメールの配信に失敗し" }), "{status}");
         // It was refused behind our 250.
         let heard = if lang == "en" { "What a client hears" } else { "クライアントへの応答" };
         assert!(!status.contains(heard), "{status}");
