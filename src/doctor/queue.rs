@@ -62,6 +62,10 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     if !is_there && store::holder(&config.store).is_none() {
         return Some(look.skip(Said::MadeAtFirstStart));
     }
+    let is_gone = database.try_exists().is_ok_and(|is_there| !is_there);
+    if let Some(left) = left.as_ref().filter(|_| is_gone) {
+        return Some(bodies_left(look, left));
+    }
     if is_there && let Err(error) = spool::refuse_others(&directory, database) {
         return Some(look.fault(&QUEUE_FAILING.fault().detail(error.to_string()), &Who::default()));
     }
@@ -73,11 +77,15 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
             return Some(look.fault(&fault, &Who::default()));
         }
     };
-    if let Some(left) = left {
-        let who = Who { left_folder: Some(left.folder.display().to_string()), ..Who::default() };
-        return Some(look.fail(Said::BodiesLeft { files: left.messages }, &MAIL_LEFT_BEHIND.fault(), &who));
+    if let Some(left) = &left {
+        return Some(bodies_left(look, left));
     }
     Some(room(look, (messages, used), config.queue.max_bytes))
+}
+
+fn bodies_left(look: Look, left: &spool::LeftBodies) -> Check {
+    let who = Who { left_folder: Some(left.folder.display().to_string()), ..Who::default() };
+    look.fail(Said::BodiesLeft { files: left.messages }, &MAIL_LEFT_BEHIND.fault(), &who)
 }
 
 /// Of `held`, messages and their octets, either may be what there is no room for.

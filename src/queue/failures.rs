@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{FailureNote, outcome::REPLY_CAP};
+use super::FailureNote;
 use crate::base::printable;
 
 /// Of those of which nobody has to hear any more.
@@ -20,6 +20,8 @@ const OPEN_CAP: usize = 1000;
 /// Of one message so many are named, in so many octets.
 const RECIPIENTS: usize = 30;
 const RECIPIENT_OCTETS: usize = 1024;
+/// What we say ourselves has its id at its end, and is shorter.
+const REPLY: usize = 500;
 
 /// Who was to send a message again did so by then, or does not want to.
 const LOST_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -118,6 +120,6 @@ fn cut(mut note: FailureNote) -> FailureNote {
     let named = fits.count();
     note.more_recipients = note.recipients.len() - named;
     note.recipients.truncate(named);
-    note.reply = printable(&note.reply, REPLY_CAP);
+    note.reply = printable(&note.reply, REPLY);
     note
 }

@@ -18,11 +18,15 @@ pub struct LeftBodies {
     pub messages: u64,
 }
 
-/// Those in the folder of this database; `None`: there are none.
+/// Those in the folder of this database: all of them, where it is not there itself. `None`: there are none.
 pub fn left_beside(database: &Path) -> Option<LeftBodies> {
     let folder = beside(database);
+    let is_gone = database.try_exists().is_ok_and(|is_there| !is_there);
     let files = fs::read_dir(&folder).into_iter().flatten().flatten();
-    let is_left = |file: &fs::DirEntry| file.file_name().to_str().and_then(body_of).is_some_and(|(_, is_left)| is_left);
+    let is_left = |file: &fs::DirEntry| {
+        let name = file.file_name();
+        name.to_str().and_then(body_of).is_some_and(|(_, is_left)| is_left || is_gone)
+    };
     let messages = files.filter(is_left).count() as u64;
     (messages > 0).then_some(LeftBodies { folder, messages })
 }

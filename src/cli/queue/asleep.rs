@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     queue::{Done, MessageView, QueueView, hold, read_head, view},
     spool::Spool,
-    store::{Lock, QueueFilter, QueuedMessage, Store, StoreError},
+    store::{Found, Lock, QueueFilter, QueuedMessage, Store, StoreError},
 };
 
 pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failure> {
@@ -27,7 +27,9 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
     };
     let QueueListArgs { account, sender, recipient, client, limit, .. } = args.clone();
     block_on(async {
-        let store = open(config).await?;
+        let Some(store) = open(config).await? else {
+            return Ok(json!(QueueView::new(&Found::default(), |one| seen(config, one))));
+        };
         let filter =
             QueueFilter { account, sender, recipient, client, is_held, is_under_way, after: None, most: limit };
         let found = store.search_queue(&filter).await?;
@@ -37,7 +39,7 @@ pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failu
 
 pub(super) fn show(config: &Config, id: &str) -> Result<Option<Value>, Failure> {
     block_on(async {
-        let store = open(config).await?;
+        let Some(store) = open(config).await? else { return Ok(None) };
         let Some(message) = store.queued_by_id(id).await? else { return Ok(None) };
         let body = spool(&store)?.kept(&message.id).await;
         let head = match &body {
@@ -50,6 +52,9 @@ pub(super) fn show(config: &Config, id: &str) -> Result<Option<Value>, Failure> 
 }
 
 pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Failure> {
+    if is_gone(config) {
+        return Ok(Done::NotThere);
+    }
     block_on(async {
         refuse_foreign_store(&config.store.url)?;
         // A daemon whose console is switched off may run, and has the message in its memory.
@@ -60,7 +65,7 @@ pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Fai
             ),
             other => other.into(),
         })?;
-        let store = open(config).await?;
+        let Some(store) = open(config).await? else { return Ok(Done::NotThere) };
         let message = match store.queued_by_id(id).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(Done::NotThere),
@@ -111,9 +116,18 @@ fn seen(config: &Config, message: &QueuedMessage) -> MessageView {
     view(message, account_of(&message.account, &config.accounts, &config.domains).is_some())
 }
 
-async fn open(config: &Config) -> Result<Store, Failure> {
+/// There is no store, and none is made here, in the place of one that was moved.
+fn is_gone(config: &Config) -> bool {
+    config.store.database().is_some_and(|database| database.try_exists().is_ok_and(|is_there| !is_there))
+}
+
+/// `None`: as [`is_gone`].
+async fn open(config: &Config) -> Result<Option<Store>, Failure> {
+    if is_gone(config) {
+        return Ok(None);
+    }
     refuse_foreign_store(&config.store.url)?;
-    Ok(Store::open(&config.store).await?)
+    Ok(Some(Store::open(&config.store).await?))
 }
 
 fn spool(store: &Store) -> Result<Spool, Failure> {

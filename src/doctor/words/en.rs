@@ -234,7 +234,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::AwaitsRestart { what } => format!("the file's, but for what takes a restart: {what}"),
         Said::OnTheStoreBefore => "the file as it was: it names another store now, and a restart would leave mail and sign-ins in the one before".to_owned(),
         Said::BodiesLeft { files } => {
-            format!("bodies for which this store has no row lie here as *.msg.left ({files})")
+            format!("bodies for which this store has no row lie here as *.msg or *.msg.left ({files})")
         }
         Said::LeftBehind { messages, sign_ins } => {
             format!("the store before this one still holds messages ({messages}) and sign-ins ({sign_ins})")

@@ -252,7 +252,7 @@ pub(super) fn detail(said: &Said) -> String {
         }
         Said::OnTheStoreBefore => "以前のファイルの内容です。今のファイルは別のストアを指しており、再起動するとメールとサインインは以前のストアに残ります".to_owned(),
         Said::BodiesLeft { files } => {
-            format!("このストアに記録のない本文が *.msg.left としてここに残っています（{files}件）")
+            format!("このストアに記録のない本文が *.msg または *.msg.left としてここに残っています（{files}件）")
         }
         Said::LeftBehind { messages, sign_ins } => {
             format!("以前のストアにメッセージ{messages}通とサインイン{sign_ins}件が残っています")

@@ -20,6 +20,29 @@ async fn a_failure_is_told_to_the_sender_through_the_same_mailbox_with_the_null_
     assert!(stage.queue.failures()[0].is_told);
 }
 
+/// "Its sender was told" was said of a notice that stood still, and stayed when somebody had dropped that.
+#[tokio::test(start_paused = true)]
+async fn a_message_went_back_once_its_notice_was_taken_and_is_lost_where_somebody_drops_that() {
+    let mut stage = Stage::new().await;
+    for is_dropped in [false, true] {
+        stage.send("x").await;
+        stage.next().await.all(failed("5.1.1 User unknown"));
+        let notice = stage.next().await;
+        assert_eq!(stage.queue.returned(9).0, usize::from(is_dropped), "the notice is under way");
+        match is_dropped {
+            false => notice.all(delivered()),
+            true => {
+                notice.all(deferred("4.3.2 busy"));
+                stage.rests(1).await;
+                let id = stage.ids().await.into_iter().next().unwrap();
+                assert_eq!(order(&stage, &id, Order::Drop).await, Done::Done);
+            }
+        }
+        stage.is_empty().await;
+        assert_eq!((stage.queue.returned(9).0, stage.queue.lost().len()), (1, usize::from(is_dropped)));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn metrics_tell_the_replies_apart_by_what_is_known_of_them_and_else_by_the_class_of_their_code() {
     let mut stage = Stage::new().await;

@@ -72,6 +72,28 @@ async fn mail_whose_database_was_replaced_by_a_new_one_is_kept_for_that() {
     assert!(run(&["status"], &staged.file).1.contains(&en), "also while none runs");
 }
 
+/// The list was empty, and an empty database lay in the place to which the old one was to go back.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_database_is_gone_every_look_names_the_bodies_that_lie_there_and_none_makes_another_one() {
+    let (staged, program) = with_mail_that_waits().await;
+    program.stopped().await;
+    let (database, away) = (staged.dir.path().join("gatepost.db"), staged.dir.path().join("away.db"));
+    std::fs::rename(&database, &away).unwrap();
+    let folder = staged.dir.path().join("gatepost.queue").display().to_string();
+    let said = format!("folder {folder}: messages without a row 3");
+    let list = run(&["queue", "list", "--lang", "en"], &staged.file);
+    assert!(list.1.contains("empty") && list.2.contains(&said), "{list:?}");
+    assert!(run(&["status", "--lang", "en"], &staged.file).1.contains(&said));
+    let told = staged.doctor(&["--offline", "--lang", "en"]).await.out;
+    assert!(told.contains("[mail-left-behind]") && !told.contains("[queue-failing]"), "{told}");
+    for order in ["show", "retry", "drop"] {
+        run(&["queue", order, "bcdfghjkmnpq"], &staged.file);
+    }
+    assert!(!database.exists());
+    std::fs::rename(&away, &database).unwrap();
+    assert_eq!(in_queue_and_behind(&staged).0, 3);
+}
+
 /// Who put a copy back as it is told lost what had come since: with the row went the body.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_came_since_the_copy_that_is_put_back_stays_in_the_folder() {
