@@ -126,7 +126,13 @@ impl Desk {
             ("off-the-list", _) => "off the list of messages that failed",
             ("when-it-ends", _) => "its delivery is under way; done when that ends, if the message is still there then",
             ("not-there", _) => return Err(self.gone(id)),
-            ("held", _) => return Err(Failure::new(format!("{id} is held"), format!("`gatepost queue release {id}`"))),
+            ("held", _) => {
+                let hint = format!(
+                    "`gatepost queue show {id}` says why; where it may have arrived already, ask whoever it is for first. \
+                     `gatepost queue release {id}` sends it"
+                );
+                return Err(Failure::new(format!("{id} is held"), hint));
+            }
             ("not-held", _) => {
                 return Err(Failure::new(format!("{id} is not held"), "`gatepost queue retry` tries it now"));
             }
