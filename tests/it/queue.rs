@@ -61,8 +61,19 @@ async fn is_empty(dir: &Path) -> bool {
     found.messages.is_empty() && bodies == 0
 }
 
-/// The console's answer to the holder of its token: status and JSON.
+/// The console's answer to the holder of its token: status and JSON. Behind a start an order waits until the queue is read, as
+/// its answer says.
 pub async fn api(world: &World, method: &str, path: &str) -> (u16, Value) {
+    let mut answer = (503, Value::Null);
+    until_so("the queue is read", std::time::Duration::from_secs(20), async || {
+        answer = answered(world, method, path).await;
+        answer.0 != 503
+    })
+    .await;
+    answer
+}
+
+async fn answered(world: &World, method: &str, path: &str) -> (u16, Value) {
     let token = std::fs::read_to_string(world.dir.path().join("gatepost.db.token")).unwrap();
     let mut tcp = TcpStream::connect(world.daemon.console_at().unwrap()).await.unwrap();
     let request = format!(
