@@ -67,7 +67,8 @@ class Faults(RealTest):
 
     OF_GATEPOST = (
         "gatepost --config <running-file> doctor", "gatepost config check",
-        "gatepost config client --preset list", "gatepost config client copier --preset <preset> --from <device-address>", "gatepost doctor", "gatepost doctor <address>",
+        "gatepost config client --preset list", "gatepost config client copier --preset <preset> --from <device-address>",
+        "gatepost doctor", "gatepost doctor <address>", "gatepost explain client-plain-on-tls-port",
         "gatepost doctor <address> --send <address>", "gatepost login <address>", "gatepost queue list",
         "gatepost queue list --account <address>", "gatepost status",
     )
@@ -112,7 +113,8 @@ class Faults(RealTest):
         self.config.chmod(0o600)
 
     def here(self, line):
-        known = {"device-address": "192.168.10.21", "preset": "ricoh", "address": USER, "running-file": self.config, "certificate": self.sandbox.ca, "host": self.host, "port": self.port}
+        known = {"address": USER, "running-file": self.config, "certificate": self.sandbox.ca, "host": self.host, "port": self.port}
+        known |= {"device-address": "192.168.10.21", "preset": "ricoh"}
         for name, value in known.items():
             line = line.replace(f"<{name}>", str(value))
         line = re.sub(r"https://(login\.microsoftonline|graph\.microsoft)\.com", self.sandbox.issuer, line)
