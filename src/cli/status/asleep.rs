@@ -1,5 +1,5 @@
-//! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins and the queue of the store. Of a store
-//! that cannot be read no sign-in is told, not even that there is none.
+//! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins and the queue of the
+//! store. Of a store that cannot be read no sign-in is told, not even that there is none.
 
 use std::{collections::BTreeMap, path::Path};
 
