@@ -323,7 +323,12 @@ pub struct Advice {
 
 impl Entry {
     pub fn advice(&'static self) -> Advice {
-        let next = self.told(Lang::En, &Known::default()).whole_step();
+        self.advice_of(&Known::default())
+    }
+
+    /// With what is `known` besides.
+    pub fn advice_of(&'static self, known: &Known) -> Advice {
+        let next = self.told(Lang::En, known).whole_step();
         Advice { id: self.id, text: self.short(), owner: self.owner.as_str(), next }
     }
 

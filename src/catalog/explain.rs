@@ -16,6 +16,7 @@ use super::{
     find, graph_code,
     matching::{self, meant, stands_in},
     oauth_word, of_kinds,
+    own::SENDER_NOT_TOLD,
     replied::replied,
     tried::{Tried, Way, alerted, tried},
     whose,
@@ -36,6 +37,8 @@ const SIGN_ON_REFUSED: (&str, &str) = ("535", "5.7.139");
 const ALIKE: f64 = 0.86;
 /// Of one word of it.
 const ALIKE_WORD: f64 = 0.92;
+/// A line of the log with the fault that was in the way, which is not all that it tells.
+const GIVEN_UP: &str = "a notice about a failed message cannot be delivered either";
 /// Of a line of the log.
 pub const LEVELS: [&str; 5] = ["INFO", "DEBUG", "TRACE", "WARN", "ERROR"];
 /// Named at most.
@@ -242,7 +245,9 @@ fn ids(text: &str) -> Vec<Found> {
     let marked: Vec<_> = text.lines().filter_map(marked).collect();
     let bare = || first_word(text).and_then(|word| id_of(word.trim_matches([':', ',', '.', '`', '"'])));
     let known = if marked.is_empty() { bare().into_iter().collect() } else { marked };
-    known.into_iter().map(Found::by_id).collect()
+    let is_given_up = !known.is_empty() && text.contains(GIVEN_UP);
+    let untold = is_given_up.then_some(Found { entry: SENDER_NOT_TOLD, by: By::Log });
+    known.into_iter().map(Found::by_id).chain(untold).collect()
 }
 
 /// The one that stands by itself in a row of a table of ours, where nobody knows anything else of it.
@@ -399,6 +404,11 @@ pub fn protocol_of(text: &str) -> Option<Protocol> {
 fn log(text: &str) -> Vec<Found> {
     let all = whose::all(text, meant(At::Log, None, text, |_| true));
     all.into_iter().map(|entry| Found { entry, by: By::Log }).collect()
+}
+
+/// Whether each of these is told of, rather than one of them.
+pub fn are_all_told(found: &[Found]) -> bool {
+    found.iter().any(|one| matches!(one.by, By::Id(_)))
 }
 
 /// Whether these are two of which the one is about us, and the other about the mail server.

@@ -312,4 +312,13 @@ mod tests {
             assert!(!refusal.blames_token, "{challenge}");
         }
     }
+
+    /// A queue and a session told two of it.
+    #[test]
+    fn a_code_by_which_exchange_slows_a_sender_is_one_fault_at_the_sign_on_and_behind_it() {
+        let text = "451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited";
+        let at_sign_on = sign_on_refusal(Protocol::Smtp, text, None, false);
+        assert_eq!(Some(at_sign_on.fault.id), message_refusal(text).map(|entry| entry.id));
+        assert_eq!(sign_on_refusal(Protocol::Imap, "a NO rate limit", None, false).fault.id, UPSTREAM_THROTTLED.id);
+    }
 }

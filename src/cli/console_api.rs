@@ -1,7 +1,6 @@
 //! Asks the running daemon on this machine, as the owner of its state directory: `gatepost status`, `queue` and `console`.
 
 use std::{
-    io,
     net::{SocketAddr, TcpStream},
     path::Path,
     time::Duration,
@@ -10,7 +9,7 @@ use std::{
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{language, outcome::Failure};
+use super::{language, outcome::Failure, state};
 use crate::{
     base::{Lang, invocation},
     catalog::{
@@ -20,10 +19,7 @@ use crate::{
         token::STORE_FAILING,
     },
     config::Config,
-    console::{
-        client::{self, Unanswered},
-        token_file,
-    },
+    console::client::{self, Unanswered},
     doctor::greeting,
     store::{self, Store},
 };
@@ -37,15 +33,9 @@ pub(super) fn ask(config: &Config, method: Method, path: &str) -> Result<Value, 
 /// Whether it answers at all, or why not: the daemon of this configuration, and no other that has its address. `is_elsewhere`:
 /// it has another store than this command, and a token that is not known here.
 pub(super) fn is_alive(config: &Config, is_elsewhere: bool) -> Result<(), Unanswered> {
-    let path = if is_elsewhere || is_token_of_others(config) { "/healthz" } else { "/api/healthz" };
+    let path = if is_elsewhere || store::is_closed(&config.store) { "/healthz" } else { "/api/healthz" };
     let (at, body) = body(config, Method::GET, path)?;
     body.map(drop).ok_or_else(|| Unanswered::stranger(at, StatusCode::NOT_FOUND))
-}
-
-/// It is there, and for another user.
-fn is_token_of_others(config: &Config) -> bool {
-    let read = std::fs::File::open(token_file(&config.store));
-    read.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The JSON at `path`; `None`: the daemon answered that there is no such thing.
@@ -67,6 +57,11 @@ pub(super) fn unanswered(
     text: String,
     next: &str,
 ) -> Failure {
+    if store::is_closed(&config.store)
+        && let Err(failure) = state::refuse_foreign_store(&config.store)
+    {
+        return failure;
+    }
     if let Some(mark) = cause.and_then(|cause| cause.is_of_the_store_before(file)) {
         invocation::runs_as(store::daemon_at(mark.process));
         return of_entry(CONFIGURATION_NOT_LOADED, &Known::default(), language::current());

@@ -1,22 +1,24 @@
 //! What commands that touch the state share: the configuration, the store it names, and the account that was meant.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use reqwest::Method;
 
-use super::{config, console_api, elsewhere, language, outcome::Failure};
+use super::{config, console_api, elsewhere, language, outcome::Failure, pasted};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
     catalog::{Known, Words, own::STORE_OF_ANOTHER_USER, said_in},
     config::Config,
     console::client,
+    doctor::owner,
     net::{ClientTls, HttpClient, SetupFault},
     oauth::{self, verdict::Verdict},
-    store::{self, Store, StoreError},
+    store::{self, Foreign, Settings, Store, StoreError},
 };
 
 pub(super) struct State {
@@ -42,7 +44,7 @@ impl State {
         if let Some(elsewhere) = elsewhere::find(&config, &file) {
             return Err(made.map_or_else(|| elsewhere.failure(), |made| elsewhere.failure_making(made)));
         }
-        refuse_foreign_store(&config.store.url)?;
+        refuse_foreign_store(&config.store)?;
         refuse_beside_another_store(&config, &file).await?;
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })
@@ -167,25 +169,32 @@ async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(),
     }
 }
 
-/// A command run as root would leave files beside the store that the daemon cannot read.
-#[cfg(unix)]
-pub(super) fn refuse_foreign_store(url: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::MetadataExt;
-    let Some(path) = url.strip_prefix("sqlite://") else { return Ok(()) };
-    let (Ok(found), own) = (std::fs::metadata(path), rustix::process::geteuid().as_raw()) else { return Ok(()) };
-    if found.uid() == own {
-        return Ok(());
-    }
-    let lang = language::current();
-    let what = format!("the store {path} belongs to user {}, and this command runs as user {own}", found.uid());
-    let hint = format!("run it as that user: sudo -u '#{}' {} ...", found.uid(), invocation::gatepost());
-    let words = STORE_OF_ANOTHER_USER.told(lang, &Known::default());
-    Err(Failure::told(STORE_OF_ANOTHER_USER.said(what), &words, lang).hinted(hint).of_fault(STORE_OF_ANOTHER_USER.id))
+/// A command of another user reads nothing there, and one of root's would leave files that the daemon cannot read.
+pub(super) fn refuse_foreign_store(settings: &Settings) -> Result<(), Failure> {
+    store::foreign(settings).map_or(Ok(()), |foreign| Err(of_another_user(settings, &foreign)))
 }
 
-#[cfg(not(unix))]
-pub(super) fn refuse_foreign_store(_: &str) -> Result<(), Failure> {
-    Ok(())
+/// With this command as its owner runs it, where one is known to work.
+fn of_another_user(settings: &Settings, foreign: &Foreign) -> Failure {
+    let database = settings.database().unwrap_or_default();
+    let (path, folder, Foreign { owner, own, .. }) = (database.display(), foreign.path.display(), foreign);
+    let what = match foreign.path == database {
+        true => format!("the store {path} belongs to user {owner}, and this command runs as user {own}"),
+        false => format!(
+            "the store {path} cannot be looked at: {folder} belongs to user {owner}, and this command runs as user {own}"
+        ),
+    };
+    let lang = language::current();
+    let words = STORE_OF_ANOTHER_USER.told(lang, &Known::default());
+    let failure = Failure::told(STORE_OF_ANOTHER_USER.said(what), &words, lang).of_fault(STORE_OF_ANOTHER_USER.id);
+    let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match owner::prefix_of(Some(*owner), &database) {
+        Some(prefix) => {
+            let command = pasted::as_typed(invocation::gatepost(), &typed, |_| None);
+            failure.hinted(format!("run it as that user: `{prefix} {command}`"))
+        }
+        None => failure,
+    }
 }
 
 #[cfg(test)]

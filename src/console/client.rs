@@ -27,6 +27,8 @@ pub enum Unanswered {
     Stranger(String),
     /// A Gatepost that has another store, and says of itself which configuration it reads.
     OnAnotherStore(String, Mark),
+    /// A Gatepost that answers the user of the store alone, which is not this one.
+    OfAnotherUser(String),
     /// It answers, and does not tell, or nobody can be asked.
     Untold(String),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Unanswered {
         | Self::Waits(why)
         | Self::Stranger(why)
         | Self::OnAnotherStore(why, _)
+        | Self::OfAnotherUser(why)
         | Self::Untold(why)) = self;
         f.write_str(why)
     }

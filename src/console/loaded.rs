@@ -119,11 +119,11 @@ impl Loaded {
         Some(RefusedReload { id: entry.id, text: entry.short(), at: at.as_second(), problem: what, hint })
     }
 
-    /// The same for a page.
-    pub fn told(&self, lang: Lang) -> Vec<String> {
-        let State { needs_restart, refused, .. } = self.state();
+    /// The same for a page. `is_left`: that tells what stays in the store of this daemon, too.
+    pub fn told(&self, lang: Lang, is_left: bool) -> Vec<String> {
+        let State { needs_restart, refused, is_moved, .. } = self.state();
         let waits = needs_restart.map(|what| {
-            let told = lang.needs_restart(&what, &invocation::restart_told());
+            let told = lang.needs_restart(&what, &invocation::restart_told(), is_left && is_moved);
             sentences(lang, [Some(told), in_short_with_id(RESTART_PENDING.id, lang)])
         });
         let refused = refused.map(|refused| {

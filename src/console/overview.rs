@@ -145,6 +145,7 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
     let companions = Companions::of(&listed);
     let row = |account: &Arc<Account>| AccountRow::new(console, account, &states, &companions, lang);
     let frame = look.frame();
+    let of_store = console.left_behind().await;
     drawn(&Overview {
         store_trouble: console.store_trouble().await.map(|trouble| lang.store_trouble(&trouble)),
         queue_trouble: console.queue_trouble(lang),
@@ -153,12 +154,12 @@ async fn show(look: &Look, console: &Console, unknown_mailbox: Option<String>) -
             ToldFault::new(CLOCK_SKEWED, &said, lang, &Known::default())
         }),
         left_behind: {
-            let of_store = console.left_behind().await.map(|left| left_behind::told(&left, lang));
+            let of_store = of_store.as_ref().map(|left| left_behind::told(left, lang));
             let of_bodies = console.queue.left_bodies().map(|left| left_behind::told_of_bodies(&left, lang));
             of_store.into_iter().chain(of_bodies).collect()
         },
         endings: EndingAlert::all(&console.endings(), &listed, &domains, lang),
-        not_loaded: console.loaded.told(lang),
+        not_loaded: console.loaded.told(lang, of_store.is_some()),
         accounts: listed.iter().chain(known.values().take(MAILBOXES_SHOWN)).map(row).collect(),
         domains: domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect(),
         more_mailboxes: known.len().saturating_sub(MAILBOXES_SHOWN),

@@ -261,6 +261,8 @@ impl AccountStatus {
     pub fn note_refusals(&mut self, console: &Console, account: &Account) {
         let signed_in_at = self.sign_in.as_ref().and_then(|state| state.signed_in_at);
         self.refusals = console.refused(account, signed_in_at);
+        let fault = self.sign_in.as_ref().and_then(|state| state.fault.as_ref());
+        self.refusals.iter_mut().for_each(|one| one.asks_not_before(fault));
         if let Some(state) = self.sign_in.as_mut().filter(|state| state.phase == Phase::Ready)
             && !self.refusals.is_empty()
         {

@@ -95,12 +95,28 @@ impl Lang {
     }
 
     /// What of a configuration that was loaded again the daemon does not have yet, and what to do.
-    pub fn needs_restart(self, what: &str, restart: &str) -> String {
+    /// `leaves_mail`: in the store before, and what becomes of it comes first.
+    pub fn needs_restart(self, what: &str, restart: &str, leaves_mail: bool) -> String {
+        let first = if leaves_mail { self.what_a_restart_leaves() } else { "" };
         match self {
             Lang::En => {
-                format!("Until a restart the daemon runs on without what is new of {what}. Next step: {restart}.")
+                format!(
+                    "Until a restart the daemon runs on without what is new of {what}. Next step: {first}{restart}."
+                )
             }
-            Lang::Ja => format!("再起動するまで有効にならない変更があります：{what}。次の手順：{restart}"),
+            Lang::Ja => {
+                format!("再起動するまで有効にならない変更があります：{what}。次の手順：{first}{restart}")
+            }
+        }
+    }
+
+    /// Ahead of the commands for a restart, where mail or sign-ins stay in the store before.
+    pub const fn what_a_restart_leaves(self) -> &'static str {
+        match self {
+            Lang::En => "decide first what becomes of the store before, which is told here, too; then ",
+            Lang::Ja => {
+                "以前のストアに残るもの（別の項目に表示しています）の扱いを先に決めてから、次を実行してください："
+            }
         }
     }
 

@@ -68,6 +68,13 @@ fn withdraw(daemon: &Daemon, former: &Path, before: &Path) {
     *daemon.announced_at() = None;
 }
 
+/// What is told with a restart: which store it leaves, if any.
+pub(super) fn known(daemon: &Daemon, next: &NextStore) -> Known {
+    let is_left = matches!(next, NextStore::Another);
+    let left_store = is_left.then(|| daemon.current().store.path().display().to_string());
+    Known { left_store, ..Known::default() }
+}
+
 /// Where a reload refuses the configuration after all.
 pub(super) fn withdrawn(daemon: &Daemon) {
     let (former, before) = (daemon.announced_at().clone(), daemon.current().store.path().to_owned());

@@ -211,7 +211,7 @@ pub async fn reload(daemon: &Daemon, running: Config, file: &Path) -> Config {
     endings::warn_of(&daemon.calendar);
     let needs_restart = pending::left_to_a_restart(daemon, &running, &new, &change, &next_store);
     if let Some(what) = &needs_restart {
-        let Advice { id, text, owner, next } = RESTART_PENDING.advice();
+        let Advice { id, text, owner, next } = RESTART_PENDING.advice_of(&pending::known(daemon, &next_store));
         warn!(id, text, owner, next, "until a restart the daemon runs on without what is new of {what}");
     }
     daemon.loaded().into_iter().for_each(|loaded| loaded.note_needs_restart(needs_restart.clone()));

@@ -272,7 +272,7 @@ fn unanswered(scope: &Scope, holder: &store::Holder, silence: Option<&Silence>) 
         Unanswered::Stranger(_) | Unanswered::OnAnotherStore(..) => Some((PORT_TAKEN, silence)),
         Unanswered::Silent(_) => Some((DAEMON_HANGS, silence)),
         // The look at the store says what that waits for.
-        Unanswered::Waits(_) | Unanswered::Untold(_) => None,
+        Unanswered::Waits(_) | Unanswered::OfAnotherUser(_) | Unanswered::Untold(_) => None,
     });
     let listeners = at(Name::Listeners);
     let listeners = match known {
@@ -300,6 +300,9 @@ pub(super) fn unasked(scope: &Scope, config: &Config) -> Vec<Check> {
 /// None runs on this store: whether one could listen, for as long as it does not, only the system can tell.
 fn down(scope: &Scope, config: &Config, silence: Option<&Silence>) -> Vec<Check> {
     let at = |name| Look::at(scope.lang, Layer::Daemon, name);
+    if store::is_closed(&config.store) {
+        return vec![at(Name::Daemon).skip(Said::OfAnotherUser)];
+    }
     if scope.is_beside_the_service {
         return vec![at(Name::Daemon).skip(Said::StateElsewhere)];
     }

@@ -23,14 +23,14 @@ use crate::{
     catalog::{
         Known,
         doctor::{CERTIFICATE_ENDED, DISK_NEARLY_FULL},
-        own::{MAIL_LEFT_BEHIND, STORE_UNAVAILABLE},
+        own::{MAIL_LEFT_BEHIND, STORE_OF_ANOTHER_USER, STORE_UNAVAILABLE},
         token::{APP_CERTIFICATE_UNREADABLE, CLIENT_SECRET_EXPIRED},
     },
     config::Config,
     expiry::{Calendar, Ending, SOON_DAYS, Watched, What},
-    net::{ServerTls, own_uid, self_signed_certificate},
+    net::{ServerTls, self_signed_certificate},
     oauth::{AppCredential, Resource},
-    store::{self, Store},
+    store::{self, Foreign, Store},
 };
 
 /// Less room than this is a fault: a few hundred messages of a copier.
@@ -61,16 +61,27 @@ impl Kept {
 pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (Vec<Check>, Kept) {
     let database = PathBuf::from(config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url));
     let directory = database.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut checks = vec![state_directory(scope, &directory)];
-    let (store, kept) = opened(config, scope, &database).await;
+    let foreign = store::foreign(&config.store);
+    let is_closed = foreign.as_ref().is_some_and(|foreign| foreign.is_closed);
+    let mut checks = if is_closed { Vec::new() } else { vec![state_directory(scope, &directory)] };
+    let (store, kept) = match &foreign {
+        Some(foreign) => (of_another_user(scope, &database, foreign), Kept::Failing),
+        None => opened(config, scope, &database).await,
+    };
     checks.push(store);
-    checks.extend(left_behind(scope, &database, &kept).await);
+    if !is_closed {
+        checks.extend(left_behind(scope, &database, &kept).await);
+        checks.extend(room(scope, &directory));
+        checks.extend(queue::directory(scope, config, &database));
+    }
     let kept = if running.is_on_another_store() { Kept::Elsewhere } else { kept };
-    checks.extend(room(scope, &directory));
-    checks.extend(queue::directory(scope, config, &database));
-    let alone = |one| Watched { key: None, ..one };
     // Whether a key fits has its own row.
-    let calendar = Calendar::new(config.watched().into_iter().map(alone).collect());
+    let alone = |one| Watched { key: None, ..one };
+    let watched = config.watched().into_iter().map(alone);
+    let calendar = Calendar::new(match is_closed {
+        true => watched.filter_map(Watched::as_another_user).collect(),
+        false => watched.collect(),
+    });
     let endings = calendar.endings(Timestamp::now());
     let over = called_over(scope, config, running);
     checks.extend(endings.iter().map(|one| ending(scope, config, one, &over)));
@@ -80,27 +91,13 @@ pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (
 
 async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept) {
     let look = Look::at(scope.lang, Layer::Files, Name::Store).target(database.display().to_string());
-    let failed = |why: String| STORE_UNAVAILABLE.fault().detail(why);
     match database.try_exists() {
         Ok(false) => return (look.skip(Said::MadeAtFirstStart), Kept::NotMade),
         Ok(true) => {}
-        // A directory that this user may not enter: whose it is cannot be seen either.
         Err(error) => {
-            let fault = failed(format!("{}: {error}", database.display()));
-            let mut check = look.fault(&fault, &Who::default());
-            if let Some(fault) = &mut check.fault {
-                fault.commands = owner::command(None, database, scope).into_iter().collect();
-            }
-            return (check, Kept::Failing);
+            let fault = STORE_UNAVAILABLE.fault().detail(format!("{}: {error}", database.display()));
+            return (look.fault(&fault, &Who::default()), Kept::Failing);
         }
-    }
-    if let Some(owner) = foreign_owner(database) {
-        let fault = failed(format!("it belongs to user {owner}"));
-        let mut check = look.fail(Said::ForeignStore { owner }, &fault, &Who::default());
-        if let Some(fault) = &mut check.fault {
-            fault.commands = owner::command(Some(owner), database, scope).into_iter().collect();
-        }
-        return (check, Kept::Failing);
     }
     let opened = match Store::open(&config.store).await {
         // Its key proves nothing of the pages where the sign-ins are.
@@ -121,6 +118,17 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
             (look.fault(&fault, &Who::default()), Kept::Failing)
         }
     }
+}
+
+fn of_another_user(scope: &Scope, database: &Path, foreign: &Foreign) -> Check {
+    let look = Look::at(scope.lang, Layer::Files, Name::Store).target(foreign.path.display().to_string());
+    let owner = foreign.owner;
+    let fault = STORE_OF_ANOTHER_USER.fault().detail(format!("it belongs to user {owner}"));
+    let mut check = look.fail(Said::ForeignStore { owner }, &fault, &Who::default());
+    if let Some(fault) = &mut check.fault {
+        fault.commands = owner::command(Some(owner), database, scope).into_iter().collect();
+    }
+    check
 }
 
 /// What a daemon on this store neither sees nor delivers. While one is on the store before, it is no trouble yet.
@@ -164,20 +172,6 @@ fn may_write(directory: &Path) -> bool {
 #[cfg(not(unix))]
 fn may_write(directory: &Path) -> bool {
     std::fs::metadata(directory).is_ok_and(|found| !found.permissions().readonly())
-}
-
-/// A command run as root would leave files beside the store that the daemon cannot read.
-#[cfg(unix)]
-fn foreign_owner(database: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    let owner = std::fs::metadata(database).ok()?.uid();
-    (own_uid() != Some(owner)).then_some(owner)
-}
-
-#[cfg(not(unix))]
-fn foreign_owner(_: &Path) -> Option<u32> {
-    let _ = own_uid();
-    None
 }
 
 #[cfg(unix)]

@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     console::client::{self, PATIENCE, Unanswered},
     net::{Bind, Listener, ListenerTls},
+    store,
 };
 
 /// A listener that speaks first, to whoever comes from this machine, at a port that the configuration names.
@@ -59,7 +60,12 @@ pub async fn heard(at: SocketAddr) -> Result<(), Unanswered> {
 
 /// What is silent at the console's address while a listener of the daemon greets is another program: the daemon does not hang.
 /// But for a console that knows our token, and answers what needs no store.
+/// Nor is anybody a stranger for not knowing a token that this user may not read.
 pub async fn whose(silence: Unanswered, config: &Config) -> Unanswered {
+    if silence.is_stranger() && store::is_closed(&config.store) {
+        let at = config.console.reached_at().map(|at| at.to_string()).unwrap_or_default();
+        return Unanswered::OfAnotherUser(format!("{at} answers the user of the store alone"));
+    }
     let Unanswered::Silent(why) = silence else { return silence };
     let (Some((_, at)), Some(console)) = (place(&config.listeners), config.console.reached_at()) else {
         return Unanswered::Silent(why);

@@ -21,7 +21,7 @@ mod letter;
 mod listeners;
 mod look;
 mod next;
-mod owner;
+pub mod owner;
 mod queue;
 mod refused;
 mod report;

@@ -1,4 +1,4 @@
-//! How to run the doctor as whoever owns the store, where the user who ran it does not.
+//! How to run a command as whoever owns the store, where the user who ran it does not.
 //!
 //! A service with `DynamicUser=` has no user outside of its run, and its state lies where nobody else may enter: there
 //! systemd has to start the command as it starts the service. Where no command is known to work, none is told.
@@ -22,17 +22,22 @@ const MOST: usize = 4 * 1024 * 1024;
 
 /// `owner`: of the database, where it can be seen.
 pub(super) fn command(owner: Option<u32>, database: &Path, scope: &Scope) -> Option<String> {
-    let state = database.parent()?;
-    let is_private = state.starts_with(PRIVATE) || std::fs::read_link(state).is_ok_and(is_private);
-    let users = std::fs::read("/etc/passwd").unwrap_or_default();
-    let prefix = prefix(owner, is_private, &String::from_utf8_lossy(users.get(..MOST).unwrap_or(&users)))?;
-    let file = scope.file.display().to_string();
+    let prefix = prefix_of(owner, database)?;
+    let file = std::path::absolute(&scope.file).unwrap_or_else(|_| scope.file.clone()).display().to_string();
     let is_plain = file.split('/').all(|part| part.is_empty() || is_harmless(part));
     Some(match file.as_str() {
         USUAL => format!("{prefix} gatepost doctor"),
-        _ if is_plain && scope.file.is_absolute() => format!("{prefix} gatepost doctor --config {file}"),
+        _ if is_plain => format!("{prefix} gatepost doctor --config {file}"),
         _ => format!("{prefix} gatepost doctor --config FILE"),
     })
+}
+
+/// What stands before a command that is run as them.
+pub fn prefix_of(owner: Option<u32>, database: &Path) -> Option<String> {
+    let state = database.parent()?;
+    let is_private = state.starts_with(PRIVATE) || std::fs::read_link(state).is_ok_and(is_private);
+    let users = std::fs::read("/etc/passwd").unwrap_or_default();
+    prefix(owner, is_private, &String::from_utf8_lossy(users.get(..MOST).unwrap_or(&users)))
 }
 
 /// A link of systemd is relative: `private/gatepost`.

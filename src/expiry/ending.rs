@@ -1,6 +1,6 @@
 //! One thing that ends, as it is watched and as it is told.
 
-use std::path::PathBuf;
+use std::{fs::File, io, path::PathBuf};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Serialize, Serializer};
@@ -50,6 +50,16 @@ pub struct Watched {
     pub key: Option<PathBuf>,
     /// What the configuration says; counts where there is no certificate, or none that can be read.
     pub day: Option<Date>,
+}
+
+impl Watched {
+    /// For a command of another user than the daemon's: what is closed to them says nothing of what the daemon may read.
+    pub fn as_another_user(self) -> Option<Self> {
+        let is_closed =
+            |file: &PathBuf| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        let is_seen = !self.certificate.as_ref().is_some_and(is_closed);
+        is_seen.then(|| Self { key: self.key.filter(|key| !is_closed(key)), ..self })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

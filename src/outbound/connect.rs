@@ -27,6 +27,7 @@ use crate::{
     account::{Account, Route},
     base::{Fault, Line, Protocol, StageCell},
     catalog::{
+        message::SENDING_DEFERRED,
         own::{MAILBOX_BUSY, MAILBOX_HELD_UP},
         sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
     },
@@ -434,7 +435,7 @@ async fn beside<T>(dial: &mut Option<Dial>, stage: &StageCell, other: impl Futur
 
 /// The mail server asks for fewer connections, or for less at a time.
 pub fn is_throttled(fault: &Fault) -> bool {
-    [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id].contains(&fault.id)
+    [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id, SENDING_DEFERRED.id].contains(&fault.id)
 }
 
 #[cfg(test)]

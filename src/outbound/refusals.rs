@@ -25,7 +25,7 @@ use crate::{
         token::FRESH_TOKEN_REFUSED,
     },
     meter::FaultView,
-    oauth::SignInState,
+    oauth::{FaultSeen, SignInState},
 };
 
 const MEMORY: Duration = Duration::from_secs(60);
@@ -148,6 +148,15 @@ impl Standing {
             _ => false,
         };
         self.by == PROXY && is_on_its_way && later.protocol == self.protocol && later.worked_again_at.is_none()
+    }
+
+    /// Whoever asks the provider again is answered by the keeper of the sign-in, as long as that does not ask: one time for both.
+    pub fn asks_not_before(&mut self, of_sign_in: Option<&FaultSeen>) {
+        let later =
+            of_sign_in.filter(|seen| seen.id == self.id && self.is_by_provider()).and_then(|seen| seen.asks_again_at);
+        if let (Some(until), Some(later)) = (self.until.as_mut(), later) {
+            *until = later.max(*until);
+        }
     }
 
     pub fn occasion<'a>(&self, sign_in: Option<&'a SignInState>) -> Occasion<'a> {
@@ -338,5 +347,25 @@ mod tests {
         assert!(stands("bob@x", Protocol::Smtp));
         refusals.forget_of("eve@x", Protocol::Smtp);
         assert!(stands("eve@x", Protocol::Smtp), "the server asked for it");
+    }
+
+    /// The account had one time for the provider, and another one for each protocol.
+    #[test]
+    fn a_protocol_that_the_provider_refuses_is_not_asked_again_before_the_provider_is() {
+        let refusals = Refusals::default();
+        let fault = refused().at(Stage::FetchingToken);
+        refusals.note("ann@x", Protocol::Smtp, None, &fault, None);
+        let mut standing = refusals.standing("ann@x", None);
+        let later = Timestamp::now() + jiff::SignedDuration::from_mins(30);
+        let seen =
+            |fault: &Fault, asks_again_at| FaultSeen { asks_again_at, ..FaultSeen::new(fault, std::time::UNIX_EPOCH) };
+        let before = standing[0].until;
+        let other = Fault::new(Kind::IdentityRefused, Owner::User, "sign-in-ended", "no");
+        for of_sign_in in [None, Some(seen(&fault, None)), Some(seen(&other, Some(later)))] {
+            standing[0].asks_not_before(of_sign_in.as_ref());
+            assert_eq!(standing[0].until, before);
+        }
+        standing[0].asks_not_before(Some(&seen(&fault, Some(later))));
+        assert_eq!(standing[0].until, Some(later));
     }
 }

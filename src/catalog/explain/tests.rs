@@ -236,3 +236,14 @@ fn what_a_line_advises_tells_nothing_of_what_happened() {
         assert_eq!(without_advice(notice), "", "all of it is advice");
     }
 }
+
+#[test]
+fn a_notice_that_was_given_up_is_told_with_what_refused_it_and_with_what_became_of_the_message() {
+    let line = "2026-11-30T11:00:00Z ERROR a notice about a failed message cannot be delivered either, and is given up \
+                queue_id=\"bcdf23456789\" reply=\"550 5.1.10 no\" id=\"recipient-unknown\" text=\"x\"";
+    let found = read(line);
+    assert_eq!(found.iter().map(|one| one.entry.id).collect::<Vec<_>>(), ["recipient-unknown", "sender-not-told"]);
+    assert!(are_all_told(&found));
+    // A code of several faults is one of them.
+    assert!(!are_all_told(&read("5.7.139")));
+}

@@ -10,7 +10,7 @@ use crate::{
     base::{Lang, invocation, printable, wrapped},
     catalog::{
         self, Entry, Known,
-        explain::{Found, is_of_ours_or_theirs},
+        explain::{Found, are_all_told, is_of_ours_or_theirs},
         not_to_do,
     },
 };
@@ -179,6 +179,10 @@ pub fn several(found: &[Found], lang: Lang) -> String {
         ([] | [_], _) => String::new(),
         ([ours, theirs], lang) if is_of_ours_or_theirs(found) => {
             invocation::as_called(&whoever_says_so(ours.entry.id, theirs.entry.id, lang))
+        }
+        (several, Lang::En) if are_all_told(several) => format!("It tells of {} faults:\n\n", several.len()),
+        (several, Lang::Ja) if are_all_told(several) => {
+            format!("次の{}つの障害を示しています。\n\n", several.len())
         }
         (several, Lang::En) => {
             format!("It can mean {} things; the words behind the code would tell which.\n\n", several.len())

@@ -102,7 +102,7 @@ async fn tokens(
     if let Some(elsewhere) = elsewhere::find(config, target) {
         return Err(elsewhere.failure_importing());
     }
-    refuse_foreign_store(&config.store.url)?;
+    refuse_foreign_store(&config.store)?;
     let store = Store::open(&config.store).await?;
     place()?;
     let mut written = Written {

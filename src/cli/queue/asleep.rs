@@ -56,7 +56,7 @@ pub(super) fn order(config: &Config, id: &str, order: Order) -> Result<Done, Fai
         return Ok(Done::NotThere);
     }
     block_on(async {
-        refuse_foreign_store(&config.store.url)?;
+        refuse_foreign_store(&config.store)?;
         // A daemon whose console is switched off may run, and has the message in its memory.
         let lock = Lock::take(&config.store).await.map_err(|error| match error {
             StoreError::InUse { .. } => Failure::new(
@@ -126,7 +126,7 @@ async fn open(config: &Config) -> Result<Option<Store>, Failure> {
     if is_gone(config) {
         return Ok(None);
     }
-    refuse_foreign_store(&config.store.url)?;
+    refuse_foreign_store(&config.store)?;
     Ok(Some(Store::open(&config.store).await?))
 }
 

@@ -181,10 +181,11 @@ impl Desk {
         Some(LeftBehind { database: left.get("store")?.as_str()?.into(), messages, sign_ins })
     }
 
-    /// From the store itself. Not where the daemon of this file is on the one that stood there before: that has the queue.
+    /// From the store itself. Not where the daemon of this file is on the one that stood there before: that has the queue; nor
+    /// where it is another user's.
     fn by_store<T>(&self, cause: &Unanswered, work: impl FnOnce(&Config) -> Result<T, Failure>) -> Result<T, Failure> {
         let is_before = store::holder_before(&self.config.store, &self.file).is_some();
-        if is_before || cause.is_of_the_store_before(&self.file).is_some() {
+        if is_before || store::is_closed(&self.config.store) || cause.is_of_the_store_before(&self.file).is_some() {
             return Err(console_api::unanswered(&self.config, &self.file, Some(cause), String::new(), ""));
         }
         work(&self.config).map_err(|failure| beside(failure, cause))

@@ -13,7 +13,7 @@ use crate::{
         AccountStatus, Companions, DomainStatus, EndingStatus, LeftBehindStatus, LeftBodiesStatus, QueueStatus,
         STATUS_CAP, known_mailboxes,
     },
-    expiry::Calendar,
+    expiry::{Calendar, Watched},
     oauth::SignInState,
     spool,
     store::{self, LeftBehind, QueueFigures, Store, TokenRow},
@@ -48,7 +48,11 @@ fn of_rows(config: &Config, rows: Option<&BTreeMap<String, TokenRow>>, trouble: 
     let one = |account| AccountStatus { same_sign_in: companions.beside(account), ..one(account, rows) };
     let accounts: Vec<AccountStatus> = accounts.map(|account| one(account)).collect();
     let domains: Vec<_> = config.domains.iter().map(|domain| DomainStatus::new(domain, &known)).collect();
-    let endings = Calendar::new(config.watched()).endings(jiff::Timestamp::now());
+    let watched = match store::is_closed(&config.store) {
+        true => config.watched().into_iter().filter_map(Watched::as_another_user).collect(),
+        false => config.watched(),
+    };
+    let endings = Calendar::new(watched).endings(jiff::Timestamp::now());
     let endings = EndingStatus::all(endings, &config.accounts, &config.domains);
     let mut status = json!({
         "running": store::holder(&config.store).is_some(),
@@ -94,7 +98,7 @@ fn rows(config: &Config) -> Result<Kept, Failure> {
     if Path::new(database).try_exists().is_ok_and(|is_there| !is_there) {
         return Ok(Kept::default());
     }
-    state::refuse_foreign_store(&config.store.url)?;
+    state::refuse_foreign_store(&config.store)?;
     crate::cli::runtime()?.block_on(read(config))
 }
 

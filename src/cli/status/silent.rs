@@ -36,6 +36,8 @@ pub enum Silent {
     Stranger { at: SocketAddr },
     /// It runs, has the store that stood in this file when it loaded it, and was not told that another one stands there now.
     OnAnotherStore { process: Option<u32> },
+    /// It answered, and tells the user of the store alone, which is not this one.
+    OfAnotherUser,
     /// It answered and would not tell, or nothing at all can be told.
     Unknown,
 }
@@ -43,6 +45,9 @@ pub enum Silent {
 impl Silent {
     /// `is_vacant`: as it was before somebody was asked, with this for an answer.
     pub fn of(config: &Config, file: &Path, is_vacant: bool, cause: &Unanswered) -> Self {
+        if matches!(cause, Unanswered::OfAnotherUser(_)) {
+            return Self::OfAnotherUser;
+        }
         if is_vacant {
             if let Some(holder) = store::holder_before(&config.store, file) {
                 return Self::OnAnotherStore { process: holder.process };
@@ -133,6 +138,8 @@ impl Silent {
             (Self::Waits { process }, Lang::Ja) => {
                 format!("はい{}。ストアの応答を待っています", numbered(*process, lang))
             }
+            (Self::OfAnotherUser, Lang::En) => "it answers the user of its store alone".to_owned(),
+            (Self::OfAnotherUser, Lang::Ja) => "ストアの所有者にだけ応答します".to_owned(),
             (Self::Unknown, Lang::En) => "it did not answer".to_owned(),
             (Self::Unknown, Lang::Ja) => "応答がありません".to_owned(),
         }

@@ -73,8 +73,9 @@ pub fn with_steps(status: &mut Value, config: &Config, lang: Lang) {
 /// which does not help, is not.
 fn with_not_loaded(status: &mut Value, lang: Lang) {
     let Some(sections) = status.as_object_mut() else { return };
+    let leaves_mail = sections.contains_key("left-behind");
     for name in ["needs-restart", "refused-reload"] {
-        let told = sections.get(name).and_then(|one| not_loaded(one, lang));
+        let told = sections.get(name).and_then(|one| not_loaded(one, leaves_mail, lang));
         told.into_iter().for_each(|told| drop(sections.insert(name.to_owned(), json!(told))));
     }
     if sections.contains_key("needs-restart") {
@@ -82,12 +83,14 @@ fn with_not_loaded(status: &mut Value, lang: Lang) {
     }
 }
 
-fn not_loaded(one: &Value, lang: Lang) -> Option<String> {
+/// `leaves_mail`: what it leaves is told, too, and decided first.
+fn not_loaded(one: &Value, leaves_mail: bool, lang: Lang) -> Option<String> {
     let entry = text(one, "/id").and_then(catalog::find)?;
     if let (Some(what), Some(restart)) = (text(one, "/what"), text(one, "/restart")) {
+        let first = if leaves_mail { lang.what_a_restart_leaves() } else { "" };
         let told = match lang {
-            Lang::En => format!("{what}; next step: {restart}"),
-            Lang::Ja => format!("{what}。次の手順: {restart}"),
+            Lang::En => format!("{what}; next step: {first}{restart}"),
+            Lang::Ja => format!("{what}。次の手順: {first}{restart}"),
         };
         return Some(catalog::said_in(entry, &told, lang));
     }

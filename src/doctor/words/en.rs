@@ -224,6 +224,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("not running: {}", start()),
         Said::Runs { process: Some(process) } => format!("runs, process {process}"),
         Said::Runs { process: None } => "runs".to_owned(),
+        Said::OfAnotherUser => "not looked at: it tells the user of its store alone".to_owned(),
         Said::StateElsewhere => "not looked at: the service keeps its state elsewhere".to_owned(),
         Said::CannotBeAsked { why } => format!("not looked at: {why}"),
         Said::HandedOver => "handed over by systemd".to_owned(),

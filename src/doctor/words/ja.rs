@@ -240,6 +240,7 @@ pub(super) fn detail(said: &Said) -> String {
         Said::NotRunning => format!("動いていません: {}", start()),
         Said::Runs { process: Some(process) } => format!("動作中、プロセス {process}"),
         Said::Runs { process: None } => "動作中".to_owned(),
+        Said::OfAnotherUser => "未確認: ストアの所有者だけが確認できます".to_owned(),
         Said::StateElsewhere => "未確認: サービスの状態は別の場所にあります".to_owned(),
         Said::CannotBeAsked { why } => format!("未確認: {}", found(Lang::Ja, why)),
         Said::HandedOver => "systemd から渡されました".to_owned(),

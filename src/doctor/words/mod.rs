@@ -321,6 +321,7 @@ pub(super) enum Said {
     // The daemon and its clients.
     NotRunning,
     StateElsewhere,
+    OfAnotherUser,
     Runs {
         process: Option<u32>,
     },

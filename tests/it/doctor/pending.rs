@@ -107,6 +107,13 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let (id, again) = (program.id(), staged.gatepost("run"));
     let wait = format!("while kill -0 {id} 2>/dev/null; do sleep 1; done");
     assert!(warned.contains(&format!("`kill {id}`, `{wait}`, `{again}`")), "{warned}");
+    let first =
+        format!("Decide first what becomes of the mail and the sign-ins in the store before, `{}`", database.display());
+    assert!(warned.find(&first) < warned.find(&format!("`kill {id}`")) && warned.contains(&first), "{warned}");
+    for ((lang, head), first) in WAITS.into_iter().zip(["decide first what becomes", "扱いを先に決めて"]) {
+        let line = pending(&staged, lang, head);
+        assert!(line.contains(first) && line.find(first) < line.find(&format!("`kill {id}`")), "{line}");
+    }
 
     let waited = tokio::task::spawn_blocking(move || {
         std::process::Command::new("sh").args(["-c", &wait]).status().unwrap().success()

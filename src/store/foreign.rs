@@ -1,0 +1,59 @@
+//! Whose a store is, where it is not that of the user who runs this. A command of theirs would leave files beside it that the
+//! daemon cannot read; whoever is not root may not even look whether there is one.
+
+use std::path::PathBuf;
+
+use super::Settings;
+
+/// A store of another user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    pub owner: u32,
+    pub own: u32,
+    /// What is theirs: the database, or the folder on the way to it that keeps others out.
+    pub path: PathBuf,
+    /// It cannot be read by this user; nor can what lies beside it, the console's token among that.
+    pub is_closed: bool,
+}
+
+/// The store belongs to another user, who alone may say anything of it.
+pub fn is_closed(settings: &Settings) -> bool {
+    foreign(settings).is_some_and(|foreign| foreign.is_closed)
+}
+
+/// `None`: it is this user's, or nobody made it so far.
+#[cfg(unix)]
+pub fn foreign(settings: &Settings) -> Option<Foreign> {
+    use std::{fs, io::ErrorKind, os::unix::fs::MetadataExt};
+
+    use rustix::fs::{Access, access};
+    let database = settings.database()?;
+    let (path, is_closed) = match fs::metadata(&database) {
+        Ok(_) => (database.clone(), access(&database, Access::READ_OK).is_err()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => (keeps_out(&database, MOST_LINKS)?, true),
+        Err(_) => return None,
+    };
+    let (owner, own) = (fs::metadata(&path).ok()?.uid(), rustix::process::geteuid().as_raw());
+    (owner != own).then_some(Foreign { owner, own, path, is_closed })
+}
+
+#[cfg(not(unix))]
+pub fn foreign(_: &Settings) -> Option<Foreign> {
+    None
+}
+
+/// On one way; the system follows 40.
+#[cfg(unix)]
+const MOST_LINKS: u8 = 8;
+
+/// The folder into which this user may not look. A link may lead into it: /var/lib/gatepost does into /var/lib/private
+/// (systemd.exec(5), `DynamicUser=`).
+#[cfg(unix)]
+fn keeps_out(path: &std::path::Path, links: u8) -> Option<PathBuf> {
+    let hidden = path.ancestors().take_while(|one| std::fs::metadata(one).is_err()).last()?;
+    let folder = hidden.parent()?;
+    match std::fs::read_link(hidden) {
+        Ok(target) => keeps_out(&folder.join(target), links.checked_sub(1)?),
+        Err(_) => Some(folder.to_owned()),
+    }
+}
