@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Account;
+use super::{Account, Delivery};
 use crate::{
     base::{Lang, Protocol, Stage},
     catalog::{self, Known, Words},
@@ -92,6 +92,7 @@ impl Account {
             send_as: Some(self.send_as_in_table()),
             has_send_as_line: Some(self.has_send_as_line),
             outbound: Some(self.sending.route.as_str()),
+            is_queued: self.sending.delivery == Delivery::Queue,
             object_id: occasion.sign_in.and_then(|state| state.object_id.clone()),
             asks_again: occasion.sign_in.map(SignInState::asks_again).unwrap_or_default(),
             refused_sign_in: occasion.sign_in.and_then(SignInState::refused_sign_in),

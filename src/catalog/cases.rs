@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 26] = [
+const CASES: [&str; 27] = [
     "console",
     "good-one-stays",
     "google",
@@ -23,6 +23,7 @@ const CASES: [&str; 26] = [
     "pasted",
     "proxy-file",
     "proxy-login",
+    "queued",
     "runs",
     "secret-file",
     "secret-sealed",
@@ -79,6 +80,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "proxy-file" => known.proxy.as_ref().is_some_and(|via| via.key.ends_with("-file")),
         "proxy-login" => known.proxy.as_ref().is_some_and(|via| via.user.is_some()),
         // Of one that a pasted line names nobody knows whether it still does; and one that could not start does not.
+        "queued" => known.is_queued,
         "runs" => invocation::is_daemon_known() && invocation::is_start_known() && !invocation::is_start_refused(),
         // What systemd lends to the service is not written here.
         "secret-file" => !known.is_secret_lent() && known.client_secret_at.as_deref().is_none_or(is_file),
@@ -136,6 +138,21 @@ mod tests {
                 assert!(next.contains(said), "{said}: {next}");
                 assert_eq!(next.contains("place of") || next.contains("置き換え"), has != Some(false), "{next}");
             }
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_queue_what_is_queued_already() {
+        let queued = Known { is_queued: true, ..Known::default() };
+        let line = "delivery = \"queue\"";
+        let says = |entry: &crate::catalog::Entry, lang, known: &Known| {
+            let words = entry.told(lang, known);
+            format!("{} {}", words.cause, words.next).contains(line)
+        };
+        for lang in Lang::ALL {
+            let told: Vec<_> = crate::catalog::all().filter(|entry| says(entry, lang, &queued)).collect();
+            assert!(told.is_empty(), "{:?}", told.iter().map(|entry| entry.id).collect::<Vec<_>>());
+            assert!(says(message::MESSAGE_REFUSED_FOR_NOW, lang, &Known::default()));
         }
     }
 }

@@ -152,6 +152,8 @@ pub struct Known {
     pub client_secret_at: Option<String>,
     /// Of the enterprise application.
     pub object_id: Option<String>,
+    /// Gatepost takes its messages and sends them by itself (`delivery = "queue"`).
+    pub is_queued: bool,
     /// How messages leave, as its table has it.
     pub outbound: Option<&'static str>,
     /// Permissions that are not in its token.

@@ -164,6 +164,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_cause_in_brief_ends_behind_its_brackets() {
+        let count = |text: &str, marks: [char; 2]| text.chars().filter(|c| marks.contains(c)).count();
+        for entry in crate::catalog::all() {
+            for lang in Lang::ALL {
+                let brief = in_brief(entry, lang);
+                for [open, close] in [['(', ')'], ['（', '）'], ['「', '」']] {
+                    assert_eq!(count(&brief, [open; 2]), count(&brief, [close; 2]), "{}: {brief}", entry.id);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_gatepost_itself_refuses_is_known_from_its_own_check() {
         use crate::catalog::message::{CLIENT_MESSAGE_TOO_LARGE, RECIPIENT_NOT_ALLOWED, SENDER_NOT_ALLOWED};
         for entry in [SENDER_NOT_ALLOWED, RECIPIENT_NOT_ALLOWED, CLIENT_MESSAGE_TOO_LARGE] {

@@ -158,12 +158,12 @@ fn of_first(behind: &str) -> Option<bool> {
     is_ours(word.rsplit('@').next()?)
 }
 
-/// `127.0.0.1:1587`, `[::1]:1587`, `localhost/127.0.0.1:1587`, and what a machine of one's own network has: no provider does.
+/// `127.0.0.1:1587`, `[::1]:1587`, `localhost/127.0.0.1:1587`, Postfix' `printer[192.168.1.9]:1587`, and what a machine of one's own network has: no provider does.
 pub(super) fn may_be_ours(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':');
     let places = word.split('/').flat_map(|place| {
         let without_port = place.rsplit_once(':').map(|(host, _)| host);
-        [Some(place), without_port, place.split(']').next(), place.split('%').next()].into_iter().flatten()
+        [Some(place), without_port, place.split([']', '[']).next(), place.split('%').next()].into_iter().flatten()
     });
     places.into_iter().any(|place| place == "localhost" || place.parse().is_ok_and(is_near))
 }
@@ -181,7 +181,11 @@ fn is_host(word: &str) -> bool {
     let labels: Vec<&str> = word.split('.').collect();
     // No domain ends in a number, and `v1.3` is a version.
     let may_be = labels.len() == 4 || labels.last().is_some_and(|last| last.contains(|c: char| c.is_ascii_lowercase()));
-    let is_dotted = labels.len() > 1 && may_be && labels.iter().all(|label| label.starts_with(part));
+    // Nor is an error of Python's a host: `socket.timeout`.
+    let is_dotted = labels.len() > 1
+        && may_be
+        && labels.first() != Some(&"socket")
+        && labels.iter().all(|label| label.starts_with(part));
     let is_of_ipv6 = word.contains("::") && word.chars().all(|c| c.is_ascii_hexdigit() || "[]:".contains(c));
     is_dotted && !word.contains(|c: char| c.is_ascii_uppercase()) || is_of_ipv6
 }

@@ -17,7 +17,7 @@ use super::{
     words::{Name, Said},
 };
 use crate::{
-    account::{Account, Route},
+    account::{Account, Delivery, Route},
     base::Fault,
     catalog::{doctor::LOOK_UNFINISHED, message::SENDER_NOT_ALLOWED},
     config::Config,
@@ -34,6 +34,7 @@ pub(super) fn who_of(account: &Account) -> Who {
         send_as: Some(account.send_as_in_table()),
         has_send_as_line: Some(account.has_send_as_line),
         outbound: Some(account.sending.route.as_str()),
+        is_queued: account.sending.delivery == Delivery::Queue,
         table: account.domain.as_ref().map(|domain| format!("*@{domain}")),
         ..Who::of_app(&account.sign_in.app)
     }

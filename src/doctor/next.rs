@@ -42,6 +42,8 @@ pub(super) struct Who {
     pub object_id: Option<String>,
     /// See [`Known::outbound`].
     pub outbound: Option<&'static str>,
+    /// See [`Known::is_queued`].
+    pub is_queued: bool,
     /// After which refusal the daemon asks again, and when.
     pub asks_again: Vec<(&'static str, String)>,
     /// Permissions that are not in the token.
@@ -119,6 +121,7 @@ impl Who {
             client_secret_at: self.client_secret_at.clone(),
             object_id: self.object_id.clone(),
             outbound: self.outbound,
+            is_queued: self.is_queued,
             permissions: self.lacking.clone(),
             protocol: self.protocol,
             speaks: self.speaks,

@@ -56,6 +56,7 @@ fn every_name_has_a_value_of_its_own() {
         device_address: Some("device-address".into()),
         object_id: Some("object-id".into()),
         outbound: Some("smtp-then-graph"),
+        is_queued: false,
         permissions: vec!["permissions".into()],
         host: Some("host".into()),
         port: Some(1),

@@ -36,11 +36,12 @@ pub fn read(text: &str) -> Option<&'static Shown> {
     let all = ALL.get_or_init(all);
     let of_line = |line: &str| {
         let line = line.to_lowercase();
-        all.iter().find(|one| one.known_by.iter().any(|words| words.iter().all(|word| line.contains(word))))
+        all.iter().position(|one| one.known_by.iter().any(|words| words.iter().all(|word| line.contains(word))))
     };
-    // What failed counts, whatever else went well.
-    let shown: Vec<_> = text.lines().filter_map(of_line).collect();
-    shown.iter().find(|one| one.owner.is_some()).or(shown.first()).copied()
+    // What failed counts, whatever else went well; else the particular, as in the data.
+    let shown: Vec<usize> = text.lines().filter_map(of_line).collect();
+    let at = shown.iter().find(|at| all.get(**at).is_some_and(|one| one.owner.is_some())).or(shown.iter().min());
+    all.get(*at?)
 }
 
 fn all() -> Vec<Shown> {
