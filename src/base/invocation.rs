@@ -10,6 +10,7 @@ use std::sync::{
 };
 
 static CALL: OnceLock<String> = OnceLock::new();
+static THIS: OnceLock<Daemon> = OnceLock::new();
 static DAEMON: OnceLock<Daemon> = OnceLock::new();
 static OTHER: OnceLock<Daemon> = OnceLock::new();
 static INSTEAD: OnceLock<String> = OnceLock::new();
@@ -91,7 +92,16 @@ pub fn call_it(call: String) {
     let _ = CALL.set(call);
 }
 
-/// The daemon that runs on this configuration, which this process may be. The first one counts.
+/// This process is the daemon, whichever it found at work when it began.
+pub fn is_this(daemon: Daemon) {
+    let _ = THIS.set(daemon);
+}
+
+fn daemon() -> Option<&'static Daemon> {
+    THIS.get().or_else(|| DAEMON.get())
+}
+
+/// Another process is the daemon that runs on this configuration. The first one counts.
 pub fn runs_as(daemon: Daemon) {
     let _ = DAEMON.set(daemon);
 }
@@ -132,7 +142,7 @@ pub fn start() -> String {
 
 /// What has it start on what the configuration says now: again, where another process is the daemon that runs.
 pub fn start_anew() -> String {
-    match DAEMON.get() {
+    match daemon() {
         Some(Daemon::Process(process) | Daemon::Demo(process)) if *process == std::process::id() => start(),
         None => start(),
         Some(_) => restart(),
@@ -146,7 +156,7 @@ pub fn is_start_known() -> bool {
 
 /// Whether one is known to run on this configuration.
 pub fn is_daemon_known() -> bool {
-    DAEMON.get().is_some()
+    daemon().is_some()
 }
 
 /// What makes the daemon read its configuration again. Where none is known to run, what asks in its place; else as the
@@ -175,6 +185,14 @@ pub fn restart() -> String {
     }
 }
 
+/// The same for one behind which another store is used.
+pub fn restart_elsewhere() -> String {
+    match *NEXT_START.lock().unwrap_or_else(PoisonError::into_inner) {
+        NextStart::SeesTheEnd | NextStart::OnAnotherStore => known_or_instead(Daemon::restart_behind_its_end),
+        NextStart::Fails => "gatepost doctor".to_owned(),
+    }
+}
+
 /// The same as it is told: each command between backticks, and ours as it is called.
 pub fn restart_told() -> String {
     as_called(&format!("`{}`", restart()))
@@ -199,7 +217,7 @@ fn known_or_instead(says: fn(Daemon) -> String) -> String {
     if is_start_refused() {
         return start();
     }
-    match (DAEMON.get(), INSTEAD.get()) {
+    match (daemon(), INSTEAD.get()) {
         (None, Some(command)) => command.clone(),
         // No unit reads this file, and nothing that runs does.
         (None, None) if SERVICE.get() == Some(&false) => start(),

@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 27] = [
+const CASES: [&str; 28] = [
     "console",
     "good-one-stays",
     "google",
@@ -30,6 +30,7 @@ const CASES: [&str; 27] = [
     "secret-unknown",
     "send-as-there",
     "send-as-unknown",
+    "sender-elsewhere",
     "sign-in-as",
     "start-unknown",
     "starts-not",
@@ -88,6 +89,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "secret-unknown" => known.client_secret_at.is_none(),
         "send-as-there" => known.has_send_as_line == Some(true),
         "send-as-unknown" => known.has_send_as_line.is_none(),
+        "sender-elsewhere" => known.is_sender_elsewhere(),
         "sign-in-as" => {
             let is_told = known.who_signs_on.is_some() && known.address.is_some();
             is_told && known.is_app_only != Some(true) && !known.is_itself(&known.who_signs_on)
@@ -153,6 +155,23 @@ mod tests {
             let told: Vec<_> = crate::catalog::all().filter(|entry| says(entry, lang, &queued)).collect();
             assert!(told.is_empty(), "{:?}", told.iter().map(|entry| entry.id).collect::<Vec<_>>());
             assert!(says(message::MESSAGE_REFUSED_FOR_NOW, lang, &Known::default()));
+        }
+    }
+
+    #[test]
+    fn of_a_sender_of_another_domain_it_is_said_that_nobody_outside_the_tenant_can_be_granted() {
+        let known = |sender: &str| Known {
+            sender: Some(sender.into()),
+            address: Some("ann@contoso.com".into()),
+            who_signs_on: Some("ann@contoso.com".into()),
+            ..Known::default()
+        };
+        for (lang, outside) in [(Lang::En, "outside this tenant"), (Lang::Ja, "このテナントのものでない")] {
+            let step = |sender: &str| message::SEND_AS_DENIED.told(lang, &known(sender)).next;
+            let (elsewhere, here) = (step("boss@fabrikam.com"), step("shared@Contoso.com"));
+            assert!(elsewhere.contains(outside) && elsewhere.contains("`ann@contoso.com`"), "{elsewhere}");
+            assert!(!here.contains(outside), "{here}");
+            assert!([elsewhere, here].iter().all(|step| step.contains("Add-RecipientPermission")));
         }
     }
 }

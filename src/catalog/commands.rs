@@ -7,7 +7,7 @@
 use crate::base::Lang;
 
 /// What begins a command on this machine, besides our own name.
-const PROGRAMS: [&str; 18] = [
+const PROGRAMS: [&str; 19] = [
     "certutil",
     "chown",
     "curl",
@@ -26,6 +26,7 @@ const PROGRAMS: [&str; 18] = [
     "systemctl",
     "timedatectl",
     "w32tm",
+    "while",
 ];
 /// What a cmdlet begins with (the approved verbs that occur).
 const VERBS: [&str; 8] = ["Add", "Connect", "Get", "New", "Remove", "Restart", "Set", "Update"];
@@ -282,6 +283,17 @@ mod tests {
             "date -u",
         ];
         assert_eq!(commands_in(text), found);
+    }
+
+    /// Of three commands the one in the middle stood in the words, and whoever typed the others did not wait.
+    #[test]
+    fn what_waits_for_the_end_of_a_daemon_is_a_command_as_well() {
+        let wait = "while kill -0 7 2>/dev/null; do sleep 1; done";
+        let text = format!("What takes it over: `kill 7`, `{wait}`, `gatepost run`.");
+        assert_eq!(commands_in(&text), ["kill 7", wait, "gatepost run"]);
+        let (words, next) = (String::new(), text);
+        let drawn = crate::catalog::Step::of(&next).drawn(98, &|_| None).join("\n");
+        assert!(drawn.contains(&format!("\n    {wait}\n")) && !drawn.contains('`'), "{words}{drawn}");
     }
 
     #[test]

@@ -8,14 +8,14 @@
 use super::{
     Entry, Known,
     commands::{cloud_at, cloud_of, spans},
-    harmless::is_harmless,
+    harmless::{is_harmless, is_harmless_path},
     known::stand_in,
     step::APP_ONLY,
 };
 use crate::base::is_mailbox;
 
 /// What a step has in the place of these names.
-const FORMS: [(&str, &[&str]); 6] = [
+const FORMS: [(&str, &[&str]); 7] = [
     ("{admin-consent-page}", &["https://{login-host}/{tenant}/adminconsent?client_id={client-id}"]),
     ("{ask-again}", &["gatepost login {address}", RELOAD]),
     (
@@ -29,6 +29,7 @@ const FORMS: [(&str, &[&str]); 6] = [
     ),
     ("{reload}", &[RELOAD]),
     ("{restart}", &["kill {pid}"]),
+    ("{restart-elsewhere}", &["kill {pid}"]),
     ("{sign-in-anew}", &[RELOAD, "gatepost login {address}"]),
 ];
 const RELOAD: &str = "kill -HUP {pid}";
@@ -107,6 +108,7 @@ fn values<'c>(command: &'c str, span: &str) -> Option<Vec<(&'c str, String)>> {
 fn may_be(name: &str, value: &str) -> bool {
     match name {
         "login-host" => cloud_at(value).is_some(),
+        "left-store" | "left-folder" => is_harmless_path(value),
         _ => is_harmless(value) || value == stand_in(name),
     }
 }
@@ -134,6 +136,11 @@ impl Filled {
             "pid" => {
                 // 0 is whoever types it, 1 what started the machine.
                 self.process = value.parse().ok().filter(|process| *process > 1);
+                return;
+            }
+            "left-store" | "left-folder" => {
+                let place = if name == "left-store" { &mut known.left_store } else { &mut known.left_folder };
+                place.get_or_insert(value);
                 return;
             }
             _ => return,

@@ -20,7 +20,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 64] = [
+pub(super) const NAMES: [&str; 65] = [
     "account",
     "address",
     "admin-consent-page",
@@ -67,6 +67,7 @@ pub(super) const NAMES: [&str; 64] = [
     "reload",
     "restart",
     "restart-by-force",
+    "restart-elsewhere",
     "running-file",
     "seal-secret",
     "send-as",
@@ -233,6 +234,18 @@ impl Known {
         self.sender.as_ref().map_or_else(|| self.opens_its_own(), is_own)
     }
 
+    /// The sender's domain is none of those of the mailbox, though a tenant may have both.
+    pub(super) fn is_sender_elsewhere(&self) -> bool {
+        let domain = |address: &String| address.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+        let own: Vec<_> = [&self.address, &self.mailbox, &self.smtp_user, &self.who_signs_on]
+            .into_iter()
+            .flatten()
+            .filter_map(domain)
+            .collect();
+        let sender = self.sender.as_ref().and_then(domain);
+        sender.is_some_and(|sender| !own.is_empty() && !own.contains(&sender))
+    }
+
     /// Whether that is the address of the account.
     pub(super) fn is_itself(&self, name: &Option<String>) -> bool {
         name.as_ref().zip(self.address.as_ref()).is_some_and(|(name, own)| name.eq_ignore_ascii_case(own))
@@ -311,6 +324,7 @@ impl Known {
             "proxy-with-login" => Some(self.proxy_with_login()),
             "reload" => Some(invocation::reload()),
             "restart" => Some(invocation::restart()),
+            "restart-elsewhere" => Some(invocation::restart_elsewhere()),
             "restart-by-force" => Some(invocation::restart_by_force()),
             "running-file" => path(&self.running_file),
             "seal-secret" => Some(self.seal_secret()),

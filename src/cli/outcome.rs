@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use super::language;
+use super::{language, state};
 use crate::{
     base::{Lang, invocation, wrapped},
     catalog::{Step, Words, in_brief, said_in, said_not_to},
@@ -73,6 +73,9 @@ impl Failure {
 
     /// A configuration that is refused, with what is to be said of that before its problems.
     pub fn refused(particular: Option<&str>, problems: &crate::config::Problems) -> Self {
+        if let Some(failure) = state::of_another_user_than_reads(problems) {
+            return failure;
+        }
         let (lang, entry) = (language::current(), problems.entry());
         let head = match (particular, lang) {
             (Some(particular), _) => language::said(&entry.said(particular), lang),

@@ -12,8 +12,8 @@ use super::{config, console_api, elsewhere, language, outcome::Failure, pasted};
 use crate::{
     account::{Account, Occasion, account_of},
     base::{Lang, invocation},
-    catalog::{Known, Words, own::STORE_OF_ANOTHER_USER, said_in},
-    config::Config,
+    catalog::{Known, Words, own::STORE_OF_ANOTHER_USER, said_in, shell},
+    config::{Config, Problems},
     console::client,
     doctor::owner,
     net::{ClientTls, HttpClient, SetupFault},
@@ -172,6 +172,27 @@ async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(),
 /// A command of another user reads nothing there, and one of root's would leave files that the daemon cannot read.
 pub(super) fn refuse_foreign_store(settings: &Settings) -> Result<(), Failure> {
     store::foreign(settings).map_or(Ok(()), |foreign| Err(of_another_user(settings, &foreign)))
+}
+
+/// Of a daemon that is to be: whoever typed it is somebody else, or is whose the store is to be from now on. `is_service`: it is
+/// the latter.
+pub(super) fn refuse_closed_store(settings: &Settings, is_service: bool) -> Result<(), Failure> {
+    let Some(foreign) = store::foreign(settings).filter(|foreign| foreign.is_closed) else { return Ok(()) };
+    let failure = of_another_user(settings, &foreign);
+    let database = settings.database().unwrap_or_default();
+    let Some(folder) = database.parent().map(|folder| shell(&folder.to_string_lossy())) else { return Err(failure) };
+    let (own, theirs) = (foreign.own, failure.hint().filter(|_| !is_service));
+    let give =
+        format!("where the daemon is to run as user {own}, give them the folder: `sudo chown -R {own} {folder}`");
+    Err(failure.hinted(theirs.map_or_else(|| give.clone(), |theirs| format!("{theirs}; {give}"))))
+}
+
+/// What their daemon alone may read of a configuration is no mistake in that to somebody whose store it is not either.
+pub(super) fn of_another_user_than_reads(problems: &Problems) -> Option<Failure> {
+    let config = problems.are_of_rights().then(|| crate::config::salvage(Path::new(&problems.file)))??;
+    store::foreign(&config.store)
+        .filter(|foreign| foreign.is_closed)
+        .map(|foreign| of_another_user(&config.store, &foreign))
 }
 
 /// With this command as its owner runs it, where one is known to work.

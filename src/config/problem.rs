@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, where, and what to write instead. All of it at once, never only the first.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::Serialize;
 
@@ -48,6 +48,13 @@ impl Problems {
     pub fn new(file: impl Into<String>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|p| (p.line, p.column));
         Self { file: file.into(), problems, is_missing: false }
+    }
+
+    /// All that is wrong is that this user may not read a file that it names.
+    pub fn are_of_rights(&self) -> bool {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied).to_string();
+        let is_denied = |one: &Problem| one.text.to_lowercase().contains(&denied);
+        !self.problems.is_empty() && self.problems.iter().all(is_denied)
     }
 
     /// A file that could not even be read.

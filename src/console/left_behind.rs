@@ -4,7 +4,7 @@
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{Console, STORE_WITHIN, account_page::ToldFault, status::Explained};
+use super::{Console, Moved, STORE_WITHIN, account_page::ToldFault, status::Explained};
 use crate::{
     base::Lang,
     catalog::{Known, own::MAIL_LEFT_BEHIND},
@@ -66,14 +66,13 @@ pub fn known(left: &LeftBehind) -> Known {
 impl Console {
     /// In a store before this one, or in this one, where the configuration names another by now.
     pub(super) async fn left_behind(&self) -> Option<LeftBehind> {
-        if !self.loaded.is_moved() {
-            return self.store.left_behind().await;
-        }
+        let Some(moved) = self.loaded.moved() else { return self.store.left_behind().await };
         let asked = timeout(STORE_WITHIN, self.store.sign_ins()).await;
         let sign_ins = asked.map_or(0, |all| all.map_or(0, |all| all.len() as u64));
         let Figures { waiting, held, .. } = self.queue.figures();
         let left = LeftBehind { database: self.store.path().to_owned(), messages: (waiting + held) as u64, sign_ins };
-        left.is_missed(false).then_some(left)
+        // On the way back the sign-ins that count are those of there.
+        left.is_missed(moved == Moved::Back).then_some(left)
     }
 }
 

@@ -23,8 +23,16 @@ struct State {
     file: Option<PathBuf>,
     fingerprint: String,
     needs_restart: Option<String>,
-    is_moved: bool,
+    moved: Option<Moved>,
     refused: Option<Refused>,
+}
+
+/// What was loaded last names another store than this daemon has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    On,
+    /// The one before this: whoever follows what is told of mail that was left goes there.
+    Back,
 }
 
 /// A configuration that a reload did not take over.
@@ -53,6 +61,8 @@ pub struct NeedsRestart {
     pub what: String,
     /// The commands for that, each between backticks.
     pub restart: String,
+    /// The next daemon has another store than this one.
+    pub moves_store: bool,
 }
 
 /// Likewise of what it did not load.
@@ -88,9 +98,8 @@ impl Loaded {
         self.0.write().unwrap_or_else(PoisonError::into_inner).needs_restart = what;
     }
 
-    /// Whether what was loaded last names another store.
-    pub fn note_moved(&self, is_moved: bool) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).is_moved = is_moved;
+    pub fn note_moved(&self, moved: Option<Moved>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).moved = moved;
     }
 
     pub fn note_refused(&self, refused: Refused) {
@@ -101,8 +110,8 @@ impl Loaded {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn is_moved(&self) -> bool {
-        self.state().is_moved
+    pub fn moved(&self) -> Option<Moved> {
+        self.state().moved
     }
 
     pub fn fingerprint(&self) -> String {
@@ -111,7 +120,8 @@ impl Loaded {
 
     pub fn needs_restart(&self) -> Option<NeedsRestart> {
         let (id, text, restart) = (RESTART_PENDING.id, RESTART_PENDING.short(), invocation::restart_told());
-        self.state().needs_restart.map(|what| NeedsRestart { id, text, what, restart })
+        let State { needs_restart, moved, .. } = self.state();
+        needs_restart.map(|what| NeedsRestart { id, text, what, restart, moves_store: moved.is_some() })
     }
 
     pub fn refused_reload(&self) -> Option<RefusedReload> {
@@ -121,9 +131,9 @@ impl Loaded {
 
     /// The same for a page. `is_left`: that tells what stays in the store of this daemon, too.
     pub fn told(&self, lang: Lang, is_left: bool) -> Vec<String> {
-        let State { needs_restart, refused, is_moved, .. } = self.state();
+        let State { needs_restart, refused, moved, .. } = self.state();
         let waits = needs_restart.map(|what| {
-            let told = lang.needs_restart(&what, &invocation::restart_told(), is_left && is_moved);
+            let told = lang.needs_restart(&what, &invocation::restart_told(), is_left && moved.is_some());
             sentences(lang, [Some(told), in_short_with_id(RESTART_PENDING.id, lang)])
         });
         let refused = refused.map(|refused| {

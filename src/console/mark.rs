@@ -5,9 +5,6 @@
 
 use std::path::Path;
 
-use aws_lc_rs::digest::{self, SHA256};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use crate::store;
 
 /// Of the answer that refuses the token.
@@ -22,7 +19,7 @@ pub struct Mark {
 impl Mark {
     /// Of the daemon that is this process.
     pub(super) fn of(file: &Path) -> Self {
-        Self { digest: digest_of(file), process: std::process::id() }
+        Self { digest: store::digest_of(file), process: std::process::id() }
     }
 
     pub(super) fn written(&self) -> String {
@@ -36,7 +33,7 @@ impl Mark {
 
     /// Whoever has the port could say so; a number of another program goes into no command.
     pub fn is_of(&self, file: &Path) -> bool {
-        self.digest == digest_of(file) && is_a_gatepost(self.process)
+        self.digest == store::digest_of(file) && is_a_gatepost(self.process)
     }
 }
 
@@ -50,11 +47,6 @@ fn is_a_gatepost(process: u32) -> bool {
 #[cfg(not(target_os = "linux"))]
 const fn is_a_gatepost(_: u32) -> bool {
     true
-}
-
-fn digest_of(file: &Path) -> String {
-    let path = store::real_path(file);
-    URL_SAFE_NO_PAD.encode(digest::digest(&SHA256, path.as_os_str().as_encoded_bytes()))
 }
 
 #[cfg(test)]

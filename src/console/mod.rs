@@ -61,7 +61,7 @@ pub use left_behind::{
     LeftBehindStatus, LeftBodiesStatus, known as known_of_left_behind, known_of_bodies as known_of_left_bodies,
     said as said_of_left_behind, said_of_bodies as said_of_left_bodies,
 };
-pub use loaded::{Loaded, Problem, Refused};
+pub use loaded::{Loaded, Moved, Problem, Refused};
 pub use mailboxes::{DomainStatus, STATUS_CAP, known as known_mailboxes};
 pub use queue_status::{QueueStatus, returned, said_of_asleep, said_of_lost, said_of_returned};
 pub use sign_ins::SignIns;

@@ -18,8 +18,8 @@ use crate::{
         doctor::SOCKET_NOT_HANDED_OVER,
         own::{MAIL_LEFT_BEHIND, QUEUE_FAILING, STORE_UNAVAILABLE},
     },
-    config::{self, Change, Config},
-    console::token_beside,
+    config::{self, Change, Config, Surroundings},
+    console::{Moved, token_beside},
     net::{self, Bind, ListenerTls, ServerTls},
     queue::Figures,
     spool,
@@ -112,10 +112,18 @@ pub(super) fn left_to_a_restart(
         warn_of_what_stays(daemon, new);
     }
     if let Some(console) = &daemon.console {
-        console.loaded.note_moved(is_moved);
+        console.loaded.note_moved(is_moved.then(|| match goes_back(&daemon.current().store, new) {
+            true => Moved::Back,
+            false => Moved::On,
+        }));
     }
     let fault = in_the_way.map(Entry::named);
     change.restart().map(|what| fault.map_or_else(|| what.clone(), |fault| format!("{what} ({fault})")))
+}
+
+/// To the one that this daemon's was named behind.
+fn goes_back(store: &Store, new: &Config) -> bool {
+    store.before().zip(new.store.database()).is_some_and(|(before, next)| store::is_one_file(&before, &next))
 }
 
 /// The first certificate, address or socket of the new configuration that a daemon which starts now would not have.
@@ -142,6 +150,18 @@ fn in_the_way(daemon: &Daemon, running: &Config, new: &Config) -> Option<&'stati
     });
     let console = new.console.listen.filter(|_| new.console.listen != running.console.listen);
     of_certificates.or(of_listeners).or(of_sockets).or_else(|| refused(Place::of_console(console?)))
+}
+
+/// A file that was changed while no daemon ran names another store than the daemon before had: known from now on.
+pub(super) async fn recall(daemon: &Daemon, file: &Path) {
+    let Some(state) = Surroundings::of_this_process(file).state_directory() else { return };
+    let store = daemon.current().store.clone();
+    let last = store::used_before(&state, file, store.path()).filter(|_| store.before().is_none());
+    if last.is_some_and(|last| store::note_before(store.path(), &last).is_ok()) {
+        warn_of_the_store_before(&store).await;
+    }
+    // Who finds no note is told nothing, and loses nothing.
+    let _ = store::note_used(&state, file, store.path());
 }
 
 /// At a start: what this daemon neither sees nor delivers.

@@ -36,7 +36,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Runs until SIGTERM or SIGINT; a second one does not wait for what is open. `file` is read again at SIGHUP.
 pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
     memory::map_large_blocks();
-    invocation::runs_as(store::daemon_at(std::process::id()));
+    invocation::is_this(store::daemon_at(std::process::id()));
     let mut signals = Signals::new().map_err(|cause| StartFault::Io {
         entry: TOO_FEW_OPEN_FILES,
         what: "cannot listen for signals",
@@ -51,6 +51,7 @@ pub async fn run(config: Config, file: &Path) -> Result<(), StartFault> {
         }
     };
     daemon.note_configuration(file);
+    pending::recall(&daemon, file).await;
     endings::warn_of(&daemon.calendar);
     let trimming = tokio::spawn(memory::trim_after_bursts(daemon.open_sessions()));
     for bound in daemon.bound() {

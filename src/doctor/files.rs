@@ -92,8 +92,8 @@ pub(super) async fn look(config: &Config, scope: &Scope, running: &Running) -> (
 async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept) {
     let look = Look::at(scope.lang, Layer::Files, Name::Store).target(database.display().to_string());
     match database.try_exists() {
-        Ok(false) => return (look.skip(Said::MadeAtFirstStart), Kept::NotMade),
-        Ok(true) => {}
+        _ if store::is_missing(database) => return (look.skip(Said::MadeAtFirstStart), Kept::NotMade),
+        Ok(_) => {}
         Err(error) => {
             let fault = STORE_UNAVAILABLE.fault().detail(format!("{}: {error}", database.display()));
             return (look.fault(&fault, &Who::default()), Kept::Failing);
@@ -118,6 +118,12 @@ async fn opened(config: &Config, scope: &Scope, database: &Path) -> (Check, Kept
             (look.fault(&fault, &Who::default()), Kept::Failing)
         }
     }
+}
+
+/// Where the store is closed to this user.
+pub(super) fn closed(config: &Config, scope: &Scope) -> Option<Check> {
+    let foreign = store::foreign(&config.store).filter(|foreign| foreign.is_closed)?;
+    Some(of_another_user(scope, &config.store.database()?, &foreign))
 }
 
 fn of_another_user(scope: &Scope, database: &Path, foreign: &Foreign) -> Check {

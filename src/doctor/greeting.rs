@@ -62,7 +62,7 @@ pub async fn heard(at: SocketAddr) -> Result<(), Unanswered> {
 /// But for a console that knows our token, and answers what needs no store.
 /// Nor is anybody a stranger for not knowing a token that this user may not read.
 pub async fn whose(silence: Unanswered, config: &Config) -> Unanswered {
-    if silence.is_stranger() && store::is_closed(&config.store) {
+    if matches!(silence, Unanswered::OnAnotherStore(..)) && store::is_closed(&config.store) {
         let at = config.console.reached_at().map(|at| at.to_string()).unwrap_or_default();
         return Unanswered::OfAnotherUser(format!("{at} answers the user of the store alone"));
     }

@@ -202,12 +202,16 @@ fn configuration(scope: &Scope) -> Check {
 
 /// A configuration that is refused, and the daemon that runs on without it. `sound`: what of the file is enough to ask it.
 pub async fn refused(problems: &Problems, sound: Option<&Config>, lang: Lang) -> Report {
+    let scope = Scope::all(&problems.file, lang);
+    let closed = sound.filter(|_| problems.are_of_rights()).and_then(|config| files::closed(config, &scope));
+    if let Some(check) = closed {
+        return Report::new(vec![check], false, Path::new(&problems.file));
+    }
     let look = Look::at(lang, Layer::Config, Name::Configuration);
     let fault = problems.entry().fault();
     let errors: Vec<String> = problems.told(lang).lines().map(str::to_owned).collect();
     let mut checks = vec![look.fail(Said::Lines(errors), &fault, &Who::default())];
     if let Some(config) = sound {
-        let scope = Scope::all(&problems.file, lang);
         let running = Running::ask(config, &scope.file).await;
         if running.is_running() {
             checks.extend(daemon::running_on(&scope, &running));

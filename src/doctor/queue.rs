@@ -62,7 +62,7 @@ pub(super) fn directory(scope: &Scope, config: &Config, database: &Path) -> Opti
     if !is_there && store::holder(&config.store).is_none() {
         return Some(look.skip(Said::MadeAtFirstStart));
     }
-    let is_gone = database.try_exists().is_ok_and(|is_there| !is_there);
+    let is_gone = store::is_missing(database);
     if let Some(left) = left.as_ref().filter(|_| is_gone) {
         return Some(bodies_left(look, left));
     }

@@ -19,16 +19,11 @@ use super::{
 use crate::{
     account::Account,
     base::{Fault, Lang, invocation::gatepost},
-    catalog::{
-        Entry, is_harmless,
-        own::STORE_UNAVAILABLE,
-        sign_on::{UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED},
-        upstream::refusal_meaning,
-    },
+    catalog::{is_harmless, own::STORE_UNAVAILABLE, upstream::refusal_meaning},
     config::Config,
     net::ClientTls,
     oauth::Keepers,
-    outbound::{Deadline, Delivery, Envelope, Fate, Governor, Outbound, Report, Seen, Trail},
+    outbound::{Deadline, Delivery, Envelope, Fate, Governor, Outbound, Report, Seen, Trail, is_throttled},
     spool::{Spool, Spooled, random_word},
     store::{Settings, Store, private_file},
     wire::smtp::{Mail, Rcpt},
@@ -83,8 +78,7 @@ pub(super) async fn look(
 }
 
 fn asks_to_wait(check: &Check) -> bool {
-    const SLOW: [&Entry; 2] = [UPSTREAM_CONNECTIONS_EXCEEDED, UPSTREAM_THROTTLED];
-    check.fault.as_ref().is_some_and(|fault| SLOW.iter().any(|entry| entry.id == fault.id))
+    check.fault.as_ref().is_some_and(|fault| is_throttled(fault.id))
 }
 
 /// When to look again: what was asked for did not happen, whoever has the room.

@@ -245,7 +245,7 @@ impl<'a> Asker<'a> {
                     self.waits_again();
                     seat.park(idle);
                 }
-                Step::Failed(fault) if self.patience == Patience::Client && is_throttled(&fault) => {
+                Step::Failed(fault) if self.patience == Patience::Client && is_throttled(fault.id) => {
                     self.waits_again();
                     self.throttled = Some(fault);
                 }
@@ -367,7 +367,7 @@ impl Dial {
         let up = async move {
             let ended = signed_on(&outbound, &account, by, &dial.stage).await;
             let fault = ended.as_ref().err();
-            if fault.is_some_and(is_throttled) {
+            if fault.is_some_and(|fault| is_throttled(fault.id)) {
                 seat.slow_down();
             }
             seat.has_dialled(&dial, fault);
@@ -434,8 +434,8 @@ async fn beside<T>(dial: &mut Option<Dial>, stage: &StageCell, other: impl Futur
 }
 
 /// The mail server asks for fewer connections, or for less at a time.
-pub fn is_throttled(fault: &Fault) -> bool {
-    [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id, SENDING_DEFERRED.id].contains(&fault.id)
+pub fn is_throttled(id: &str) -> bool {
+    [UPSTREAM_CONNECTIONS_EXCEEDED.id, UPSTREAM_THROTTLED.id, SENDING_DEFERRED.id].contains(&id)
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ pub fn not_signed_on(reply: &Reply) -> Option<Fault> {
 fn throttled(reply: &Reply) -> Option<Fault> {
     let text = reply.text();
     // One that says more says it of the mailbox as well, or it would be no throttling to whoever asks.
-    let entry = || message_refusal(&text).filter(|entry| is_throttled(&entry.fault())).unwrap_or(UPSTREAM_THROTTLED);
+    let entry = || message_refusal(&text).filter(|entry| is_throttled(entry.id)).unwrap_or(UPSTREAM_THROTTLED);
     reply.asks_to_slow_down().then(|| entry().fault().detail(format!("upstream said {text:?}")))
 }
 
@@ -305,7 +305,7 @@ mod tests {
             ["4.3.2 SubmissionQuotaExceeded", "4.5.3 Too many recipients", "5.2.2 Submission quota exceeded", "4.3.2"]
         {
             let fault = throttled(&Reply::new(432, words)).unwrap();
-            assert!(is_throttled(&fault), "{words}: {}", fault.id);
+            assert!(is_throttled(fault.id), "{words}: {}", fault.id);
         }
     }
 }

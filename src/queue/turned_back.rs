@@ -43,7 +43,7 @@ impl Courier {
     ) -> Result<Option<Place>, Next> {
         let (queue, fault) = (&self.queue, &unsent.fault);
         let (until, _) = queue.way_is_shut(&message.account, unsent);
-        if is_throttled(fault) {
+        if is_throttled(fault.id) {
             // Who waits behind it would go before it, as soon as the mail server allows.
             queue.schedule().call_back_others(self.sequence, queue.clock.awake());
         }

@@ -21,7 +21,7 @@ pub struct LeftBodies {
 /// Those in the folder of this database: all of them, where it is not there itself. `None`: there are none.
 pub fn left_beside(database: &Path) -> Option<LeftBodies> {
     let folder = beside(database);
-    let is_gone = database.try_exists().is_ok_and(|is_there| !is_there);
+    let is_gone = crate::store::is_missing(database);
     let files = fs::read_dir(&folder).into_iter().flatten().flatten();
     let is_left = |file: &fs::DirEntry| {
         let name = file.file_name();

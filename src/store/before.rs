@@ -159,6 +159,11 @@ fn set_aside_in(folder: &Path) -> u64 {
 }
 
 impl Store {
+    /// The store before this one, where that is noted and still there.
+    pub fn before(&self) -> Option<PathBuf> {
+        before(self.path())
+    }
+
     /// The same of this one, whose sign-ins are counted only where there is another. What cannot be seen now is as it was seen
     /// last: nobody is told that it is gone, and again that it is there.
     pub async fn left_behind(&self) -> Option<LeftBehind> {

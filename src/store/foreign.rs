@@ -1,9 +1,9 @@
 //! Whose a store is, where it is not that of the user who runs this. A command of theirs would leave files beside it that the
 //! daemon cannot read; whoever is not root may not even look whether there is one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Settings;
+use super::{Settings, lock};
 
 /// A store of another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Foreign {
     pub own: u32,
     /// What is theirs: the database, or the folder on the way to it that keeps others out.
     pub path: PathBuf,
-    /// It cannot be read by this user; nor can what lies beside it, the console's token among that.
+    /// It, or what lies beside it, the console's token among that, is closed to this user.
     pub is_closed: bool,
 }
 
@@ -26,10 +26,20 @@ pub fn is_closed(settings: &Settings) -> bool {
 pub fn foreign(settings: &Settings) -> Option<Foreign> {
     use std::{fs, io::ErrorKind, os::unix::fs::MetadataExt};
 
-    use rustix::fs::{Access, access};
+    use rustix::{
+        fs::{Access, access},
+        io::Errno,
+    };
     let database = settings.database()?;
+    let may = |file: &Path, rights| access(file, rights) != Err(Errno::ACCESS);
+    // Whoever was let read the database alone is no more able to ask its daemon, or to use it.
+    let is_used = || {
+        let lies_in = database.parent().is_none_or(|folder| may(folder, Access::WRITE_OK | Access::EXEC_OK));
+        lies_in
+            && [database.clone(), lock::of(&database)].iter().all(|one| may(one, Access::READ_OK | Access::WRITE_OK))
+    };
     let (path, is_closed) = match fs::metadata(&database) {
-        Ok(_) => (database.clone(), access(&database, Access::READ_OK).is_err()),
+        Ok(_) => (database.clone(), !is_used()),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => (keeps_out(&database, MOST_LINKS)?, true),
         Err(_) => return None,
     };
@@ -49,7 +59,7 @@ const MOST_LINKS: u8 = 8;
 /// The folder into which this user may not look. A link may lead into it: /var/lib/gatepost does into /var/lib/private
 /// (systemd.exec(5), `DynamicUser=`).
 #[cfg(unix)]
-fn keeps_out(path: &std::path::Path, links: u8) -> Option<PathBuf> {
+fn keeps_out(path: &Path, links: u8) -> Option<PathBuf> {
     let hidden = path.ancestors().take_while(|one| std::fs::metadata(one).is_err()).last()?;
     let folder = hidden.parent()?;
     match std::fs::read_link(hidden) {

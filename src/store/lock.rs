@@ -181,6 +181,11 @@ pub fn holder(settings: &Settings) -> Option<Holder> {
     holder_of(Path::new(settings.url.strip_prefix("sqlite://")?))
 }
 
+/// Its lock, there or not.
+pub(super) fn of(database: &Path) -> PathBuf {
+    beside(database, LOCK)
+}
+
 pub(super) fn holder_of(database: &Path) -> Option<Holder> {
     let file = File::open(beside(database, LOCK)).ok()?;
     // A shared lock, given back at once: a daemon that starts in this moment waits for that.

@@ -26,6 +26,7 @@ mod sqlite;
 mod tests;
 mod told;
 mod unlock;
+mod used;
 
 /// What its errors say, in Japanese.
 pub const PHRASES: &str = include_str!("japanese.txt");
@@ -49,5 +50,6 @@ pub use rotation::Resealed;
 pub use row::{AccessToken, Arming, EndedSignIn, Failure, GRAPH, MAIL, TokenRow, Versioned};
 pub use sent::Sent;
 pub use settings::Settings;
-pub use sqlite::{Deleted, Stamp, Store};
+pub use sqlite::{Deleted, Stamp, Store, is_missing};
 pub use told::Telling;
+pub use used::{digest_of, note_used, used_before};

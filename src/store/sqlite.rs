@@ -83,6 +83,15 @@ pub struct Store {
     pub(super) left_behind: Mutex<Option<LeftBehind>>,
 }
 
+/// No database is there, where that is sure. An empty file is none: SQLite writes into one at once, and so would whoever asks.
+pub fn is_missing(database: &Path) -> bool {
+    let is_empty = |file: &Path| std::fs::metadata(file).map(|found| found.is_file() && found.len() == 0);
+    match is_empty(database) {
+        Ok(is_empty_file) => is_empty_file && is_empty(&origin::log_of(database)).unwrap_or(true),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
 impl Store {
     /// Opens the store, made on the first run. A file that is no store, and a wrong or missing key, are refused before
     /// anything is written.

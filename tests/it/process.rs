@@ -274,7 +274,11 @@ async fn a_second_daemon_on_one_store_is_refused_and_a_killed_one_is_in_nobodys_
 #[tokio::test]
 async fn a_daemon_that_starts_while_the_one_before_ends_its_sessions_waits_for_it() {
     let (_sandbox, _dir, file) = stage(&Plan { daemon: "drain-seconds = 2".into(), ..Plan::default() }).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let console = format!("[console]\nlisten = \"{}\"", own_place());
+    std::fs::write(&file, text.replace("[console]\nlisten = \"127.0.0.1:0\"", &console)).unwrap();
     let first = Program::start(&file).await;
+    let before = first.id();
     // In the middle of a message, for which it stays until its time is over.
     let mut open = first.greeted(Protocol::Smtp).await;
     open.login(Protocol::Smtp, ANN, PASSWORD).await;
@@ -286,6 +290,10 @@ async fn a_daemon_that_starts_while_the_one_before_ends_its_sessions_waits_for_i
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     let second = Program::start(&file).await;
     assert!(second.login(Protocol::Pop3).await.starts_with("+OK"));
+    // It had found the one before at work, and named that one in its commands.
+    let (code, told, _) = run(&["status"], &file);
+    assert!(code == 0 && told.contains(&format!("kill -HUP {}", second.id())), "{told}");
+    assert!(!told.contains(&format!("kill -HUP {before}")), "{told}");
 }
 
 /// Ann's access token looks good here and is refused upstream, so that the first login, and nothing before it,

@@ -96,6 +96,7 @@ const OPEN: &[&str] = &[
     "src/store/epoch.rs",         // a copy
     "src/store/lock.rs",          // the lock beside the database
     "src/store/private_file.rs",  // secrets, what is made, and directories
+    "src/store/used.rs",          // the note of the last store, in the state directory
 ];
 
 struct Source {

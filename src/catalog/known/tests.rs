@@ -127,7 +127,7 @@ fn every_name_has_a_value_of_its_own() {
             "proxy-line" => "mail-proxy = \"http://<user>:<password>@proxy:3128\"",
             "proxy-with-login" => "http://<user>:<password>@proxy:3128",
             "reload" | "take-secret" => "sudo systemctl reload gatepost",
-            "restart" | "restart-by-force" => "sudo systemctl restart gatepost",
+            "restart" | "restart-by-force" | "restart-elsewhere" => "sudo systemctl restart gatepost",
             "running-file" => "/running-file",
             "left-folder" => "/left-folder",
             "left-store" => "/left-store",

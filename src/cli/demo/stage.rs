@@ -63,7 +63,7 @@ impl Stage {
         let directory = scratch().map_err(broken("a directory for the demo's state"))?;
         let log = private_file::create_new(&directory.0.join(LOG)).map_err(broken("the demo's log"))?;
         daemon::init_log_for_demo(log);
-        invocation::runs_as(invocation::Daemon::Demo(std::process::id()));
+        invocation::is_this(invocation::Daemon::Demo(std::process::id()));
         // Entra has programs ask every five seconds; here somebody waits who has approved already.
         let options = Options { auto_approve: true, device_interval: 1, ..Options::default() };
         let sandbox = Sandbox::start(options).await.map_err(broken("the sandbox"))?;

@@ -63,6 +63,11 @@ pub fn is_healthy(text: &str) -> bool {
     lines.peek().is_some() && lines.all(is_well)
 }
 
+/// The same of lines of the log as they stand there: nothing that they name is a fault.
+pub fn is_logged_well(text: &str) -> bool {
+    is_healthy(text) && text.lines().all(|line| line.trim().is_empty() || !parts(line).0.is_empty())
+}
+
 fn is_well(line: &str) -> bool {
     if ALL_WELL.contains(&line.trim()) {
         return true;

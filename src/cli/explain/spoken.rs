@@ -59,6 +59,9 @@ pub fn faults(text: &str) -> Vec<Found> {
     let named: Vec<Found> =
         named.filter(|entry| !seen.contains(&entry.id) && (seen.push(entry.id), true).1).map(Found::by_id).collect();
     let found = if named.is_empty() { explain::read(text) } else { named };
+    if health::is_logged_well(text) && found.iter().all(|one| matches!(one.by, By::Log | By::Server)) {
+        return Vec::new();
+    }
     // A file that the configuration names may be what is wrong: the line has the id of that.
     let has_id = found.iter().any(|one| matches!(one.by, By::Id(_)));
     if !has_id && lines(text).any(is_problem_of_a_configuration) {
@@ -160,6 +163,15 @@ fn back() -> &'static Phrases {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It was taken for a proxy that looks into TLS.
+    #[test]
+    fn a_line_of_the_log_that_tells_of_nothing_that_failed_is_no_fault_whatever_it_names() {
+        let made = "2026-11-30T13:22:25Z  INFO a self-signed certificate was made; import it where clients warn \
+                    certificate=/var/lib/gatepost/certificate.pem";
+        assert!(faults(made).is_empty(), "{:?}", faults(made));
+        assert!(!faults("curl: (60) SSL certificate problem: self-signed certificate").is_empty());
+    }
     use crate::base::rows;
 
     /// Letters of their own that sentences have which are told by themselves: shorter ones are parts of others.

@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     queue::{Done, MessageView, QueueView, hold, read_head, view},
     spool::Spool,
-    store::{Found, Lock, QueueFilter, QueuedMessage, Store, StoreError},
+    store::{self, Found, Lock, QueueFilter, QueuedMessage, Store, StoreError},
 };
 
 pub(super) fn list(config: &Config, args: &QueueListArgs) -> Result<Value, Failure> {
@@ -117,8 +117,8 @@ fn seen(config: &Config, message: &QueuedMessage) -> MessageView {
 }
 
 /// There is no store, and none is made here, in the place of one that was moved.
-fn is_gone(config: &Config) -> bool {
-    config.store.database().is_some_and(|database| database.try_exists().is_ok_and(|is_there| !is_there))
+pub(super) fn is_gone(config: &Config) -> bool {
+    config.store.database().is_some_and(|database| store::is_missing(&database))
 }
 
 /// `None`: as [`is_gone`].

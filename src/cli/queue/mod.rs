@@ -72,7 +72,8 @@ impl Desk {
         if args.json {
             return print(&as_json(&found));
         }
-        print(&table::list(&found, args.is_search(), is_asleep, language::current()))?;
+        let missing = self.config.store.database().filter(|_| is_asleep && asleep::is_gone(&self.config));
+        print(&table::list(&found, args.is_search(), is_asleep, missing.as_deref(), language::current()))?;
         self.note_left_behind();
         Ok(())
     }

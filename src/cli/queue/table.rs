@@ -1,5 +1,7 @@
 //! The queue as text for people. Whatever clients and servers wrote is shown cleaned.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -28,17 +30,21 @@ const fn said(lang: Lang, en: &'static str, ja: &'static str) -> &'static str {
     }
 }
 
-/// `is_searched`: not all of it was asked for. `is_asleep`: no daemon runs that would deliver it.
-pub(super) fn list(found: &Value, is_searched: bool, is_asleep: bool, lang: Lang) -> String {
+/// `is_searched`: not all of it was asked for. `is_asleep`: no daemon runs that would deliver it. `missing`: where no store is.
+pub(super) fn list(found: &Value, is_searched: bool, is_asleep: bool, missing: Option<&Path>, lang: Lang) -> String {
     let messages = found.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let damaged = found.get("damaged").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let failed = array(found, "failed");
     if messages.is_empty() && damaged.is_empty() {
-        let nothing = match is_searched {
-            true => said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n"),
-            false => said(lang, "the queue is empty\n", "キューは空です\n"),
+        let nothing = match (missing.map(Path::display), lang) {
+            (Some(store), Lang::En) => format!("the queue is empty: no store is at {store} so far\n"),
+            (Some(store), Lang::Ja) => format!("キューは空です（{store} にストアがありません）\n"),
+            (None, _) if is_searched => {
+                said(lang, "nothing is queued that fits\n", "該当するメッセージはキューにありません\n").to_owned()
+            }
+            (None, _) => said(lang, "the queue is empty\n", "キューは空です\n").to_owned(),
         };
-        return nothing.to_owned() + &gone(failed, lang) + &returned(found, lang);
+        return nothing + &gone(failed, lang) + &returned(found, lang);
     }
     let mut text: String = messages.iter().map(|message| line(message, lang)).collect();
     for id in damaged.iter().filter_map(Value::as_str) {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::silent;
+use super::{silent, unheard};
 use crate::{
     cli::{
         console_api,
@@ -20,7 +20,14 @@ use crate::{
 /// `is_elsewhere`: it has another store than this command, which tells nothing of it.
 pub fn look(config: &Config, file: &Path, is_elsewhere: bool) -> Outcome {
     if config.console.listen.is_some() {
-        return console_api::is_alive(config, is_elsewhere).map_err(|cause| silent(config, file, &cause));
+        return console_api::is_alive(config, is_elsewhere).map_err(|cause| match cause {
+            // So it is for everybody.
+            Unanswered::NotThere(_) if store::is_closed(&config.store) => {
+                let (text, next) = unheard(&cause);
+                Failure::new(text, next)
+            }
+            cause => silent(config, file, &cause),
+        });
     }
     if !is_elsewhere && store::is_vacant(&config.store) {
         return Err(silent(config, file, &Unanswered::Untold("it does not run".to_owned())));

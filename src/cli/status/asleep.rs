@@ -1,7 +1,7 @@
 //! The status without a daemon, in the shape of /api/status: accounts of the configuration, sign-ins and the queue of the
 //! store. Of a store that cannot be read no sign-in is told, not even that there is none.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -93,9 +93,8 @@ type Kept = (BTreeMap<String, TokenRow>, QueueFigures);
 
 /// A store that was never made is not made here.
 fn rows(config: &Config) -> Result<Kept, Failure> {
-    let database = config.store.url.strip_prefix("sqlite://").unwrap_or(&config.store.url);
     // Whatever is there is opened, if only to hear what it is.
-    if Path::new(database).try_exists().is_ok_and(|is_there| !is_there) {
+    if config.store.database().is_some_and(|database| store::is_missing(&database)) {
         return Ok(Kept::default());
     }
     state::refuse_foreign_store(&config.store)?;

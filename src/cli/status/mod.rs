@@ -131,9 +131,13 @@ fn put_files(status: &mut Value, file: &Path, other: Option<Value>) {
 const RUNS_ON: &str = "the daemon runs on with the configuration that it read before, as shown above";
 
 fn silent(config: &Config, file: &Path, cause: &Unanswered) -> Failure {
-    let text = format!("the daemon did not answer: {cause}");
-    let next = format!("start it with `{}`; where it runs, its log tells more", invocation::start());
+    let (text, next) = unheard(cause);
     console_api::unanswered(config, file, Some(cause), text, &next)
+}
+
+fn unheard(cause: &Unanswered) -> (String, String) {
+    let next = format!("start it with `{}`; where it runs, its log tells more", invocation::start());
+    (format!("the daemon did not answer: {cause}"), next)
 }
 
 fn down(config: &Config, file: &Path, cause: &Unanswered) -> Failure {

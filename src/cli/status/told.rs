@@ -87,7 +87,8 @@ fn with_not_loaded(status: &mut Value, lang: Lang) {
 fn not_loaded(one: &Value, leaves_mail: bool, lang: Lang) -> Option<String> {
     let entry = text(one, "/id").and_then(catalog::find)?;
     if let (Some(what), Some(restart)) = (text(one, "/what"), text(one, "/restart")) {
-        let first = if leaves_mail { lang.what_a_restart_leaves() } else { "" };
+        let moves = one.get("moves-store").and_then(Value::as_bool) == Some(true);
+        let first = if leaves_mail && moves { lang.what_a_restart_leaves() } else { "" };
         let told = match lang {
             Lang::En => format!("{what}; next step: {first}{restart}"),
             Lang::Ja => format!("{what}。次の手順: {first}{restart}"),

@@ -56,7 +56,10 @@ async fn whoever_may_not_read_the_store_is_told_so_by_every_command_and_of_no_ot
     let (staged, _program) = beside_a_daemon(Plan::default()).await;
     let Some(nobody) = Nobody::beside(&staged) else { return };
     let again = |rest: &str| format!("`sudo {}`", staged.gatepost(rest));
-    for lang in ["en", "ja"] {
+    let database = staged.dir.path().join("gatepost.db");
+    // Whoever was let read the database alone is no nearer to its daemon.
+    for (mode, lang) in [(0o600, "en"), (0o600, "ja"), (0o644, "en")] {
+        fs::set_permissions(&database, Permissions::from_mode(mode)).unwrap();
         for arguments in
             ["queue list", "queue show bcdf23456789", "queue drop bcdf23456789", "console", "status", "backup copy.db"]
         {
@@ -69,9 +72,37 @@ async fn whoever_may_not_read_the_store_is_told_so_by_every_command_and_of_no_ot
         }
     }
     assert_eq!(nobody.runs(&["status", "--alive"], &staged.file).code, 0, "it is there");
+    let Told { code, out, errors } = nobody.runs(&["run"], &staged.file);
+    let give = format!("`sudo chown -R {NOBODY} {}`", staged.dir.path().display());
+    assert!(code == 1 && errors.contains(&again("run")) && errors.contains(&give), "{out}{errors}");
+    assert!(errors.contains("[store-of-another-user]") && !errors.contains("install -m"), "{errors}");
     for arguments in [&["doctor", ANN, "--json"][..], &["doctor", "--offline", "--json"]] {
         is_looked_at_by(&nobody, &staged, arguments);
     }
+}
+
+/// Others heard that the configuration is wrong, and to see who may read its secrets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_daemon_alone_may_read_is_no_mistake_of_the_configuration_to_another_user() {
+    let staged = Staged::new(Plan::default()).await;
+    let Some(nobody) = Nobody::beside(&staged) else { return };
+    let secret = staged.dir.path().join("proxy");
+    fs::write(&secret, "http://127.0.0.1:3128\n").unwrap();
+    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+    staged.edit("[network]\n", &format!("[network]\nhttp-proxy-file = \"{}\"\n", secret.display()));
+    for lang in ["en", "ja"] {
+        for arguments in [&["status"][..], &["login", ANN], &["console"], &["queue", "list"], &["doctor"]] {
+            let Told { out, errors, .. } = nobody.runs(&[arguments, &["--lang", lang]].concat(), &staged.file);
+            let told = out + &errors;
+            assert!(
+                told.contains("[store-of-another-user]") && told.contains("sudo gatepost"),
+                "{arguments:?}: {told}"
+            );
+            assert!(!told.contains("configuration-refused") && !told.contains("proxy:"), "{arguments:?}: {told}");
+        }
+    }
+    let (code, _, errors) = crate::process::run(&["status"], &staged.file);
+    assert!(code == 1 && !errors.contains("configuration-refused"), "{errors}");
 }
 
 /// The folder keeps them out, and nobody can see whether there is a store.

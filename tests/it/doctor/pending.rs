@@ -11,7 +11,7 @@ use super::{
     stage::{Staged, check},
 };
 use crate::{
-    process::{Program, run},
+    process::{Program, command, run},
     queue::queued_as,
     world::{ANN, Plan},
 };
@@ -107,8 +107,10 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let (id, again) = (program.id(), staged.gatepost("run"));
     let wait = format!("while kill -0 {id} 2>/dev/null; do sleep 1; done");
     assert!(warned.contains(&format!("`kill {id}`, `{wait}`, `{again}`")), "{warned}");
-    let first =
-        format!("Decide first what becomes of the mail and the sign-ins in the store before, `{}`", database.display());
+    let first = format!(
+        "Decide first what becomes of the mail and the sign-ins in the store before, `sqlite://{}`",
+        database.display()
+    );
     assert!(warned.find(&first) < warned.find(&format!("`kill {id}`")) && warned.contains(&first), "{warned}");
     for ((lang, head), first) in WAITS.into_iter().zip(["decide first what becomes", "扱いを先に決めて"]) {
         let line = pending(&staged, lang, head);
@@ -137,6 +139,41 @@ async fn a_store_that_a_restart_leaves_behind_is_told_with_what_is_in_it_and_the
     let (_, list, _) = run(&["queue", "list", "--json"], &staged.file);
     let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list["messages"].as_array().unwrap().len(), 3, "{list}");
+}
+
+/// Stopped, the file changed, started again: nobody was told of the mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_in_the_store_before_is_told_also_where_the_file_was_changed_while_no_daemon_ran() {
+    let (staged, program) = with_mail_that_waits().await;
+    program.stopped().await;
+    let home = staged.dir.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let start = || {
+        let mut command = command(&["run", "--log-format", "json"], &staged.file);
+        command.env("XDG_STATE_HOME", &home);
+        Program::from(command)
+    };
+    start().await.stopped().await;
+    staged.edit("/gatepost.db", "/other/gatepost.db");
+    let program = start().await;
+    let warned = program.logs("what the store before holds").await;
+    let database = staged.dir.path().join("gatepost.db").display().to_string();
+    assert!(warned.contains(&format!("{database} has messages (3)")), "{warned}");
+    let (waiting, behind) = in_queue_and_behind(&staged);
+    assert_eq!((waiting, &behind["store"], &behind["messages"]), (0, &json!(database), &json!(3)));
+    // Whoever goes back as told has another store behind that, and the one that starts there waits for the end of this.
+    let wait = format!("while kill -0 {} 2>/dev/null; do sleep 1; done", program.id());
+    let told = status(&staged, "en").1;
+    assert!(told.contains(&wait) && told.contains(&format!("url = \"sqlite://{database}\"")), "{told}");
+    staged.edit("/other/gatepost.db", "/gatepost.db");
+    program.reload().await;
+    program.logs("until a restart").await;
+    let told = status(&staged, "en").1;
+    assert!(!told.contains("left-behind"), "nothing was left in the one that is left: {told}");
+    program.stopped().await;
+    let program = start().await;
+    assert_eq!(in_queue_and_behind(&staged), (3, Value::Null));
+    program.stopped().await;
 }
 
 /// With three messages that wait, since the mail server takes none.

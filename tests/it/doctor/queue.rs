@@ -546,3 +546,27 @@ async fn a_message_that_went_back_to_its_sender_is_named_with_what_it_failed_of_
         assert!(shown.contains("[recipient-unknown]") && shown.contains(&step), "{shown}");
     }
 }
+
+/// It was said to be empty, and an empty file was made a database, whose messages nobody missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_file_is_no_store_and_what_lies_beside_it_is_told() {
+    let staged = Staged::new(Plan::default()).await;
+    crate::queue::queued_as(staged.dir.path(), "one", |_| {}).await;
+    let database = staged.dir.path().join("gatepost.db");
+    // Whoever put the message there may have it open still.
+    std::fs::rename(&database, staged.dir.path().join("aside")).unwrap();
+    std::fs::write(&database, "").unwrap();
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(staged.dir.path().join(format!("gatepost.db{ending}")));
+    }
+    for (lang, missing) in [("en", "no store is at"), ("ja", "ストアがありません")] {
+        let (_, out, errors) = run(&["queue", "list", "--lang", lang], &staged.file);
+        assert!(out.contains(missing) && out.contains(&database.display().to_string()), "{out}");
+        assert!(errors.contains("[mail-left-behind]"), "{errors}");
+    }
+    run(&["status"], &staged.file);
+    let report = staged.doctor(&["--offline", "--json"]).await.json();
+    let told = check(&report, "files", "queue-directory");
+    assert_eq!(told["fault"]["id"], "mail-left-behind", "{told}");
+    assert_eq!(std::fs::read(&database).unwrap(), b"", "nobody made one of it");
+}
