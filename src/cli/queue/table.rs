@@ -349,7 +349,7 @@ mod tests {
         });
         let status = json!({ "messages": [message], "damaged": ["cdfg23456789"], "is-cut": true });
         for lang in Lang::ALL {
-            let text = list(&status, false, false, lang) + &show(&json!({ "message": message }), lang);
+            let text = list(&status, false, false, None, lang) + &show(&json!({ "message": message }), lang);
             assert!(text.lines().all(|line| columns(line) <= 110), "{text}");
             assert!(text.contains("    a-long-local-part@subsidiary.contoso.com -> another-"), "{text}");
             assert_eq!(latin_sentence(&text).is_none(), lang == Lang::Ja, "{text}");
@@ -364,7 +364,7 @@ mod tests {
         };
         for (lang, login) in [(Lang::En, "(login of a@b.c)"), (Lang::Ja, "（a@b.c のログイン）")] {
             let status = json!({ "messages": [message("waiting"), message("under-way"), message("held")], "failed": [message("")] });
-            let text = list(&status, false, false, lang);
+            let text = list(&status, false, false, None, lang);
             let at = |line: &str| line.find("1970-").map(|at| columns(&line[..at]));
             let places: Vec<usize> = text.lines().filter_map(at).collect();
             assert!(places.len() == 4 && places.iter().all(|at| *at == places[0]), "{text}");
@@ -383,7 +383,7 @@ mod tests {
             let recipient = json!({ "address": "b@c.de", "state": "waiting", "reply": reply });
             let message = json!({ "id": "bcdf23456789", "state": "waiting", "hold": hold, "recipients": [recipient] });
             for text in [
-                list(&json!({ "messages": [message] }), false, false, Lang::Ja),
+                list(&json!({ "messages": [message] }), false, false, None, Lang::Ja),
                 show(&json!({ "message": message }), Lang::Ja),
             ] {
                 let own: String = text.split('"').step_by(2).collect();
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn what_waits_for_its_account_is_not_called_held() {
         let message = json!({ "id": "bcdf23456789", "state": "waiting", "fault": "account-gone", "recipients": [] });
-        let text = list(&json!({ "messages": [message] }), false, false, Lang::En);
+        let text = list(&json!({ "messages": [message] }), false, false, None, Lang::En);
         assert!(text.contains("  waiting ") && text.contains("[account-gone]\n"), "{text}");
         assert!(!text.contains("held"), "{text}");
     }
@@ -418,7 +418,7 @@ mod tests {
         });
         for (lang, why) in [(Lang::En, "its body cannot be read: its file is gone"), (Lang::Ja, "本文を読み取れません")]
         {
-            let text = list(&json!({ "messages": [message] }), false, false, lang);
+            let text = list(&json!({ "messages": [message] }), false, false, None, lang);
             let told: String = text.split_whitespace().collect();
             let count = |part: &str| told.matches(&part.replace(' ', "")).count();
             assert_eq!((count(entry.short()), count("[message-body-unreadable]"), count(why)), (1, 1, 1), "{text}");
@@ -436,7 +436,7 @@ mod tests {
         ] });
         for found in [json!({ "failed": [failed] }), json!({ "messages": [waiting] })] {
             for lang in Lang::ALL {
-                let told: String = list(&found, false, false, lang).split_whitespace().collect();
+                let told: String = list(&found, false, false, None, lang).split_whitespace().collect();
                 let means = format!("{}\"[{}]", entry.short().replace(' ', ""), entry.id);
                 assert!(told.contains(&means) && told.contains("SendAsDenied;soitis"), "{told}");
             }
@@ -447,7 +447,7 @@ mod tests {
     fn what_is_held_for_a_fault_has_its_id_and_short_text_in_the_readers_language() {
         let message = json!({ "id": "bcdf23456789", "state": "held", "hold": "body-missing", "fault": "message-body-unreadable" });
         for lang in Lang::ALL {
-            let text = list(&json!({ "messages": [message] }), false, false, lang);
+            let text = list(&json!({ "messages": [message] }), false, false, None, lang);
             let told: String = text.split_whitespace().collect();
             let short = crate::catalog::own::MESSAGE_BODY_UNREADABLE.short().replace(' ', "");
             assert!(told.contains(&format!("{short}\"[message-body-unreadable]")), "{text}");
