@@ -7,11 +7,11 @@ use std::net::IpAddr;
 
 use super::{
     At, Entry,
-    doctor::CERTIFICATE_ENDED,
+    doctor::{CERTIFICATE_ENDED, CLOCK_SKEWED},
     matching::stands_in,
     own::{
-        CLIENT_DISTRUSTS_CERTIFICATE, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE, UPSTREAM_TIMEOUT,
-        UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
+        CLIENT_DISTRUSTS_CERTIFICATE, CLIENT_TLS_TOO_OLD, DAEMON_HANGS, DAEMON_NOT_RUNNING, PROXY_UNREACHABLE,
+        UPSTREAM_TIMEOUT, UPSTREAM_TLS_FAILED, UPSTREAM_TLS_UNTRUSTED, UPSTREAM_UNREACHABLE,
     },
     tried::{may_be_proxy, not_reached},
 };
@@ -19,14 +19,17 @@ use crate::base::Protocol;
 
 /// A program that does not reach Gatepost, or does not trust it, says what Gatepost would say of the mail server: the rows `either`
 /// of the first have its words. The particular stands first.
-const OURS_OR_THEIRS: [(&Entry, &Entry); 4] = [
+const OURS_OR_THEIRS: [(&Entry, &Entry); 6] = [
     (DAEMON_NOT_RUNNING, UPSTREAM_UNREACHABLE),
+    (CERTIFICATE_ENDED, CLOCK_SKEWED),
     (CERTIFICATE_ENDED, UPSTREAM_TLS_UNTRUSTED),
     (CLIENT_DISTRUSTS_CERTIFICATE, UPSTREAM_TLS_UNTRUSTED),
+    (CLIENT_TLS_TOO_OLD, UPSTREAM_TLS_FAILED),
     (DAEMON_HANGS, UPSTREAM_TIMEOUT),
 ];
 /// Of Gatepost's own log, which says so of the mail server.
-const OF_THE_LOG: &str = "while connecting";
+const OF_THE_LOG: [&str; 4] =
+    ["while connecting", "certificate refused: ", "server's certificate is refused: ", "tls failed: "];
 /// Ahead of the place that a program speaks to, on a line of its own: curl, OpenSSL, PowerShell, Telnet, JavaMail, and what was typed.
 const LEADS: [&str; 9] = [
     "connected to ",
@@ -101,7 +104,8 @@ fn whom(ours: &Entry, text: &str) -> Option<Whom> {
     let says = |line: &&str| {
         let lower = line.to_ascii_lowercase();
         let mut rows = ours.replies.iter().filter(|pattern| pattern.at == At::Either);
-        rows.any(|pattern| pattern.words.iter().all(|word| stands_in(word, &lower))) && !lower.contains(OF_THE_LOG)
+        rows.any(|pattern| pattern.words.iter().all(|word| stands_in(word, &lower)))
+            && OF_THE_LOG.iter().all(|ours| !lower.contains(ours))
     };
     let all: Vec<Option<bool>> = text.lines().filter(says).map(is_ours).collect();
     match all.as_slice() {
@@ -176,6 +180,10 @@ const fn is_near(ip: IpAddr) -> bool {
 }
 
 fn is_host(word: &str) -> bool {
+    // A file of Python's, with its line.
+    if word.contains("_ssl.c:") {
+        return false;
+    }
     let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let word = word.trim_matches(|c: char| !part(c) && c != ':');
     let labels: Vec<&str> = word.split('.').collect();

@@ -10,8 +10,8 @@ use crate::{
         Entry, Known, in_the_log,
         message::{
             MAILBOX_FULL, MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, MESSAGE_TOO_LARGE, OWN_ADDRESS_DENIED,
-            RECIPIENT_LIMIT, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_UNKNOWN, SEND_AS_DENIED,
-            SEND_ON_BEHALF_DENIED,
+            RECIPIENT_LIMIT, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW, RECIPIENT_RESTRICTED,
+            RECIPIENT_SERVER_FAILING, RECIPIENT_UNKNOWN, SEND_AS_DENIED, SEND_ON_BEHALF_DENIED,
         },
         own::MESSAGE_EXPIRED,
     },
@@ -26,7 +26,9 @@ const BY_CODE: [&Entry; 5] =
     [MESSAGE_EXPIRED, MESSAGE_REFUSED, MESSAGE_REFUSED_FOR_NOW, RECIPIENT_REFUSED, RECIPIENT_REFUSED_FOR_NOW];
 
 /// What stands under a code below; Exchange gives them with others, too.
-const AS_CODE: [(&Entry, &str); 5] = [
+const AS_CODE: [(&Entry, &str); 7] = [
+    (RECIPIENT_RESTRICTED, "7.133"),
+    (RECIPIENT_SERVER_FAILING, "4.316"),
     (RECIPIENT_UNKNOWN, "1.1"),
     (MESSAGE_TOO_LARGE, "3.4"),
     (SEND_AS_DENIED, "7.60"),
@@ -100,6 +102,28 @@ const ADVICE: &[(&str, Advice, Advice)] = &[
         (
             "メッセージのサイズが、経路上のメールサーバーの上限を超えています。",
             "分割して送信するか、ファイルの代わりにリンクを送信してください。",
+        ),
+    ),
+    (
+        "4.316",
+        (
+            "The recipient's mail server could not be reached, or did not take the message as it should.",
+            "Tell the recipient by another way, and send the message again later.",
+        ),
+        (
+            "宛先のメールサーバーに接続できないか、サーバーに問題があるため、メッセージを渡せませんでした。",
+            "別の方法で相手に知らせ、後でもう一度送信してください。",
+        ),
+    ),
+    (
+        "7.133",
+        (
+            "The recipient takes mail from certain senders alone.",
+            "Ask the recipient, or whoever keeps that group, to let you write to it.",
+        ),
+        (
+            "宛先は、特定の差出人からのメールだけを受け取ります。",
+            "相手またはそのグループの管理者に、受信の許可を依頼してください。",
         ),
     ),
     (
@@ -191,6 +215,8 @@ pub(super) fn advice(reply: &str, entry: Option<&Entry>, lang: Lang) -> (Cow<'st
         Some(entry) if entry.id == MAILBOX_FULL.id && !reply.to_ascii_lowercase().contains("quotaexceeded") => {
             by_code(code)
         }
+        Some(entry) if entry.id == RECIPIENT_UNKNOWN.id && code == "2.1" => by_code(code),
+        Some(entry) if entry.id == RECIPIENT_UNKNOWN.id && code == "4.310" => by_code("1.2"),
         Some(entry) => match AS_CODE.iter().find(|(one, _)| one.id == entry.id) {
             Some((_, code)) => by_code(code),
             None => return for_the_administrator(entry, lang),
@@ -289,6 +315,11 @@ mod tests {
             ("550 5.7.512 Access denied, message must be RFC 5322 section 3.6.2 compliant", "not spelled as RFC 5322"),
             ("550 5.7.233 tenant", "external recipients"),
             ("550 5.7.750 unregistered domain", "not an accepted domain"),
+            ("554 5.2.1 mailbox disabled", "recipient's mailbox is switched off"),
+            ("550 5.4.310 DNS domain fabrikam.exampel does not exist", "domain of this address does not exist"),
+            ("550 5.4.316 Message expired, connection refused", "mail server could not be reached"),
+            ("550 5.7.124 RESOLVER.RST.SenderNotInAllowedSendersList; not authorized", "certain senders alone"),
+            ("550 5.2.2 Submission quota exceeded", "[day-limit-reached]"),
         ] {
             for lang in Lang::ALL {
                 let (cause, step) = advice(reply, message_refusal(reply), lang);
