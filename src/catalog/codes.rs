@@ -20,6 +20,22 @@ pub fn code_in(description: &str) -> Option<u32> {
     rest.get(..digits)?.parse().ok()
 }
 
+/// Words that stand over more causes than one, and blame the app or us.
+const VAGUE: [&str; 4] = ["invalid_client", "invalid_request", "unauthorized_client", "access_denied"];
+/// Where Microsoft explains any number.
+pub const MICROSOFTS_PAGE: &str = "https://login.microsoftonline.com/error?code=";
+
+/// What a refusal means by its numbers of Entra, else by its words, the most particular first. `None`: nobody here knows.
+pub fn refusal<'w>(numbers: &[u32], words: impl IntoIterator<Item = &'w str>) -> Option<&'static Entry> {
+    let known = numbers.iter().copied().find_map(entra_code).map(|(entry, _)| entry);
+    known.or_else(|| words.into_iter().find_map(|word| word_beside(word, !numbers.is_empty())))
+}
+
+/// The same of a word by itself. Beside a number that tells the cause, and that nobody here knows, a vague one is a guess.
+pub fn word_beside(word: &str, has_unknown_number: bool) -> Option<&'static Entry> {
+    oauth_word(word).filter(|_| !has_unknown_number || !VAGUE.contains(&word))
+}
+
 /// `None` for words that say nothing about the sign-in (`authorization_pending`, `slow_down`) or that nobody knows.
 pub fn oauth_word(word: &str) -> Option<&'static Entry> {
     ALL.iter().find(|entry| entry.oauth.contains(&word))
@@ -50,6 +66,16 @@ mod tests {
         assert_eq!(code_in("see AADSTS50196"), Some(50_196));
         assert_eq!(code_in("AADSTS: nothing"), None);
         assert_eq!(code_in("no code"), None);
+    }
+
+    #[test]
+    fn a_number_that_nobody_knows_makes_no_cause_of_a_vague_word() {
+        let id = |numbers: &[u32], word| refusal(numbers, [word]).map(|entry| entry.id);
+        for word in VAGUE {
+            assert_eq!((id(&[7_009_999], word), id(&[], word).is_some()), (None, true), "{word}");
+        }
+        assert_eq!(id(&[7_009_999], "invalid_grant"), Some("sign-in-expired"), "no refresh will do");
+        assert_eq!(id(&[7_009_999, 7_000_222], "invalid_client"), Some("client-secret-expired"));
     }
 
     #[test]

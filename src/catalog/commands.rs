@@ -157,10 +157,10 @@ fn is_cmdlet(word: &str) -> bool {
         && noun.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
-/// A scope of OAuth is an address as well, with one word behind its host at most.
+/// A scope of OAuth is an address as well, with one word behind its host at most, and asks nothing.
 fn is_page(address: &str) -> bool {
     let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://127.0.0.1"));
-    rest.is_some_and(|rest| rest.split('/').filter(|part| !part.is_empty()).count() > 2)
+    rest.is_some_and(|rest| rest.contains('?') || rest.split('/').filter(|part| !part.is_empty()).count() > 2)
 }
 
 /// A cloud of Microsoft: the preset of the provider, its names for `Connect-MgGraph` and for `Connect-ExchangeOnline`, and where

@@ -200,7 +200,7 @@ pub fn consent_in_entra(known: &Known, lang: Lang) -> String {
 const OBJECT_ID: &str = "object-id";
 
 /// What nobody here knows of an account: where it is found, and whether `gatepost doctor` shows it.
-const FOUND: [(&str, &str, &str, bool); 7] = [
+const FOUND: [(&str, &str, &str, bool); 8] = [
     (
         "admin-consent-page",
         "where an administrator consents to the app at this provider",
@@ -212,6 +212,12 @@ const FOUND: [(&str, &str, &str, bool); 7] = [
         "Entra > Enterprise applications > the app > Object ID",
         "Entra の「エンタープライズアプリケーション」>（アプリ）>「オブジェクト ID」にあります",
         true,
+    ),
+    (
+        "number",
+        "the digits behind AADSTS in what the provider said",
+        "プロバイダーの応答にある AADSTS の後の数字です",
+        false,
     ),
     ("permissions", "", "", true),
     ("pid", "", "", true),

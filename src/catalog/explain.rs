@@ -8,14 +8,16 @@ use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as CHALLENGE};
 
+pub use super::codes::MICROSOFTS_PAGE;
 use super::{
     ALL, At, Entry, Pattern,
     caused::caused,
+    codes::word_beside,
     entra_code,
     filled::{Filled, filled},
     find, graph_code,
     matching::{self, meant, stands_in},
-    oauth_word, of_kinds,
+    of_kinds,
     own::SENDER_NOT_TOLD,
     replied::replied,
     tried::{Tried, Way, alerted, tried},
@@ -65,7 +67,8 @@ pub enum By {
     /// With Microsoft's name of it.
     Number(u32, &'static str),
     Graph(String),
-    OAuth(String),
+    /// With the number beside it that nobody here knows.
+    OAuth(String, Option<u32>),
     Code(String),
     /// Gatepost's own, without its id.
     Reply,
@@ -84,8 +87,14 @@ impl By {
             (By::Number(number, _), Lang::Ja) => format!("AADSTS{number}"),
             (By::Graph(code), Lang::En) => format!("the code {code} of Microsoft Graph"),
             (By::Graph(code), Lang::Ja) => format!("Microsoft Graph のコード {code}"),
-            (By::OAuth(word), Lang::En) => format!("the OAuth error {word}"),
-            (By::OAuth(word), Lang::Ja) => format!("OAuth のエラー {word}"),
+            (By::OAuth(word, Some(number)), Lang::En) => {
+                format!("the OAuth error {word}; {MICROSOFTS_PAGE}{number} explains AADSTS{number} beside it")
+            }
+            (By::OAuth(word, Some(number)), Lang::Ja) => {
+                format!("OAuth のエラー {word}。AADSTS{number} の説明は {MICROSOFTS_PAGE}{number} にあります")
+            }
+            (By::OAuth(word, None), Lang::En) => format!("the OAuth error {word}"),
+            (By::OAuth(word, None), Lang::Ja) => format!("OAuth のエラー {word}"),
             (By::Code(code), Lang::En) => format!("the code {code}"),
             (By::Code(code), Lang::Ja) => format!("コード {code}"),
             (By::Reply, Lang::En) => "the words of a reply of Gatepost".to_owned(),
@@ -350,8 +359,10 @@ fn causes(text: &str) -> Vec<Found> {
 
 /// The most particular word of an answer stands last (`error_subtype`).
 fn oauth(text: &str) -> Vec<Found> {
-    let known = tokens(text, "_").filter_map(|token| oauth_word(token).map(|entry| (entry, token)));
-    known.last().map(|(entry, word)| Found { entry, by: By::OAuth(word.to_owned()) }).into_iter().collect()
+    let unknown = unknown_number(text);
+    let known = tokens(text, "_").filter_map(|token| Some((word_beside(token, unknown.is_some())?, token)));
+    let found = known.last().map(|(entry, word)| Found { entry, by: By::OAuth(word.to_owned(), unknown) });
+    found.into_iter().collect()
 }
 
 /// `5.7.139`, `535 5.7.139` and `-ERR [AUTH]`, with no words: every fault that has this code, ours first.

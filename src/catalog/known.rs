@@ -49,6 +49,7 @@ pub(super) const NAMES: [&str; 65] = [
     "mail-proxy-key",
     "mailbox",
     "needed",
+    "number",
     "object-id",
     "open-port-says",
     "other-place",
@@ -157,6 +158,8 @@ pub struct Known {
     pub is_queued: bool,
     /// How messages leave, as its table has it.
     pub outbound: Option<&'static str>,
+    /// Of Entra, in what the provider said.
+    pub number: Option<u32>,
     /// Permissions that are not in its token.
     pub permissions: Vec<String>,
     pub host: Option<String>,
@@ -305,6 +308,7 @@ impl Known {
             "set-clock" => Some(SET_CLOCK.to_owned()),
             "mailbox" => word(&self.mailbox),
             "needed" => Some(self.needed().join(", ")),
+            "number" => self.number.map(|number| number.to_string()),
             "object-id" => word(&self.object_id),
             "open-port-says" => Some(if self.harmless_proxy().is_some() { "200" } else { "Connected to" }.to_owned()),
             // Where nothing is known of the account, that which needs no more than Graph.

@@ -26,7 +26,7 @@ pub mod tried;
 pub mod upstream;
 mod whose;
 
-pub use codes::{About, code_in, entra_code, graph_code, oauth_word};
+pub use codes::{About, code_in, entra_code, graph_code, oauth_word, refusal};
 pub use commands::{Deed, cloud, commands_in, one_shell};
 use entry::Said;
 pub use entry::{Advice, At, Entry, Pattern, Words, consent_in_entra, put_behind};

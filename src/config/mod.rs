@@ -35,7 +35,7 @@ pub use locate::{locate, place_for_new, places};
 pub use model::Config;
 pub use outline::outline;
 pub use problem::{Problem, Problems, Severity};
-pub use provider::{PRESETS, Preset};
+pub use provider::{PRESETS, Preset, may_be_tenant};
 pub use shape::schema;
 pub use show::show;
 pub use surroundings::{Surroundings, lent};

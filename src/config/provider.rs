@@ -289,6 +289,18 @@ pub fn preset(provider: raw::Provider) -> &'static Preset {
     }
 }
 
+/// What may stand for a tenant of Entra: its id (a GUID), one of its domains, or a word for many. To anything else Entra
+/// answers AADSTS900023.
+pub fn may_be_tenant(written: &str) -> bool {
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_word = || ["common", "organizations", "consumers"].iter().any(|word| word.eq_ignore_ascii_case(written));
+    let is_id = || {
+        let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
+        written.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && written.split('-').all(is_hex)
+    };
+    written.split('.').all(is_label) && (written.contains('.') || is_id() || is_word())
+}
+
 /// Every row of the table.
 pub const PRESETS: [&Preset; 10] = [
     &MICROSOFT365,

@@ -122,6 +122,7 @@ impl Who {
             object_id: self.object_id.clone(),
             outbound: self.outbound,
             is_queued: self.is_queued,
+            number: None,
             permissions: self.lacking.clone(),
             protocol: self.protocol,
             speaks: self.speaks,
@@ -160,7 +161,8 @@ impl Who {
 pub(super) fn explained(fault: &Fault, who: &Who, lang: Lang) -> Explained {
     let entry = catalog::find(fault.id);
     let passes_by_itself = entry.map_or(fault.kind.passes_by_itself(), |entry| entry.passes_by_itself);
-    let words = entry.map(|entry| entry.told(lang, &who.known()));
+    let known = Known { number: catalog::code_in(&fault.detail), ..who.known() };
+    let words = entry.map(|entry| entry.told(lang, &known));
     let mut commands = words.as_ref().map(catalog::Words::commands).unwrap_or_default();
     commands.extend(who.own_commands(fault));
     let (cause, next, shell, avoid) = match words {

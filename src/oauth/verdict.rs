@@ -122,7 +122,7 @@ impl Verdict {
     /// What is `known` of the account, for whoever tried to sign in and met this.
     pub fn known_at_sign_in(&self, known: Known) -> Known {
         let (signed_in_as, whose_stays) = (self.signed_in_as.clone(), self.whose_stays.clone());
-        Known { is_at_sign_in: true, signed_in_as, whose_stays, ..known }
+        Known { is_at_sign_in: true, signed_in_as, whose_stays, number: catalog::code_in(&self.detail), ..known }
     }
 
     pub fn retry(&self) -> Retry {
@@ -253,17 +253,12 @@ impl Said {
     }
 
     fn entry(&self) -> &'static Entry {
-        let known = self.codes.iter().copied().find_map(catalog::entra_code);
-        let known = known.or_else(|| catalog::code_in(&self.description).and_then(catalog::entra_code));
-        let word = || self.error.as_deref().and_then(catalog::oauth_word);
-        let subtype = self.subtype.as_deref().and_then(catalog::oauth_word);
-        match known {
-            Some((entry, _)) => entry,
-            None => subtype.or_else(word).unwrap_or(match self.error {
-                Some(_) => token::PROVIDER_REFUSES,
-                None => token::TOKEN_ENDPOINT_UNREADABLE,
-            }),
-        }
+        let numbers: Vec<u32> = self.codes.iter().copied().chain(catalog::code_in(&self.description)).collect();
+        let words = [&self.subtype, &self.error].into_iter().flatten().map(String::as_str);
+        catalog::refusal(&numbers, words).unwrap_or(match self.error {
+            Some(_) => token::PROVIDER_REFUSES,
+            None => token::TOKEN_ENDPOINT_UNREADABLE,
+        })
     }
 
     fn words(&self) -> String {
@@ -321,6 +316,29 @@ mod tests {
         let google = r#"{"error":"invalid_grant","error_description":"reauth","error_subtype":"invalid_rapt"}"#;
         assert_eq!(judge(400, google).entry.id, "sign-in-frequency");
         assert_eq!(judge(400, r#"{"error":"never_heard"}"#).entry.id, "provider-refuses");
+    }
+
+    /// Entra has many numbers under few words, and more of them each month.
+    #[test]
+    fn a_number_that_is_unknown_is_told_with_its_page_and_not_guessed_from_the_word_over_it() {
+        for word in ["invalid_client", "invalid_request", "unauthorized_client"] {
+            for numbers in [r#","error_codes":[7009999]"#, ""] {
+                let body =
+                    format!(r#"{{"error":"{word}"{numbers},"error_description":"AADSTS7009999: of tomorrow."}}"#);
+                let verdict = judge(401, &body);
+                assert_eq!(verdict.entry.id, "provider-refuses", "{body}");
+                assert!(verdict.detail.contains("AADSTS7009999") && verdict.detail.contains("of tomorrow"), "{body}");
+                let words = verdict.entry.told(crate::base::Lang::En, &verdict.known_at_sign_in(Known::default()));
+                let page = "https://login.microsoftonline.com/error?code=7009999".to_owned();
+                assert!(words.commands().contains(&page), "{:?}", words.commands());
+            }
+        }
+        for word in ["invalid_grant", "interaction_required"] {
+            let body = format!(r#"{{"error":"{word}","error_description":"AADSTS7009999: of tomorrow."}}"#);
+            let verdict = judge(400, &body);
+            assert_eq!(verdict.retry(), Retry::NewSignIn, "no refresh will do");
+            assert!(verdict.detail.contains("AADSTS7009999: of tomorrow."), "{}", verdict.detail);
+        }
     }
 
     #[test]

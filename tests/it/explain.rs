@@ -351,6 +351,10 @@ fn what_nobody_knows_is_said_to_be_unknown_with_what_to_do() {
         ("hello there", "paste the whole line of the log"),
         ("", "paste the whole line of the log"),
         ("AADSTS99999999", "https://login.microsoftonline.com/error?code=99999999"),
+        (
+            r#"{"error":"invalid_client","error_description":"AADSTS7009999: of tomorrow."}"#,
+            "https://login.microsoftonline.com/error?code=7009999",
+        ),
         ("smtp-auth-disabled-tenent", "did you mean: smtp-auth-disabled-tenant"),
         ("no-consent", "did you mean: consent-missing"),
         ("\u{1b}[31mred", "paste the whole line of the log"),

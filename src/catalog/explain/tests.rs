@@ -210,6 +210,23 @@ fn the_most_particular_word_of_an_answer_counts() {
     assert_eq!(means(graph), ["send-as-denied"]);
 }
 
+/// `invalid_client` stands over an expired certificate as well, and told of a wrong secret.
+#[test]
+fn an_unknown_number_is_told_as_such_and_no_vague_word_beside_it() {
+    for word in ["invalid_client", "invalid_request", "unauthorized_client", "access_denied"] {
+        let answer = format!(r#"HTTP 401 {{"error":"{word}","error_description":"AADSTS7009999: of tomorrow."}}"#);
+        assert_eq!((means(&answer), unknown_number(&answer)), (Vec::new(), Some(7_009_999)), "{word}");
+        assert!(!means(word).is_empty(), "{word}");
+    }
+    let found = read(r#"{"error":"invalid_grant","error_description":"AADSTS7009999: of tomorrow."}"#);
+    let [Found { entry, by }] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(entry.id, "sign-in-expired");
+    for lang in Lang::ALL {
+        assert!(by.text(lang).contains("https://login.microsoftonline.com/error?code=7009999"), "{}", by.text(lang));
+        assert_eq!(latin_sentence(&by.text(Lang::Ja)), None);
+    }
+}
+
 /// What is of another fault, or has a cursor moved, tells nothing.
 #[test]
 fn the_step_of_a_line_tells_of_its_own_fault_alone() {

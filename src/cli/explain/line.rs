@@ -15,7 +15,7 @@ use crate::{
     catalog::{
         Entry, Known, Place, Via,
         doctor::{LISTEN_ADDRESS_UNKNOWN, LISTENER_NOT_OPEN, PORT_NOT_PERMITTED, PORT_TAKEN},
-        explain::{filled_in, protocol_of, without_advice},
+        explain::{filled_in, protocol_of, unknown_number, without_advice},
         is_harmless_path,
         message::OWN_ADDRESS_DENIED,
         own::{
@@ -98,6 +98,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
     let (place, port) = if is_of_ours { (place(text), None) } else { (None, known.port) };
     let (signed_in_as, whose_stays) = (signed_in_as(text), whose_stays(text));
     Known {
+        number: unknown_number(text),
         sender,
         signed_in_as,
         whose_stays,

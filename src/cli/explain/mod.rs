@@ -115,7 +115,7 @@ pub fn run(file: Option<&Path>, args: &ExplainArgs) -> Outcome {
     // What cannot have been said to the app of this account is explained in general.
     let meets = |found: &Found| {
         // A word of OAuth stands for more than one thing.
-        let is_vague = matches!(found.by, By::OAuth(_));
+        let is_vague = matches!(found.by, By::OAuth(..));
         is_vague || account.as_ref().is_none_or(|account| account.sign_in.app.can_meet(found.entry))
     };
     let known = |found: &Found| {

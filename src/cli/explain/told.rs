@@ -10,7 +10,7 @@ use crate::{
     base::{Lang, invocation, printable, wrapped},
     catalog::{
         self, Entry, Known,
-        explain::{Found, are_all_told, is_of_ours_or_theirs},
+        explain::{Found, MICROSOFTS_PAGE, are_all_told, is_of_ours_or_theirs},
         not_to_do,
     },
 };
@@ -19,7 +19,6 @@ use crate::{
 const SAID: usize = 1000;
 /// Columns of a line.
 pub(super) const WRAP: usize = 100;
-const MICROSOFTS_PAGE: &str = "https://login.microsoftonline.com/error?code=";
 
 /// The words around what the catalogue says.
 struct Around {

@@ -9,7 +9,7 @@ use crate::{
     base::{Protocol, Sasl},
     config::{
         key::Key,
-        provider::{Preset, Server, preset},
+        provider::{Preset, Server, may_be_tenant, preset},
         raw,
     },
     net::{Upstream, UpstreamTls},
@@ -150,6 +150,14 @@ impl Checker<'_> {
             let text = format!("`{key}.tenant`: \"{}\" is not a tenant", shown(&tenant));
             self.error(&key.field("tenant"), text, "the id of the tenant, or one of its verified domains");
             return None;
+        }
+        // Of others it may be any word, and a managed identity is of the tenant that its machine is in.
+        let is_entras = preset.default_tenant.is_some() && grant != Grant::ManagedIdentity;
+        let is_used = raw.token_url.as_ref().is_none_or(|url| url.contains("{tenant}"));
+        if is_entras && is_used && !may_be_tenant(&tenant) {
+            let text = format!("`{key}.tenant`: \"{tenant}\" is neither the id of a tenant (a GUID) nor a domain");
+            let hint = "Entra > Overview shows both: Tenant ID, and Primary domain, such as contoso.onmicrosoft.com";
+            self.error(&key.field("tenant"), text, hint);
         }
         let nobodys: &[&str] = match grant {
             Grant::ClientCredentials | Grant::WorkloadIdentity => &["common", "organizations", "consumers"],

@@ -132,8 +132,8 @@ fn on_a_page(text: &str) -> Option<Verdict> {
 }
 
 fn refusal(error: &str, description: &str) -> Verdict {
-    let known = catalog::code_in(description).and_then(catalog::entra_code).map(|(entry, _)| entry);
-    let entry = known.or_else(|| catalog::oauth_word(error)).unwrap_or(token::PROVIDER_REFUSES);
+    let numbers: Vec<u32> = catalog::code_in(description).into_iter().collect();
+    let entry = catalog::refusal(&numbers, [error]).unwrap_or(token::PROVIDER_REFUSES);
     let mut verdict = Verdict::new(entry, printable(&format!("{error}: {description}"), 600));
     verdict.word = Some(error.to_owned());
     verdict

@@ -5,7 +5,7 @@
 
 use super::{managed_identity, service_account};
 use crate::{
-    catalog::{Entry, token::*},
+    catalog::{Entry, code_in, token::*},
     oauth::{
         Grant, SignIn,
         endpoints::{Endpoints, TokenSet},
@@ -26,6 +26,8 @@ pub async fn fetch(endpoints: Endpoints<'_>, sign_in: &SignIn) -> Result<TokenSe
     };
     match fetched {
         Ok(set) => Ok(TokenSet { refresh: None, ..set }),
+        // A number of Entra that nobody here knows tells more than that a machine was refused.
+        Err(verdict) if verdict.entry.id == PROVIDER_REFUSES.id && code_in(&verdict.detail).is_some() => Err(verdict),
         Err(verdict) => Err(Verdict { entry: meaning(grant, verdict.entry), ..verdict }),
     }
 }
@@ -33,6 +35,10 @@ pub async fn fetch(endpoints: Endpoints<'_>, sign_in: &SignIn) -> Result<TokenSe
 /// What an entry that speaks of a sign-in or of a secret means under a grant that has none.
 #[rustfmt::skip]
 const MEANINGS: &[(Grant, &Entry, &Entry)] = &[
+    (Grant::ClientCredentials, SIGN_IN_EXPIRED, PROVIDER_REFUSES),
+    (Grant::ClientCredentials, SIGN_IN_INTERRUPTED, PROVIDER_REFUSES),
+    (Grant::WorkloadIdentity, SIGN_IN_EXPIRED, PROVIDER_REFUSES),
+    (Grant::WorkloadIdentity, SIGN_IN_INTERRUPTED, PROVIDER_REFUSES),
     (Grant::ServiceAccount, SIGN_IN_EXPIRED, SERVICE_ACCOUNT_REFUSED),
     (Grant::ServiceAccount, CLIENT_SECRET_WRONG, SERVICE_ACCOUNT_REFUSED),
     (Grant::ServiceAccount, GRANT_NOT_ALLOWED, DELEGATION_MISSING),

@@ -133,6 +133,13 @@ async fn what_passes_by_itself_is_asked_again_after_a_second_at_least_and_the_re
         (429, said("too_many_requests"), "token-endpoint-throttled", Retry::Later, 1),
         (500, said("unknown"), "token-endpoint-failing", Retry::Later, 1),
         (400, said("invalid_request"), "managed-identity-missing", Retry::Rarely, 1),
+        (
+            400,
+            said("invalid_request").replace("Identity", "AADSTS7009999: Identity"),
+            "provider-refuses",
+            Retry::Rarely,
+            1,
+        ),
         (400, said("invalid_resource"), "app-lacks-access", Retry::Rarely, 1),
         (403, "<html>".to_owned(), "managed-identity-missing", Retry::Rarely, 1),
     ] {

@@ -254,6 +254,17 @@ async fn a_token_that_somebody_fetched_by_hand_ends_what_a_refusal_left() {
     assert_eq!(house.endpoint.count(), 1);
 }
 
+/// It was told that its sign-in had expired, and to sign in.
+#[tokio::test]
+async fn an_app_that_nobody_signs_in_for_is_not_told_that_a_sign_in_expired() {
+    for grant in [Grant::ClientCredentials, Grant::WorkloadIdentity] {
+        for word in ["invalid_grant", "interaction_required"] {
+            let house = House::with(vec![refusal(word, 7_009_999)], None, |app| app.grant = grant).await;
+            assert_eq!(house.ask().await.unwrap_err(), "provider-refuses", "{grant:?} {word}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_second_factor_is_more_than_a_password_grant_can_give() {
     for code in [50_076, 50_079, 50_074, 50_158] {

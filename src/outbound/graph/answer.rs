@@ -9,7 +9,7 @@ use crate::{
     base::{Fault, printable, redacted},
     catalog::{
         About, Entry,
-        graph::{GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_UNREADABLE},
+        graph::{GRAPH_REFUSES, GRAPH_THROTTLED, GRAPH_UNCLEAR, GRAPH_UNREADABLE},
         graph_code,
         replies::{Coded, coded},
     },
@@ -76,6 +76,7 @@ pub fn read(reply: HttpReply) -> Answer {
         503 if said.code.is_some() || after.is_some() => Answer::Wait { after, detail, may_be_the_message: false },
         404 | 410 | 416 if said.code.is_some() && said.known().is_none() => Answer::No(Trouble::Gone { detail }),
         // Some server gave up waiting for another one, which may have done it.
+        _ if said.is_unclear() => Answer::No(Trouble::Unclear { after, detail }),
         408 | 500.. if said.known().is_none() => Answer::No(Trouble::Unclear { after, detail }),
         _ => Answer::No(said.refusal(status, detail)),
     }
@@ -105,6 +106,11 @@ impl Said {
     /// The service or the mailbox is busy, in a code of Exchange, whatever status stands over it.
     fn passes(&self) -> bool {
         self.known().is_some_and(|(entry, _)| entry.id == GRAPH_THROTTLED.id)
+    }
+
+    /// Likewise, of what may have been done.
+    fn is_unclear(&self) -> bool {
+        self.known().is_some_and(|(entry, _)| entry.id == GRAPH_UNCLEAR.id)
     }
 
     fn detail(&self, status: StatusCode) -> String {
@@ -174,6 +180,9 @@ mod tests {
             (403, "ErrorSendAsDenied", ("send-as-denied", Some(550))),
             (404, "MailboxNotEnabledForRESTAPI", ("graph-mailbox-not-enabled", None)),
             (404, "ErrorInvalidUser", ("graph-mailbox-unknown", None)),
+            (404, "ErrorNonExistentMailbox", ("graph-mailbox-unknown", None)),
+            (403, "ErrorMessageSubmissionBlocked", ("sending-blocked", None)),
+            (400, "ErrorExceededMessageLimit", ("day-limit-reached", None)),
             (400, "ErrorInvalidRecipients", ("graph-recipients-invalid", Some(553))),
             (400, "ErrorMimeContentInvalidBase64String", ("graph-message-unreadable", Some(554))),
             (400, "ErrorMessageSizeExceeded", ("graph-too-large", Some(552))),
@@ -231,6 +240,10 @@ mod tests {
             );
         }
         assert!(matches!(answer(503, "<html>busy</html>", None), Answer::No(Trouble::Unclear { .. })));
+        for (status, code) in [(500, "ErrorInternalServerTransientError"), (504, "ErrorTimeoutExpired")] {
+            let body = format!(r#"{{"error":{{"code":"{code}"}}}}"#);
+            assert!(matches!(answer(status, &body, None), Answer::No(Trouble::Unclear { .. })), "{code}");
+        }
         let Answer::Wait { after, .. } = answer(429, "", Some(u64::MAX)) else { panic!("wait") };
         assert_eq!(after, Some(PAUSE_CAP));
         assert!(matches!(answer(413, "", None), Answer::No(Trouble::TooLarge)));

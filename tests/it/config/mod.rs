@@ -330,6 +330,24 @@ fn a_secret_in_a_configuration_that_everybody_can_read_is_warned_about_and_a_has
     }
 }
 
+/// Entra refuses it at the first sign-in (AADSTS900023), and `config check` called it fine.
+#[test]
+fn a_name_that_is_no_domain_and_no_guid_is_no_tenant_of_microsoft() {
+    let of = |provider: &str, keys: &str| format!("[app.a]\nprovider = \"{provider}\"\nclient-id = \"x\"\n{keys}\n");
+    for tenant in ["contoso", "contoso.", "1b9d6bcd-bbfd-4b2d-9b5d", ""] {
+        let text = refused(&of("microsoft365", &format!("tenant = \"{tenant}\"")));
+        assert!(text.contains("is neither the id of a tenant (a GUID) nor a domain"), "{tenant}: {text}");
+        assert!(text.contains("Entra > Overview shows both"), "{tenant}: {text}");
+    }
+    for tenant in ["contoso.com", "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "common", "organizations", "consumers"] {
+        fine(&of("microsoft365", &format!("tenant = \"{tenant}\"")));
+    }
+    fine(&of("microsoft365", "tenant = \"contoso\"\ntoken-url = \"https://id.example/token\""));
+    let urls = "token-url = \"https://id.example/{tenant}/t\"\nauthorize-url = \"https://id.example/a\"\nscopes = [\"x\"]\n\
+                smtp = \"a.example:587\"\nimap = \"a.example:993\"\npop3 = \"a.example:995\"";
+    fine(&of("custom", &format!("tenant = \"contoso\"\n{urls}")));
+}
+
 #[test]
 fn app_only_access_needs_a_tenant_and_a_credential() {
     let text = refused("[app.a]\nprovider = \"microsoft365\"\nclient-id = \"x\"\ngrant = \"client-credentials\"\n");

@@ -171,7 +171,7 @@ proptest! {
         second in address(),
         provider in 0..PRESETS.len(),
         client_id in "[!-~]{1,40}",
-        tenant in "[A-Za-z0-9.-]{1,30}",
+        tenant in prop_oneof!["[A-Za-z0-9-]{1,20}(\\.[A-Za-z0-9-]{1,9}){1,2}", Just("common".to_owned()), Just(ID.to_owned())],
         grant in prop_oneof![Just(Grant::AuthorizationCode), Just(Grant::DeviceCode), Just(Grant::ClientCredentials)],
         outbound in prop_oneof![Just("smtp"), Just("graph"), Just("smtp-then-graph")],
         first_use in any::<bool>(),

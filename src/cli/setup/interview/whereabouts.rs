@@ -15,7 +15,7 @@ use crate::{
     base::printable,
     catalog::Known,
     cli::{outcome::Failure, state::block_on},
-    config::{PRESETS, Preset},
+    config::{PRESETS, Preset, may_be_tenant},
     net::{ClientTls, HttpClient, Proxy},
 };
 
@@ -166,8 +166,7 @@ fn is_loopback(url: &Url) -> bool {
 /// As `config check` has it.
 fn tenant_name(typed: &str) -> Result<String, Trouble> {
     let typed = typed.trim();
-    let is_one = !typed.is_empty() && typed.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    match is_one {
+    match may_be_tenant(typed) {
         true => Ok(typed.to_owned()),
         false => Err(Trouble::NotATenant { typed: printable(typed, 80) }),
     }
