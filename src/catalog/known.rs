@@ -20,7 +20,7 @@ use super::{
 use crate::base::{Protocol, invocation};
 
 /// The names of what can be filled in, as they stand in the data.
-pub(super) const NAMES: [&str; 65] = [
+pub(super) const NAMES: [&str; 66] = [
     "account",
     "address",
     "admin-consent-page",
