@@ -291,9 +291,8 @@ mod tests {
         let wait = "while kill -0 7 2>/dev/null; do sleep 1; done";
         let text = format!("What takes it over: `kill 7`, `{wait}`, `gatepost run`.");
         assert_eq!(commands_in(&text), ["kill 7", wait, "gatepost run"]);
-        let (words, next) = (String::new(), text);
-        let drawn = crate::catalog::Step::of(&next).drawn(98, &|_| None).join("\n");
-        assert!(drawn.contains(&format!("\n    {wait}\n")) && !drawn.contains('`'), "{words}{drawn}");
+        let drawn = crate::catalog::Step::of(&text).drawn(98, &|_| None).join("\n");
+        assert!(drawn.contains(&format!("\n    {wait}\n")) && !drawn.contains('`'), "{drawn}");
     }
 
     #[test]
