@@ -7,7 +7,7 @@ use super::{Known, known::is_file};
 use crate::base::invocation;
 
 /// As they stand in the data; `not ` before one is any other case.
-const CASES: [&str; 28] = [
+const CASES: [&str; 29] = [
     "console",
     "good-one-stays",
     "google",
@@ -31,6 +31,7 @@ const CASES: [&str; 28] = [
     "send-as-there",
     "send-as-unknown",
     "sender-elsewhere",
+    "sender-may-be-elsewhere",
     "sign-in-as",
     "start-unknown",
     "starts-not",
@@ -90,6 +91,7 @@ fn is_at_hand(case: &str, known: &Known) -> bool {
         "send-as-there" => known.has_send_as_line == Some(true),
         "send-as-unknown" => known.has_send_as_line.is_none(),
         "sender-elsewhere" => known.is_sender_elsewhere(),
+        "sender-may-be-elsewhere" => known.sender.is_none() || known.is_sender_elsewhere(),
         "sign-in-as" => {
             let is_told = known.who_signs_on.is_some() && known.address.is_some();
             is_told && known.is_app_only != Some(true) && !known.is_itself(&known.who_signs_on)

@@ -49,6 +49,17 @@ fn asked(config: &Config, method: Method, path: &str) -> Result<(SocketAddr, Opt
     read.map(|answer| (at, answer)).map_err(|_| Unanswered::stranger(at, "no JSON"))
 }
 
+/// The daemon of this file has the store that stood there before.
+pub(super) fn of_the_store_before(config: &Config, file: &Path, cause: Option<&Unanswered>) -> Option<Failure> {
+    if let Some(mark) = cause.and_then(|cause| cause.is_of_the_store_before(file)) {
+        invocation::runs_as(store::daemon_at(mark.process));
+        return Some(of_entry(CONFIGURATION_NOT_LOADED, &Known::default(), language::current()));
+    }
+    store::holder_before(&config.store, file)?;
+    let left_store = store::store_before(&config.store).map(|before| before.display().to_string());
+    Some(of_entry(RESTART_PENDING, &Known { left_store, ..Known::default() }, language::current()))
+}
+
 /// That no daemon on this configuration answers, for which `cause`; `next`: where none runs on another one, and none hangs.
 pub(super) fn unanswered(
     config: &Config,
@@ -62,13 +73,8 @@ pub(super) fn unanswered(
     {
         return failure;
     }
-    if let Some(mark) = cause.and_then(|cause| cause.is_of_the_store_before(file)) {
-        invocation::runs_as(store::daemon_at(mark.process));
-        return of_entry(CONFIGURATION_NOT_LOADED, &Known::default(), language::current());
-    }
-    if store::holder_before(&config.store, file).is_some() {
-        let left_store = store::store_before(&config.store).map(|before| before.display().to_string());
-        return of_entry(RESTART_PENDING, &Known { left_store, ..Known::default() }, language::current());
+    if let Some(failure) = of_the_store_before(config, file, cause) {
+        return failure;
     }
     let holder = store::holder(&config.store);
     if let Some(other) = holder.as_ref().and_then(|holder| holder.reads_other_than(file)) {

@@ -7,7 +7,7 @@ use super::{
     config, elsewhere, language,
     outcome::{Failure, Outcome},
     runtime,
-    state::refuse_closed_store,
+    state::refuse_to_run_on_foreign_store,
 };
 use crate::{base::invocation, daemon};
 
@@ -27,7 +27,7 @@ pub fn run(named: Option<&Path>, args: &RunArgs) -> Outcome {
     if let Some(elsewhere) = elsewhere::find(&configuration, &file).filter(|_| !is_of_systemd) {
         return Err(elsewhere.failure().hinted(format!("start the service: `{}`", invocation::start())));
     }
-    refuse_closed_store(&configuration.store, is_of_systemd)?;
+    refuse_to_run_on_foreign_store(&configuration.store, is_of_systemd)?;
     let ended = runtime()?.block_on(daemon::run(configuration, &file));
     let lang = language::current();
     ended.map_err(|fault| {

@@ -46,6 +46,7 @@ impl State {
         }
         refuse_foreign_store(&config.store)?;
         refuse_beside_another_store(&config, &file).await?;
+        refuse_nothing(&config.store, made)?;
         let store = Store::open(&config.store).await?;
         Ok(Self { file, config, store, http })
     }
@@ -154,19 +155,24 @@ fn told(verdict: &Verdict, words: Words, lang: Lang) -> Failure {
     Failure::told(said_in(verdict.entry, &particular, lang), &words, lang).of_fault(verdict.entry.id)
 }
 
+/// An empty store would be made, and what is `made` of it would take the place of a good copy.
+fn refuse_nothing(settings: &Settings, made: Option<&Path>) -> Result<(), Failure> {
+    let missing = settings.database().filter(|database| made.is_some() && store::is_missing(database));
+    let Some(database) = missing else { return Ok(()) };
+    let text = format!("no store is at {}: nothing is stored there", database.display());
+    Err(Failure::new(text, "`gatepost status` says what is there; a store is made at the first start of the daemon"))
+}
+
 /// The daemon of this file may have the store that stood there when it loaded it, or when it started: what this command did here
 /// would count for nobody, and the store that it made would stand in the way of whoever moves that one.
 async fn refuse_beside_another_store(config: &Config, file: &Path) -> Result<(), Failure> {
-    if store::holder_before(&config.store, file).is_some() {
-        return Err(console_api::unanswered(config, file, None, String::new(), ""));
+    if let Some(failure) = console_api::of_the_store_before(config, file, None) {
+        return Err(failure);
     }
     let Some(at) = config.console.reached_at().filter(|_| store::is_vacant(&config.store)) else { return Ok(()) };
-    match client::ask(at, Method::GET, "/api/healthz", || config.console_token()).await {
-        Err(cause) if cause.is_of_the_store_before(file).is_some() => {
-            Err(console_api::unanswered(config, file, Some(&cause), String::new(), ""))
-        }
-        _ => Ok(()),
-    }
+    let asked = client::ask(at, Method::GET, "/api/healthz", || config.console_token()).await;
+    let failure = asked.err().and_then(|cause| console_api::of_the_store_before(config, file, Some(&cause)));
+    failure.map_or(Ok(()), Err)
 }
 
 /// A command of another user reads nothing there, and one of root's would leave files that the daemon cannot read.
@@ -176,14 +182,16 @@ pub(super) fn refuse_foreign_store(settings: &Settings) -> Result<(), Failure> {
 
 /// Of a daemon that is to be: whoever typed it is somebody else, or is whose the store is to be from now on. `is_service`: it is
 /// the latter.
-pub(super) fn refuse_closed_store(settings: &Settings, is_service: bool) -> Result<(), Failure> {
-    let Some(foreign) = store::foreign(settings).filter(|foreign| foreign.is_closed) else { return Ok(()) };
+pub(super) fn refuse_to_run_on_foreign_store(settings: &Settings, is_service: bool) -> Result<(), Failure> {
+    let Some(foreign) = store::foreign(settings) else { return Ok(()) };
     let failure = of_another_user(settings, &foreign);
     let database = settings.database().unwrap_or_default();
     let Some(folder) = database.parent().map(|folder| shell(&folder.to_string_lossy())) else { return Err(failure) };
     let (own, theirs) = (foreign.own, failure.hint().filter(|_| !is_service));
-    let give =
-        format!("where the daemon is to run as user {own}, give them the folder: `sudo chown -R {own} {folder}`");
+    let give = format!(
+        "where the daemon is to run as user {own} instead, and none runs on this store, give them the folder: `sudo chown -R {own} \
+         {folder}`"
+    );
     Err(failure.hinted(theirs.map_or_else(|| give.clone(), |theirs| format!("{theirs}; {give}"))))
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{Spool, SpoolFault, beside, body_of};
+use crate::store;
 
 /// In the folder of a store that has no row for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +21,24 @@ pub struct LeftBodies {
 
 /// Those in the folder of this database: all of them, where it is not there itself. `None`: there are none.
 pub fn left_beside(database: &Path) -> Option<LeftBodies> {
-    let folder = beside(database);
-    let is_gone = crate::store::is_missing(database);
-    let files = fs::read_dir(&folder).into_iter().flatten().flatten();
-    let is_left = |file: &fs::DirEntry| {
+    let messages = names_left(database).len() as u64;
+    (messages > 0).then(|| LeftBodies { folder: beside(database), messages })
+}
+
+/// Whether the body of this message is one of them.
+pub fn is_left_beside(database: &Path, name: &str) -> bool {
+    names_left(database).iter().any(|left| left == name)
+}
+
+fn names_left(database: &Path) -> Vec<String> {
+    let is_gone = store::is_missing(database);
+    let files = fs::read_dir(beside(database)).into_iter().flatten().flatten();
+    let left = |file: fs::DirEntry| {
         let name = file.file_name();
-        name.to_str().and_then(body_of).is_some_and(|(_, is_left)| is_left || is_gone)
+        let (name, is_left) = body_of(name.to_str()?)?;
+        (is_left || is_gone).then(|| name.to_owned())
     };
-    let messages = files.filter(is_left).count() as u64;
-    (messages > 0).then_some(LeftBodies { folder, messages })
+    files.filter_map(left).collect()
 }
 
 impl Spool {

@@ -30,7 +30,7 @@ use tokio::{
 };
 use tracing::warn;
 
-pub use elsewhere::{LeftBodies, left_beside};
+pub use elsewhere::{LeftBodies, is_left_beside, left_beside};
 pub use fault::SpoolFault;
 use lease::Lease;
 pub use owner::{beside, is_of_another, refuse_others};

@@ -34,6 +34,9 @@ const MOST_LOCKS: u64 = 4 * 1024 * 1024;
 const PAGE_OF_LOCKS: usize = 4096 - 256;
 #[cfg(target_os = "linux")]
 const LOOKS: usize = 8;
+/// Of a daemon with all the connections that it may have.
+#[cfg(target_os = "linux")]
+const MOST_FILES: usize = 1 << 20;
 
 /// Dropping it lets the next daemon in.
 #[derive(Debug)]
@@ -251,10 +254,19 @@ fn inode_of(_: &File) -> Option<u64> {
 /// By the kernel's own list, which translates the numbers and leaves out those of other namespaces (a container's).
 #[cfg(target_os = "linux")]
 fn holds(process: u32, inode: u64) -> bool {
-    is_listed(process, inode, || {
+    let is_there = is_listed(process, inode, || {
         let mut text = String::new();
         File::open("/proc/locks")?.take(MOST_LOCKS).read_to_string(&mut text).map(|_| text)
-    })
+    });
+    is_there || has_open(process, inode)
+}
+
+/// A long list that others change all the while may lack a lock in every look. Of a process of this user's its files are seen.
+#[cfg(target_os = "linux")]
+fn has_open(process: u32, inode: u64) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    files.take(MOST_FILES).any(|file| std::fs::metadata(file.path()).is_ok_and(|found| found.ino() == inode))
 }
 
 /// The kernel gives its list page by page and counts the lines: where one goes meanwhile, another one is missing at the cut.

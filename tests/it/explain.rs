@@ -406,6 +406,21 @@ fn what_cannot_be_said_to_the_app_of_a_configuration_is_explained_in_general() {
     assert!(said.contains("11111111-2222") && !said.contains("has nothing of the kind"), "{said}");
 }
 
+/// The log said that nobody can be given that right, and the answer to its line that anybody can.
+#[test]
+fn a_refused_sender_of_another_domain_is_told_by_its_line_of_the_log_as_by_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let line = "2026-11-30T15:01:00Z  WARN delivery failed account=\"ann@contoso.com\" id=\"send-as-denied\" next=\"Nobody can be \
+                given the right: `Add-RecipientPermission -Identity boss@outside.example -Trustee ann@contoso.com -AccessRights \
+                SendAs`. It takes up to an hour.\"";
+    let said = well(&[line, "--config", &file]);
+    assert!(said.contains("-Identity boss@outside.example") && said.contains("outside this tenant"), "{said}");
+    // Of whom nobody knows the sender it may be so.
+    let said = well(&["send-as-denied", "--account", "ann@contoso.com", "--config", &file]);
+    assert!(said.contains("outside this tenant") && said.contains("another mailbox"), "{said}");
+}
+
 #[test]
 fn what_befalls_people_alone_is_not_told_of_an_app_that_acts_by_itself() {
     let folder = tempfile::tempdir().unwrap();

@@ -89,7 +89,7 @@ pub fn known(account: Option<&Account>, entry: &Entry, text: &str) -> Known {
             }
         }
     };
-    let sender = sender.or(known.sender);
+    let sender = sender.or(known.sender).or_else(|| filled_in(text, entry).known.sender);
     let device_address = field(text, "peer").and_then(|peer| Some(peer.parse::<SocketAddr>().ok()?.ip().to_string()));
     let object_id = known.object_id.or_else(|| trustee(text).filter(|who| !is_mailbox(who)).map(str::to_owned));
     let asks_again = asks_again(text).map(|at| (entry.id, at)).into_iter().collect();

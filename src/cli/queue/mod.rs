@@ -17,7 +17,7 @@ use args::{QueueCommand, QueueListArgs};
 use super::{
     config, console_api, elsewhere, language,
     outcome::{Failure, Outcome},
-    state::block_on,
+    state::{block_on, refuse_foreign_store},
     terminal,
 };
 use crate::{
@@ -91,7 +91,7 @@ impl Desk {
             Some(found) if found.get("failed").is_some() => Err(failed(id, &found)),
             Some(found) if json => print(&as_json(&found)),
             Some(found) => print(&table::show(&found, language::current())),
-            None => Err(not_there(id)),
+            None => Err(self.not_there(id)),
         }
     }
 
@@ -100,8 +100,18 @@ impl Desk {
         let path = format!("/api/queue/{}", path_word(id));
         match console_api::ask_for(&self.config, Method::GET, &path) {
             Ok(Some(found)) if found.get("failed").is_some() => failed(id, &found),
-            _ => not_there(id),
+            _ => self.not_there(id),
         }
+    }
+
+    /// Its body may lie there all the same.
+    fn not_there(&self, id: &str) -> Failure {
+        let database = self.config.store.database().filter(|database| spool::is_left_beside(database, id));
+        let Some(database) = database else { return not_there(id) };
+        let (folder, lang) = (spool::beside(&database).display().to_string(), language::current());
+        let said = format!("the message {id} has no row in this store; its body lies in {folder}");
+        let words = MAIL_LEFT_BEHIND.told(lang, &known_of_left_bodies(&folder));
+        Failure::told(MAIL_LEFT_BEHIND.said(said), &words, lang)
     }
 
     fn order(&self, id: &str, order: Order) -> Outcome {
@@ -185,9 +195,11 @@ impl Desk {
     /// From the store itself. Not where the daemon of this file is on the one that stood there before: that has the queue; nor
     /// where it is another user's.
     fn by_store<T>(&self, cause: &Unanswered, work: impl FnOnce(&Config) -> Result<T, Failure>) -> Result<T, Failure> {
-        let is_before = store::holder_before(&self.config.store, &self.file).is_some();
-        if is_before || store::is_closed(&self.config.store) || cause.is_of_the_store_before(&self.file).is_some() {
-            return Err(console_api::unanswered(&self.config, &self.file, Some(cause), String::new(), ""));
+        if store::is_closed(&self.config.store) {
+            refuse_foreign_store(&self.config.store)?;
+        }
+        if let Some(failure) = console_api::of_the_store_before(&self.config, &self.file, Some(cause)) {
+            return Err(failure);
         }
         work(&self.config).map_err(|failure| beside(failure, cause))
     }

@@ -551,7 +551,7 @@ async fn a_message_that_went_back_to_its_sender_is_named_with_what_it_failed_of_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_file_is_no_store_and_what_lies_beside_it_is_told() {
     let staged = Staged::new(Plan::default()).await;
-    crate::queue::queued_as(staged.dir.path(), "one", |_| {}).await;
+    let id = crate::queue::queued_as(staged.dir.path(), "one", |_| {}).await;
     let database = staged.dir.path().join("gatepost.db");
     // Whoever put the message there may have it open still.
     std::fs::rename(&database, staged.dir.path().join("aside")).unwrap();
@@ -565,6 +565,13 @@ async fn an_empty_file_is_no_store_and_what_lies_beside_it_is_told() {
         assert!(errors.contains("[mail-left-behind]"), "{errors}");
     }
     run(&["status"], &staged.file);
+    for words in [["queue", "show", &id], ["queue", "drop", &id]] {
+        let (code, _, errors) = run(&words, &staged.file);
+        assert!(code == 1 && errors.contains("[mail-left-behind]") && !errors.contains("it was delivered"), "{errors}");
+    }
+    let copy = staged.dir.path().join("copy.db");
+    let (code, _, errors) = run(&["backup", copy.to_str().unwrap()], &staged.file);
+    assert!(code == 1 && errors.contains("nothing is stored there") && !copy.exists(), "{errors}");
     let report = staged.doctor(&["--offline", "--json"]).await.json();
     let told = check(&report, "files", "queue-directory");
     assert_eq!(told["fault"]["id"], "mail-left-behind", "{told}");
