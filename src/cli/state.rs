@@ -183,9 +183,11 @@ pub(super) fn refuse_foreign_store(settings: &Settings) -> Result<(), Failure> {
 /// Of a daemon that is to be: whoever typed it is somebody else, or is whose the store is to be from now on. `is_service`: it is
 /// the latter.
 pub(super) fn refuse_to_run_on_foreign_store(settings: &Settings, is_service: bool) -> Result<(), Failure> {
-    let Some(foreign) = store::foreign(settings) else { return Ok(()) };
+    let (Some(foreign), Some(database)) = (store::foreign(settings), settings.database()) else { return Ok(()) };
+    if !foreign.is_closed && store::keeps_no_owners(&foreign, &database) {
+        return Ok(());
+    }
     let failure = of_another_user(settings, &foreign);
-    let database = settings.database().unwrap_or_default();
     let Some(folder) = database.parent().map(|folder| shell(&folder.to_string_lossy())) else { return Err(failure) };
     let (own, theirs) = (foreign.own, failure.hint().filter(|_| !is_service));
     let give = format!(

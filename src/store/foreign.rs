@@ -52,6 +52,24 @@ pub fn foreign(_: &Settings) -> Option<Foreign> {
     None
 }
 
+/// Whatever this user makes beside the database belongs to the same owner: a share that keeps none, or calls all of them one
+/// (NFS with `all_squash`, CIFS). Nobody is anybody else there.
+#[cfg(unix)]
+pub fn keeps_no_owners(foreign: &Foreign, database: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::private_file;
+    let probe = private_file::draft_of(database, "-owner");
+    let made = private_file::create_new(&probe).and_then(|file| file.metadata());
+    let _ = std::fs::remove_file(&probe);
+    made.is_ok_and(|made| made.uid() == foreign.owner)
+}
+
+#[cfg(not(unix))]
+pub fn keeps_no_owners(_: &Foreign, _: &Path) -> bool {
+    true
+}
+
 /// On one way; the system follows 40.
 #[cfg(unix)]
 const MOST_LINKS: u8 = 8;
@@ -65,5 +83,22 @@ fn keeps_out(path: &Path, links: u8) -> Option<PathBuf> {
     match std::fs::read_link(hidden) {
         Ok(target) => keeps_out(&folder.join(target), links.checked_sub(1)?),
         Err(_) => Some(folder.to_owned()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_there_shows_whether_a_share_keeps_owners_and_stays_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("gatepost.db");
+        let own = rustix::process::geteuid().as_raw();
+        let of = |owner| Foreign { owner, own, path: database.clone(), is_closed: false };
+        assert!(keeps_no_owners(&of(own), &database), "all that is made there is theirs");
+        assert!(!keeps_no_owners(&of(own.wrapping_add(1)), &database));
+        assert!(!keeps_no_owners(&of(own), &dir.path().join("gone/gatepost.db")), "nobody knows");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -35,7 +35,7 @@ pub use before::{
     LeftBehind, SET_ASIDE, forget_before, holder_before, is_moved, left_behind, neighbours, note_before, store_before,
 };
 pub use error::StoreError;
-pub use foreign::{Foreign, foreign, is_closed};
+pub use foreign::{Foreign, foreign, is_closed, keeps_no_owners};
 pub use key::{Key, KeySource, fresh as fresh_key, make as make_key, parse_text as parse_key, read as read_key};
 pub use lock::{
     Holder, Lock, beside, daemon_at, holder, is_one_file, is_same_file, is_vacant, last_reader, prove_vacant, real_path,

@@ -101,6 +101,7 @@ fn a_key_that_everybody_can_read_works_as_it_is_and_the_command_that_shuts_it_is
     assert!(code == 0 && errors.contains("can be read by every user") && errors.contains(&shuts), "{errors}");
     let (_, said, errors) = run(&["doctor", "--offline"], &file);
     assert!(said.contains(&shuts), "{said}{errors}");
+    assert_eq!(run(&["logout", "ann@contoso.com", "--yes"], &file).0, 0, "there is a store now");
     let (code, said, errors) = run(&["backup", &dir.path().join("copy.db").display().to_string()], &file);
     assert!(code == 0 && errors.contains(&shuts), "{said}{errors}");
     assert_eq!((mode(&key), fs::read_to_string(&key).unwrap().as_str()), (0o644, KEY));
