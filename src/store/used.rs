@@ -32,10 +32,10 @@ pub fn used_before(state: &Path, file: &Path, database: &Path) -> Option<PathBuf
     Some(PathBuf::from(text)).filter(|last| last.is_file() && !lock::is_one_file(last, database))
 }
 
-/// It has this one now. A directory of which not even the parent is there is not made.
+/// It has this one now. The directory is not made for that: whoever keeps everything elsewhere has none.
 pub fn note_used(state: &Path, file: &Path, database: &Path) -> io::Result<()> {
-    if !state.is_dir() && state.parent().is_some_and(Path::is_dir) {
-        private_file::make_dir(state)?;
+    if !state.is_dir() {
+        return Ok(());
     }
     private_file::replace(&note(state, file), lock::real_path(database).to_string_lossy().as_bytes())
 }

@@ -294,6 +294,7 @@ async fn a_daemon_that_starts_while_the_one_before_ends_its_sessions_waits_for_i
     let (code, told, _) = run(&["status"], &file);
     assert!(code == 0 && told.contains(&format!("kill -HUP {}", second.id())), "{told}");
     assert!(!told.contains(&format!("kill -HUP {before}")), "{told}");
+    assert!(!std::path::Path::new("/nonexistent").exists(), "no home is made for a note");
 }
 
 /// Ann's access token looks good here and is refused upstream, so that the first login, and nothing before it,

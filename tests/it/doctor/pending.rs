@@ -147,7 +147,7 @@ async fn mail_in_the_store_before_is_told_also_where_the_file_was_changed_while_
     let (staged, program) = with_mail_that_waits().await;
     program.stopped().await;
     let home = staged.dir.path().join("home");
-    std::fs::create_dir(&home).unwrap();
+    std::fs::create_dir_all(home.join("gatepost")).unwrap();
     let start = || {
         let mut command = command(&["run", "--log-format", "json"], &staged.file);
         command.env("XDG_STATE_HOME", &home);
