@@ -261,12 +261,17 @@ fn holds(process: u32, inode: u64) -> bool {
     is_there || has_open(process, inode)
 }
 
-/// A long list that others change all the while may lack a lock in every look. Of a process of this user's its files are seen.
+/// A long list that others change all the while may lack a lock in every look. Of a process of this user's its files are seen:
+/// by name as well, since a number of a file stands for another one on another disk.
 #[cfg(target_os = "linux")]
 fn has_open(process: u32, inode: u64) -> bool {
     use std::os::unix::fs::MetadataExt;
     let files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
-    files.take(MOST_FILES).any(|file| std::fs::metadata(file.path()).is_ok_and(|found| found.ino() == inode))
+    let is_lock = |file: &Path| {
+        std::fs::read_link(file).is_ok_and(|to| to.as_os_str().as_encoded_bytes().ends_with(LOCK.as_bytes()))
+    };
+    let is_it = |file: &Path| std::fs::metadata(file).is_ok_and(|found| found.ino() == inode);
+    files.take(MOST_FILES).map(|file| file.path()).any(|file| is_lock(&file) && is_it(&file))
 }
 
 /// The kernel gives its list page by page and counts the lines: where one goes meanwhile, another one is missing at the cut.
@@ -330,6 +335,19 @@ fn read(file: File) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_has_the_lock_open_is_found_by_its_files_and_none_by_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let [lock, other] =
+            ["gatepost.db.lock", "gatepost.db"].map(|name| File::create(dir.path().join(name)).unwrap());
+        let [lock_inode, other_inode] = [&lock, &other].map(|file| inode_of(file).unwrap());
+        assert!(has_open(std::process::id(), lock_inode));
+        assert!(!has_open(std::process::id(), other_inode), "no lock");
+        drop(lock);
+        assert!(!has_open(std::process::id(), lock_inode));
+    }
 
     #[cfg(target_os = "linux")]
     #[test]
